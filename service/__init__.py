@@ -1,0 +1,1 @@
+"""Volens: the one place to ask before contacting a person."""

@@ -1,0 +1,73 @@
+"""Names that every slice shares. Imports nothing of ours."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, NewType
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+
+def exactly(pattern: str) -> Meta:
+    """Match the whole string.
+
+    ``^…$`` alone lets a trailing newline pass in Python, though not in the
+    JavaScript dialect that OpenAPI speaks.
+    """
+    return Meta(pattern=f"^{pattern}$(?!\\n)")
+
+
+TenantId = NewType("TenantId", str)
+"""One data controller. Lower-case letters, digits and hyphens."""
+
+SubjectId = NewType("SubjectId", str)
+"""A natural person, by the tenant's own opaque id."""
+
+Handle = NewType("Handle", UUID)
+"""The random id Volens gives a subject. Everything that must outlive an erasure names it."""
+
+TenantName = Annotated[str, exactly("[a-z0-9][a-z0-9-]{0,62}")]
+SubjectRef = Annotated[str, exactly("[A-Za-z0-9._:-]{1,128}")]
+"""Has no room for an ``@`` or a ``+``: an address can't slip in as a key."""
+
+Instant = Annotated[datetime, Meta(tz=True)]
+"""RFC 3339 with an offset. A naive time is refused, never guessed."""
+
+Clock = Callable[[], datetime]
+"""Tells the time, always UTC. Injected, so that tests and replays own it."""
+
+NewId = Callable[[], UUID]
+"""Makes a UUIDv7: unique without a sequence, and roughly in order of time."""
+
+
+class Caller(Struct, frozen=True, kw_only=True):
+    """Who asks, on whose behalf, and in which request. Goes into every audit entry."""
+
+    tenant: TenantId
+    actor: str
+    """The client id of the token, or ``self`` when the subject acts with their own."""
+    request: str
+    """The request id: joins log lines, problems and audit entries."""
+    scopes: frozenset[str] = frozenset()
+    subject: SubjectId | None = None
+    """Set on a `self` token: the one subject it reaches."""
+
+
+class DomainError(Exception):
+    """A refusal the caller can act on.
+
+    The message and the details may be logged and sent to the caller, so they
+    hold identifiers and codes, never personal data.
+    """
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class Unavailable(DomainError):
+    """A part that we need does not answer. Nothing was stored; asking again is safe."""
+
+    code = "unavailable"
