@@ -1,36 +1,123 @@
 # Every step a newcomer or CI needs. `make help` lists them.
-PYTHON ?= python3
+#
+# Settings:  make PYTHON=python3.12 …      the interpreter to start from (3.11 or newer)
+#            make test OPA=/path/to/opa    an OPA of the pinned version instead of building one with Go
+#            make test PYTEST="-k consent" options for pytest
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-OPA ?= tools/bin/opa
-export PIP_DISABLE_PIP_VERSION_CHECK = 1
+PIP := $(BIN)/python -m pip install -q --no-input
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+BUILT_OPA := tools/bin/opa
+OPA ?= $(BUILT_OPA)
+OPA_VERSION := $(shell sed -n 's|.*open-policy-agent/opa v\([0-9.]*\).*|\1|p' tools/go.mod)
+override OPA := $(abspath $(shell command -v '$(OPA)' || echo '$(OPA)'))
+export OPA
+
+say = @printf '\033[1m==> %s\033[0m\n'
+fail = fail() { printf '%s\n' "$$@" >&2; exit 1; }; fail
 
 .PHONY: help
 help: ## List the targets.
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 10
 
-$(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+# --- what running needs -----------------------------------------------------------------------
 
-$(VENV)/run.stamp: requirements.lock pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install -q --require-hashes -r requirements.lock
-	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+# pip is what a virtual environment gets last, so an interrupted one is made again.
+$(BIN)/pip:
+	@test -n "$(PYTHON)" || { $(fail) "Volens needs Python 3.11 or newer, and none was found. Name one: make PYTHON=/path/to/python3.11"; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ $(fail) "Volens needs Python 3.11 or newer; this is $$($(PYTHON) --version 2>&1)."; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ $(fail) "This Python cannot make virtual environments: its module venv or ensurepip is missing." "Debian and Ubuntu have it in a package: apt install python3-venv"; }
+	$(say) 'Make a virtual environment in $(VENV)'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/pip
+	$(say) 'Install what running needs'
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
-
-$(VENV)/test.stamp: requirements-test.lock $(VENV)/run.stamp
-	$(BIN)/pip install -q --require-hashes -r requirements-test.lock
-	@touch $@
-
-tools/bin/opa: tools/go.mod tools/go.sum
-	cd tools && CGO_ENABLED=0 go build -trimpath -o bin/opa github.com/open-policy-agent/opa
 
 .PHONY: setup
 setup: $(VENV)/run.stamp ## Install what `make run` needs, and stop.
 
-.PHONY: lock
-lock: $(VENV)/bin/python ## Resolve the dependencies anew, with hashes.
-	$(BIN)/pip install -q uv
-	$(BIN)/uv pip compile pyproject.toml --extra embedded --extra build $(LOCK) -o requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --all-extras -c requirements.lock $(LOCK) -o requirements-test.lock
+.PHONY: run
+run: setup ## Start everything with a demo tenant; Ctrl-C stops it.
+	@exec $(BIN)/volens up --demo
 
-LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q
+# --- what testing needs -----------------------------------------------------------------------
+
+$(VENV)/test.stamp: requirements-test.lock $(VENV)/run.stamp
+	$(say) 'Install what testing needs'
+	@$(PIP) --require-hashes -r requirements-test.lock
+	@touch $@
+
+$(abspath $(BUILT_OPA)): tools/go.mod tools/go.sum
+	@command -v go >/dev/null || { $(fail) "Testing needs OPA $(OPA_VERSION), which is built from tools/go.mod with Go, and there is no Go here." "Install Go (https://go.dev/doc/install), or name an OPA: make $(MAKECMDGOALS) OPA=/path/to/opa"; }
+	$(say) 'Build OPA $(OPA_VERSION) (two minutes the first time)'
+	@cd tools && CGO_ENABLED=0 go build -trimpath -o bin/opa github.com/open-policy-agent/opa
+
+.PHONY: opa
+opa: $(filter $(abspath $(BUILT_OPA)),$(OPA))
+	@"$(OPA)" version 2>/dev/null | grep -qx 'Version: $(OPA_VERSION)' || \
+		{ $(fail) "$(OPA) is not OPA $(OPA_VERSION), the version that tools/go.mod pins and that built the policies."; }
+
+.PHONY: test
+test: opa $(VENV)/test.stamp ## Check everything: style, types, policies, artefacts, tests.
+	@$(MAKE) --no-print-directory lint
+	$(say) 'opa test'
+	@$(BIN)/python tools/policy.py test
+	$(say) 'The committed policy artefacts are what their source makes'
+	@$(BIN)/python tools/policy.py check
+	$(say) 'The committed OpenAPI document is what the routes make'
+	@$(BIN)/volens openapi | diff -u openapi/openapi.json - || \
+		{ $(fail) "openapi/openapi.json is not what the routes make; run make openapi and review the difference."; }
+	$(say) 'pytest'
+	@$(BIN)/pytest -n auto --dist loadfile $(PYTEST)
+
+.PHONY: lint
+lint: opa $(VENV)/test.stamp ## Check style and types of Python and Rego.
+	$(say) 'ruff'
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	$(say) 'mypy'
+	@$(BIN)/mypy
+	$(say) 'opa fmt, opa check'
+	@"$(OPA)" fmt --fail -l policies
+	@"$(OPA)" check --strict --schema policies/schemas policies
+
+.PHONY: bench
+bench: $(VENV)/test.stamp ## Print one table of ratios to a reference GET.
+	@$(BIN)/python -m benchmarks
+
+# --- what is generated and committed ----------------------------------------------------------
+
+.PHONY: openapi
+openapi: $(VENV)/test.stamp ## Write openapi/openapi.json anew.
+	@$(BIN)/volens openapi > openapi/openapi.json.new
+	@mv openapi/openapi.json.new openapi/openapi.json
+
+.PHONY: policy
+policy: opa $(VENV)/test.stamp ## Build the policy artefacts in policies/build.
+	@$(BIN)/python tools/policy.py build
+
+# Versions that still satisfy pyproject.toml stay; `make lock UPGRADE=--upgrade` takes the newest.
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q $(UPGRADE)
+
+.PHONY: lock
+lock: $(BIN)/pip ## Resolve the dependencies into the two lock files.
+	@$(PIP) uv
+	@$(BIN)/uv pip compile pyproject.toml --extra embedded --extra build $(LOCKED) -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --all-extras -c requirements.lock $(LOCKED) -o requirements-test.lock
+
+.PHONY: clean
+clean: ## Remove what these targets made, but never your data in .volens.
+	@rm -rf $(VENV) tools/bin dist htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
