@@ -1,0 +1,162 @@
+"""One embedded PostgreSQL per run, one database per test file, and the clock that tests own."""
+
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID, uuid4
+
+import msgspec
+import psycopg
+import pytest
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy.ext.asyncio import AsyncEngine
+from uuid_utils.compat import uuid7
+
+from service import db, migrate
+from service.kernel import Caller, TenantId
+from service.postgres import DatabaseUrls, EmbeddedPostgres
+from service.transaction import Begin, opener
+
+TEMPLATE = "volens_template"
+SCOPES = frozenset(
+    "decide records:write records:read subjects:write vault:write vault:reveal requests:write requests:manage "
+    "audit:read audit:export policy:read admin".split()
+)
+
+
+class Database(msgspec.Struct, frozen=True):
+    urls: DatabaseUrls
+
+
+class FakeClock:
+    """Stands still until told otherwise."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+
+@contextmanager
+def locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    with path.open("a") as file:
+        fcntl.flock(file, how)
+        yield
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseUrls]:
+    """Start the server once per run. Whichever xdist worker started it stays until the others have finished."""
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    published, users = run / "postgres.json", run / "postgres.users"
+    started: EmbeddedPostgres | None = None
+    with locked(run / "postgres.lock"):
+        if published.exists():
+            urls = msgspec.json.decode(published.read_bytes(), type=DatabaseUrls)
+        else:
+            started = EmbeddedPostgres(run / "postgres")
+            urls = started.start()
+            _create(urls, TEMPLATE)
+            migrate.upgrade(at(urls, TEMPLATE).owner)
+            published.write_bytes(msgspec.json.encode(urls))
+        using = users.open("a")
+        fcntl.flock(using, fcntl.LOCK_SH)
+    yield urls
+    using.close()
+    if started is not None:
+        with locked(users):
+            started.stop()
+
+
+def at(urls: DatabaseUrls, name: str) -> DatabaseUrls:
+    """Return the same server's addresses for the database `name`."""
+
+    def moved(url: str) -> str:
+        return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+    return DatabaseUrls(
+        owner=moved(urls.owner), app=moved(urls.app), worker=moved(urls.worker), admin=moved(urls.admin)
+    )
+
+
+def _create(urls: DatabaseUrls, name: str, template: str = "template0") -> None:
+    with psycopg.connect(urls.admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} OWNER volens_owner TEMPLATE {template}")
+
+
+@pytest.fixture(scope="session")
+def new_database(server: DatabaseUrls) -> Callable[..., DatabaseUrls]:
+    """Makes a database of its own; migrated to head unless `empty`."""
+
+    def create(*, empty: bool = False) -> DatabaseUrls:
+        name = f"volens_{uuid4().hex}"
+        _create(server, name, "template0" if empty else TEMPLATE)
+        return at(server, name)
+
+    return create
+
+
+@pytest.fixture(scope="module")
+def database(new_database: Callable[..., DatabaseUrls]) -> Database:
+    return Database(urls=new_database())
+
+
+@pytest.fixture
+async def engine(database: Database) -> AsyncIterator[AsyncEngine]:
+    engine = db.engine(database.urls.app)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def pool(database: Database) -> AsyncIterator[AsyncConnectionPool]:
+    async with db.pool(database.urls.app) as pool:
+        yield pool
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def new_id() -> Callable[[], UUID]:
+    return uuid7
+
+
+@pytest.fixture
+def begin(engine: AsyncEngine, clock: FakeClock, new_id: Callable[[], UUID]) -> Begin:
+    return opener(engine, clock, new_id)
+
+
+@pytest.fixture
+def add_tenant(database: Database, clock: FakeClock) -> Callable[[], TenantId]:
+    """Makes tenants, as the operator does."""
+
+    def add() -> TenantId:
+        tenant = TenantId(f"t-{uuid4().hex[:12]}")
+        with psycopg.connect(database.urls.owner) as connection:
+            connection.execute("INSERT INTO tenant (id, created_at) VALUES (%s, %s)", (tenant, clock()))
+        return tenant
+
+    return add
+
+
+@pytest.fixture
+def tenant(add_tenant: Callable[[], TenantId]) -> TenantId:
+    return add_tenant()
+
+
+@pytest.fixture
+def caller(tenant: TenantId) -> Caller:
+    return Caller(tenant=tenant, actor="shop-backend", request="req-1", scopes=SCOPES)
