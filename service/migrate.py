@@ -32,9 +32,10 @@ def downgrade(owner_url: str, revision: str) -> None:
 async def at_head(connection: AsyncConnection) -> bool:
     """Return whether the database stands where this code expects it. Any role of ours may ask."""
     try:
-        return await connection.scalar(text("SELECT version_num FROM alembic_version")) == head()
+        stands = await connection.execute(text("SELECT version_num FROM alembic_version"))
     except ProgrammingError:
         return False
+    return stands.scalar_one_or_none() == head()
 
 
 @cache

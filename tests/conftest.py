@@ -23,8 +23,8 @@ from service.transaction import Begin, opener
 
 TEMPLATE = "volens_template"
 SCOPES = frozenset(
-    "decide records:write records:read subjects:write vault:write vault:reveal requests:write requests:manage "
-    "audit:read audit:export policy:read admin".split()
+    ["decide", "records:write", "records:read", "subjects:write", "vault:write", "vault:reveal", "requests:write"]
+    + ["requests:manage", "audit:read", "audit:export", "policy:read", "admin"]
 )
 
 

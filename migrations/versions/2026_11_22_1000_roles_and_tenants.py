@@ -46,7 +46,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """The roles stay: they belong to the server, and another database may use them."""
     op.drop_table("tenant")
-    op.execute(f"REVOKE SELECT ON alembic_version FROM {APP}, {WORKER}")
+    for role in (APP, WORKER):
+        op.execute(f"REVOKE ALL ON alembic_version FROM {role}")
     op.execute("DROP FUNCTION refuse_change()")
     op.execute("ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC")
 

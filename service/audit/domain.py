@@ -1,0 +1,146 @@
+"""The audit log: what was done, by whom, to which object.
+
+Canonical bytes of an entry, version 1: its JSON per RFC 8785 (keys sorted, no
+white space), with these members and no others:
+
+    v           1
+    tenant      string
+    id          string, UUID
+    at          string, UTC with six decimals: 2026-11-21T09:00:00.000000Z
+    event       string, one of `AuditEvent`
+    object      string
+    subject     string, the handle; or null
+    actor       string
+    request     string
+    commitment  string, lower-case hex; or null
+
+Strings are ASCII and there are no fractions, so that every JSON writer that
+sorts keys makes the same bytes. The leaf hash is that of RFC 6962, section
+2.1: SHA-256 over 0x00 and the canonical bytes.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from service.kernel import Caller, Handle, Instant, SubjectId, TenantId
+
+VERSION: Final = 1
+_LEAF: Final = b"\x00"
+
+
+class AuditEvent(StrEnum):
+    """Everything that is ever audited. A new word is a new line here and in the docs."""
+
+    TENANT_ADDED = "tenant.added"
+    TOKEN_ISSUED = "token.issued"  # noqa: S105, a word and no password
+    SUBJECT_CREATED = "subject.created"
+    SUBJECT_STORED = "subject.stored"
+    RECORD_STORED = "record.stored"
+    NOTICE_STORED = "notice.stored"
+    PURPOSE_STORED = "purpose.stored"
+    DECISION_MADE = "decision.made"
+    STATE_REBUILT = "state.rebuilt"
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """What a use case knows of an entry; the log adds id, time and who did it."""
+
+    event: AuditEvent
+    object_id: str
+    subject: Handle | None = None
+    commitment: bytes | None = None
+    """Salted hash of a payload. Without the salt, a hash of something guessable is a leak."""
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One line of the log.
+
+    Holds identifiers only. Erasing a subject destroys what joins them to a
+    person, so the log itself never has to be rewritten.
+    """
+
+    tenant: TenantId
+    id: UUID
+    at: Instant
+    event: AuditEvent
+    object_id: str
+    subject: Handle | None
+    actor: str
+    request: str
+    commitment: bytes | None
+
+    @classmethod
+    def of(cls, draft: Draft, *, by: Caller, entry_id: UUID, at: datetime) -> "Entry":
+        return cls(
+            tenant=by.tenant,
+            id=entry_id,
+            at=at,
+            event=draft.event,
+            object_id=draft.object_id,
+            subject=draft.subject,
+            actor=by.actor,
+            request=by.request,
+            commitment=draft.commitment,
+        )
+
+
+class Position(Struct, frozen=True):
+    """A place in the log's order: time, then id."""
+
+    at: Instant
+    id: UUID
+
+
+class Query(Struct, frozen=True, kw_only=True):
+    """Which entries are wanted. Every condition must hold; the absent ones hold always."""
+
+    since: Instant | None = None
+    until: Instant | None = None
+    """The first instant that is no longer wanted."""
+    subject: SubjectId | None = None
+    event: AuditEvent | None = None
+    actor: str | None = None
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """Some entries, oldest first, and where to go on."""
+
+    entries: Sequence[Entry]
+    next: Position | None
+    """None when nothing follows."""
+
+
+def canonical(entry: Entry) -> bytes:
+    """Return the bytes that stand for `entry` for ever; the module says how they are made.
+
+    Raises:
+        ValueError: a text is not ASCII.
+    """
+    members = {
+        "v": VERSION,
+        "tenant": entry.tenant,
+        "id": str(entry.id),
+        "at": f"{entry.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
+        "event": entry.event.value,
+        "object": entry.object_id,
+        "subject": None if entry.subject is None else str(entry.subject),
+        "actor": entry.actor,
+        "request": entry.request,
+        "commitment": None if entry.commitment is None else entry.commitment.hex(),
+    }
+    encoded = msgspec.json.encode(members, order="sorted")
+    if not encoded.isascii():
+        raise ValueError("an audit entry holds ASCII only")
+    return encoded
+
+
+def leaf_hash(canonical_bytes: bytes) -> bytes:
+    """Return the hash of an entry as a leaf of the tree. The 0x00 keeps a leaf from passing as a node."""
+    return hashlib.sha256(_LEAF + canonical_bytes).digest()

@@ -1,0 +1,49 @@
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from service.audit.domain import AuditEvent, Draft, Entry, Position, Query
+from service.kernel import Caller, Handle, SubjectId, TenantId
+
+
+class AuditTrail(Protocol):
+    """What was done in this tenant's name. It only ever grows."""
+
+    async def append(
+        self,
+        *,
+        event: AuditEvent,
+        object_id: str,
+        by: Caller,
+        subject: Handle | None = None,
+        commitment: bytes | None = None,
+    ) -> None:
+        """Add one entry, and the leaf from which the tree will grow, to the transaction that it tells of."""
+        ...
+
+    async def append_many(self, drafts: Sequence[Draft], *, by: Caller) -> None:
+        """Add an entry for each draft, in one round trip."""
+        ...
+
+    async def find(
+        self, query: Query, *, subject: Handle | None, after: Position | None, limit: int
+    ) -> Sequence[Entry]:
+        """Return at most `limit` entries that come after a position, by (time, id).
+
+        `subject` is the handle of the subject whom `query` names.
+        """
+        ...
+
+
+class AuditTransaction(Protocol):
+    """What reading the log needs of a transaction."""
+
+    @property
+    def audit(self) -> AuditTrail: ...
+
+
+Begin = Callable[[TenantId], AbstractAsyncContextManager[AuditTransaction]]
+"""Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
+
+SubjectResolver = Callable[[TenantId, SubjectId], Awaitable[Handle | None]]
+"""Finds the handle of a tenant's subject. None for one who is unknown, or was erased."""

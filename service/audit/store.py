@@ -1,0 +1,90 @@
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.audit.domain import AuditEvent, Draft, Entry, Position, Query, canonical, leaf_hash
+from service.audit.tables import audit_entry
+from service.kernel import Caller, Clock, Handle, NewId, TenantId
+
+_APPEND = text(
+    """
+    WITH draft AS MATERIALIZED (
+        SELECT * FROM json_to_recordset(CAST(:entries AS json)) AS entry (
+            id uuid, at timestamptz, event text, object_id text, subject uuid, actor text, request text,
+            commitment text, canonical text, leaf text
+        )
+    ), entry AS (
+        INSERT INTO audit_entry (tenant, id, at, event, object_id, subject, actor, request, commitment, canonical)
+        SELECT :tenant, id, at, event, object_id, subject, actor, request,
+               decode(commitment, 'hex'), convert_to(canonical, 'UTF8')
+        FROM draft
+    )
+    INSERT INTO audit_pending (tenant, id, leaf)
+    SELECT :tenant, id, decode(leaf, 'hex') FROM draft
+    """
+)
+
+
+class SqlAuditTrail:
+    """Appends and reads `Entry`: entry and leaf in one statement, without a lock on the log's head.
+
+    Never commits: the transaction that built it does.
+    """
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId, clock: Clock, new_id: NewId) -> None:
+        self._connection = connection
+        self._tenant = tenant
+        self._clock = clock
+        self._new_id = new_id
+
+    async def append(
+        self,
+        *,
+        event: AuditEvent,
+        object_id: str,
+        by: Caller,
+        subject: Handle | None = None,
+        commitment: bytes | None = None,
+    ) -> None:
+        draft = Draft(event=event, object_id=object_id, subject=subject, commitment=commitment)
+        await self.append_many([draft], by=by)
+
+    async def append_many(self, drafts: Sequence[Draft], *, by: Caller) -> None:
+        if not drafts:
+            return
+        now = self._clock()
+        rows = [_to_row(Entry.of(draft, by=by, entry_id=self._new_id(), at=now)) for draft in drafts]
+        await self._connection.execute(_APPEND, {"tenant": self._tenant, "entries": msgspec.json.encode(rows).decode()})
+
+    async def find(
+        self, query: Query, *, subject: Handle | None, after: Position | None, limit: int
+    ) -> Sequence[Entry]:
+        table = audit_entry.c
+        wanted = select(audit_entry).where(table.tenant == self._tenant)
+        if query.since is not None:
+            wanted = wanted.where(table.at >= query.since)
+        if query.until is not None:
+            wanted = wanted.where(table.at < query.until)
+        if query.subject is not None:
+            wanted = wanted.where(table.subject == subject)
+        if query.event is not None:
+            wanted = wanted.where(table.event == query.event.value)
+        if query.actor is not None:
+            wanted = wanted.where(table.actor == query.actor)
+        if after is not None:
+            wanted = wanted.where(tuple_(table.at, table.id) > tuple_(after.at, after.id))
+        rows = await self._connection.execute(wanted.order_by(table.at, table.id).limit(limit))
+        return [msgspec.convert(row, Entry, from_attributes=True) for row in rows]
+
+
+def _to_row(entry: Entry) -> dict[str, Any]:
+    encoded = canonical(entry)
+    return {
+        **msgspec.structs.asdict(entry),
+        "commitment": None if entry.commitment is None else entry.commitment.hex(),
+        "canonical": encoded.decode(),
+        "leaf": leaf_hash(encoded).hex(),
+    }

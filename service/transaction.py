@@ -1,0 +1,49 @@
+"""One unit of work, seen as the stores that share it. The only place that commits."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from service.audit.store import SqlAuditTrail
+from service.db import TENANT_SETTING, answering
+from service.events.store import SqlOutbox
+from service.kernel import Clock, NewId, TenantId
+from service.tenants import SqlTenants
+
+_ENTER: Final = text(f"SELECT set_config('{TENANT_SETTING}', :tenant, true)")
+
+
+class Transaction:
+    """Everything one tenant's use case may touch. It is stored together or not at all."""
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId, clock: Clock, new_id: NewId) -> None:
+        self.tenants = SqlTenants(connection, tenant, clock)
+        self.outbox = SqlOutbox(connection, tenant, new_id)
+        self.audit = SqlAuditTrail(connection, tenant, clock, new_id)
+
+
+Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]
+
+
+def opener(engine: AsyncEngine, clock: Clock, new_id: NewId) -> Begin:
+    """Return what opens transactions: they commit when their block ends and roll back when it raises.
+
+    Inside the block the database shows the rows of this tenant and no others,
+    whatever a query forgets to ask.
+
+    Raises:
+        Unavailable: the database doesn't answer, or two transactions stood in
+            each other's way. Asking again is safe.
+    """
+
+    @asynccontextmanager
+    async def begin(tenant: TenantId) -> AsyncIterator[Transaction]:
+        with answering():
+            async with engine.begin() as connection:
+                await connection.execute(_ENTER, {"tenant": tenant})
+                yield Transaction(connection, tenant, clock, new_id)
+
+    return begin
