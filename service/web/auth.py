@@ -1,0 +1,172 @@
+"""Who calls: a bearer token becomes a `Caller`, or the request is refused.
+
+The only user of PyJWT beside `web/keys.py` and `web/local_issuer.py`, and only for signatures: which key and
+which algorithm is decided by `web/keys.py`, what the claims mean by `web/tokens.py`.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import jwt
+from litestar.connection import ASGIConnection
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from service.kernel import Caller, Clock, SubjectId
+from service.web.keys import IssuerSettings, KeyRing
+from service.web.problems import Refusal
+from service.web.tokens import SELF, Grant, Unacceptable, grant, unverified
+
+__all__ = ["PUBLIC", "Authentication", "Authenticator", "IssuerSettings", "Need", "needs", "own_subject", "permit"]
+
+PUBLIC: Final = "public"
+"""A handler with ``opt={PUBLIC: True}`` needs no token. Every other one does."""
+
+_REMEMBERED: Final = 4096
+_verify = jwt.PyJWS(algorithms=["RS256", "PS256", "ES256", "EdDSA"]).decode_complete
+
+
+class Authenticator:
+    """Turns the headers of a request into its `Caller`.
+
+    A verified token is remembered by its bytes until it expires, or any key changes. Only
+    tokens with a good signature get in, so strangers can't fill the memory.
+    """
+
+    def __init__(self, ring: KeyRing, clock: Clock, *, audience: str, tenant_claim: str = "tenant") -> None:
+        self._ring = ring
+        self._clock = clock
+        self._audience = audience
+        self._tenant_claim = tenant_claim
+        self._grants: dict[bytes, Grant] = {}
+        self._generation = ring.generation
+
+    async def caller(self, headers: Iterable[tuple[bytes, bytes]], request_id: str) -> Caller:
+        """Return who sent these headers.
+
+        Raises:
+            Refusal: 401; there is no token, or not exactly one, or it is not acceptable.
+            Unavailable: the keys of its issuer can't be had.
+        """
+        given = [value for name, value in headers if name == b"authorization"]
+        if len(given) != 1:
+            raise _challenge("Exactly one bearer token is required.", error="invalid_request" if given else None)
+        now = self._clock().timestamp()
+        if self._generation != self._ring.generation:
+            self._grants.clear()
+            self._generation = self._ring.generation
+        known = self._grants.get(given[0])
+        if known is None or known.expires <= now:
+            known = await self._verified(given[0], now)
+        return Caller(
+            tenant=known.tenant, actor=known.actor, request=request_id, scopes=known.scopes, subject=known.subject
+        )
+
+    async def _verified(self, credentials: bytes, now: float) -> Grant:
+        scheme, _, token = credentials.partition(b" ")
+        if scheme.lower() != b"bearer" or not token:
+            raise _challenge("Exactly one bearer token is required.", error=None)
+        try:
+            claims, bound_to = await self._checked(token)
+            verified = grant(
+                claims, audience=self._audience, tenant_claim=self._tenant_claim, bound_to=bound_to, now=now
+            )
+        except Unacceptable as reason:
+            raise _challenge(str(reason), error="invalid_token") from None
+        self._remember(credentials, verified)
+        return verified
+
+    async def _checked(self, token: bytes) -> tuple[dict[str, Any], str | None]:
+        """Return the claims of a token whose signature holds, and the tenant its issuer is bound to."""
+        said = unverified(token)
+        issuer = self._ring.settings(said.issuer)
+        key = await self._ring.find(said.issuer, said.key_id)
+        if issuer is None or key is None or said.algorithm != key.algorithm_name:
+            raise Unacceptable("The token was not signed by an issuer we trust.")
+        try:
+            _verify(token, key, [key.algorithm_name])
+        except jwt.PyJWTError:
+            raise Unacceptable("The token was not signed by an issuer we trust.") from None
+        return said.claims, issuer.tenant
+
+    def _remember(self, credentials: bytes, verified: Grant) -> None:
+        self._grants.pop(credentials, None)
+        if len(self._grants) >= _REMEMBERED:
+            self._grants.pop(next(iter(self._grants)))
+        self._grants[credentials] = verified
+
+
+class Authentication:
+    """ASGI middleware behind the router: sets `request.user` to the `Caller` on every route that is not public."""
+
+    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+        self._app = app
+        self._authenticator = authenticator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            raise Refusal("not_found")
+        if scope["method"] != "OPTIONS" and not scope["route_handler"].opt.get(PUBLIC):
+            scope["user"] = await self._authenticator.caller(scope["headers"], scope["state"]["request_id"])
+            scope["auth"] = None
+        await self._app(scope, receive, send)
+
+
+class Need:
+    """A guard that lets a token with `scope` pass; `own` also admits a subject's own token."""
+
+    def __init__(self, scope: str, *, own: bool) -> None:
+        self.scope = scope
+        self.own = own
+
+    async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        permit(connection.user, self.scope, own=self.own, subject=connection.path_params.get("subject"))
+
+
+def needs(scope: str, *, own: bool = False) -> Need:
+    """Guard a route by `scope`.
+
+    With `own`, a customer's `self` token is admitted too, for the path's `{subject}` only. A
+    route that takes the subject from its body must check it with `own_subject`.
+    """
+    return Need(scope, own=own)
+
+
+def permit(caller: Caller, scope: str, *, own: bool, subject: str | None) -> None:
+    """Let `caller` pass.
+
+    Raises:
+        Refusal: 403, the scope is missing; 404, a `self` token names another subject.
+    """
+    if caller.subject is None:
+        if scope in caller.scopes:
+            return
+    elif own:
+        if subject is not None:
+            own_subject(caller, subject)
+        return
+    raise Refusal(
+        "insufficient_scope",
+        headers={"www-authenticate": f'Bearer error="insufficient_scope", scope="{scope}{" " + SELF if own else ""}"'},
+        scope=scope,
+    )
+
+
+def own_subject(caller: Caller, subject: str) -> SubjectId:
+    """Return `subject` if `caller` may act for them.
+
+    Another subject is "not found" for a `self` token: whether they exist is not theirs to know.
+
+    Raises:
+        Refusal: 404.
+    """
+    if caller.subject is not None and caller.subject != subject:
+        raise Refusal("not_found")
+    return SubjectId(subject)
+
+
+def _challenge(detail: str, *, error: str | None) -> Refusal:
+    """RFC 6750 §3: no error code when no token was sent."""
+    challenge = f'Bearer error="{error}", error_description="{detail}"' if error else "Bearer"
+    return Refusal("unauthenticated", detail, headers={"www-authenticate": challenge})

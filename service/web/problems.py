@@ -1,0 +1,218 @@
+"""RFC 9457 problems: one answer for each way a request can fail.
+
+Errors of the domain, of Litestar and of nobody (bugs) all end here. Messages of Litestar
+and of bugs are dropped: they quote paths, queries and values.
+"""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import ExceptionHandlersMap
+from msgspec import Struct
+
+from service.kernel import DomainError, Unavailable
+from service.web.faults import Fault, fault_in_parameter
+
+BASE: Final = "https://volens.example/problems/"
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER: Final = 2
+"""Seconds. What is unavailable now usually returns with a restart or a failover."""
+
+STATUS_OF: Final[Mapping[str, int]] = {
+    "invalid_request": HTTPStatus.BAD_REQUEST,
+    "unauthenticated": HTTPStatus.UNAUTHORIZED,
+    "insufficient_scope": HTTPStatus.FORBIDDEN,
+    "not_found": HTTPStatus.NOT_FOUND,
+    "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
+    "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
+    "internal_error": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""The problems of the web layer itself. Those of the slices stand beside their routes."""
+
+_CODE_OF: Final = {status: code for code, status in STATUS_OF.items()}
+_DETAIL_OF: Final[Mapping[str, str]] = {
+    "invalid_request": "The request is malformed.",
+    "unauthenticated": "A valid bearer token is required.",
+    "insufficient_scope": "The token's scope does not reach this operation.",
+    "not_found": "There is nothing here for this caller.",
+    "method_not_allowed": "The resource exists, but not for this method.",
+    "body_too_large": "The body exceeds the limit.",
+    "unsupported_media_type": "This operation reads another media type.",
+    "too_many_requests": "Too many requests; ask again later.",
+    "internal_error": "The request failed and was not applied.",
+    "unavailable": "A part that is needed does not answer. Nothing was stored; asking again is safe.",
+}
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a request was refused (RFC 9457). Some types have further members."""
+
+    type: str
+    """A URI that names the kind of problem; look here first."""
+    title: str
+    status: int
+    detail: str
+    instance: str | None = None
+    """The request, by its id."""
+    errors: tuple[Fault, ...] = ()
+
+
+class Refusal(Exception):
+    """The web layer refuses a request, for a reason listed in `STATUS_OF`.
+
+    `details` become members of the problem.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str | None = None,
+        *,
+        faults: tuple[Fault, ...] = (),
+        headers: Mapping[str, str] | None = None,
+        **details: Any,
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail or _DETAIL_OF[code]
+        self.faults = faults
+        self.headers = headers or {}
+        self.details = details
+
+
+class Answer(Struct, frozen=True):
+    """A problem ready to be sent, through Litestar or without it."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Report = Callable[[BaseException, str], None]
+"""Receives a bug and the id of its request; must log neither message nor values."""
+
+
+class Problems:
+    """Turns any exception into its problem.
+
+    `statuses` are the slices' maps, merged. An error finds its own class or the nearest
+    parent in it. One without any is a bug, and answered as such.
+    """
+
+    def __init__(self, statuses: Mapping[type[DomainError], int], report: Report) -> None:
+        self._statuses: dict[type, int] = {Unavailable: HTTPStatus.SERVICE_UNAVAILABLE, **statuses}
+        self._report = report
+
+    def answer(self, error: Exception, request_id: str) -> Answer:
+        match error:
+            case Refusal():
+                return _answer(error, request_id)
+            case DomainError():
+                status = next((self._statuses[kind] for kind in type(error).__mro__ if kind in self._statuses), None)
+                if status is not None:
+                    return _from_domain(error, status, request_id)
+            case HTTPException() if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+                return _from_litestar(error, request_id)
+            case _:
+                pass
+        self._report(error, request_id)
+        return _answer(Refusal("internal_error"), request_id)
+
+    def handle(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        """Litestar's exception handler, for every exception."""
+        answer = self.answer(error, str(request.scope["state"].get("request_id", "")))
+        return Response(
+            answer.body,
+            status_code=answer.status,
+            headers=dict(answer.headers),
+            media_type=answer.headers["content-type"],
+        )
+
+
+def problem_handlers(statuses: Mapping[type[DomainError], int], report: Report) -> ExceptionHandlersMap:
+    """Return Litestar's exception handlers: all of them one."""
+    return {Exception: Problems(statuses, report).handle}
+
+
+def documented(*statuses: int) -> dict[int, ResponseSpec]:
+    """Document the problems an operation answers with, for `responses=`.
+
+    What every operation behind a token can answer is always included: 400, 401, 403, 500
+    and 503. Operations with a body get 413 and 415 from `web/openapi.py`.
+    """
+    everywhere = (400, 401, 403, 500, 503)
+    return {status: problem_response(status) for status in sorted({*everywhere, *statuses})}
+
+
+def problem_response(status: int) -> ResponseSpec:
+    code = _CODE_OF.get(HTTPStatus(status))
+    return ResponseSpec(
+        data_container=Problem,
+        generate_examples=False,
+        description=_DETAIL_OF[code] if code else HTTPStatus(status).description or HTTPStatus(status).phrase,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def type_of(code: str) -> str:
+    return BASE + code
+
+
+def title_of(code: str) -> str:
+    return code.replace("_", " ").capitalize()
+
+
+def _from_domain(error: DomainError, status: int, request_id: str) -> Answer:
+    headers = {"retry-after": str(RETRY_AFTER)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return _render(error.code, status, str(error), request_id, headers=headers, details=error.details)
+
+
+def _from_litestar(error: HTTPException, request_id: str) -> Answer:
+    code = _CODE_OF.get(HTTPStatus(error.status_code), "invalid_request")
+    faults: tuple[Fault, ...] = ()
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        faults = tuple(fault_in_parameter(str(extra.get("key", "")), str(extra["message"])) for extra in error.extra)
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    return _answer(Refusal(code, faults=faults, headers=headers), request_id)
+
+
+def _answer(refusal: Refusal, request_id: str) -> Answer:
+    return _render(
+        refusal.code,
+        STATUS_OF[refusal.code],
+        refusal.detail,
+        request_id,
+        headers=refusal.headers,
+        details=refusal.details,
+        faults=refusal.faults,
+    )
+
+
+def _render(
+    code: str,
+    status: int,
+    detail: str,
+    request_id: str,
+    *,
+    headers: Mapping[str, str],
+    details: Mapping[str, Any],
+    faults: tuple[Fault, ...] = (),
+) -> Answer:
+    problem = Problem(
+        type=type_of(code),
+        title=title_of(code),
+        status=status,
+        detail=detail,
+        instance=f"urn:volens:request:{request_id}" if request_id else None,
+        errors=faults,
+    )
+    body = msgspec.json.encode({**details, **msgspec.to_builtins(problem)})
+    return Answer(status, {"content-type": MEDIA_TYPE, **headers}, body)
