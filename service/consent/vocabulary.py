@@ -29,8 +29,28 @@ class Channel(StrEnum):
 ANY: Final = "any"
 """The channel, and the purpose, of acts whose record said `any` or `all`."""
 
-RecordChannel = Annotated[str, exactly(f"({'|'.join(Channel)}|any|all)")]
-"""What a record can say that has no list of channels. `any` and `all` name none of their own."""
+
+class RecordChannel(StrEnum):
+    """What a record can say that has no list of channels. `any` and `all` name none of their own.
+
+    A trap: as a pattern this would be shorter, but msgspec 0.22 corrupts memory when a
+    union holds a string with a pattern and an array, as a record's `channel` does.
+    """
+
+    EMAIL = "email"
+    SMS = "sms"
+    MESSAGING_APP = "messaging_app"
+    PUSH = "push"
+    IN_APP = "in_app"
+    WEB = "web"
+    ADS = "ads"
+    PHONE = "phone"
+    PHONE_AUTO = "phone_auto"
+    FAX = "fax"
+    POST = "post"
+    SOCIAL_DM = "social_dm"
+    ANY = "any"
+    ALL = "all"
 
 
 class Purpose(StrEnum):
