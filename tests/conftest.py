@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
@@ -16,20 +17,21 @@ from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
-from service import db, migrate
 from service.kernel import Caller, TenantId
-from service.postgres import DatabaseUrls, EmbeddedPostgres
-from service.transaction import Begin, opener
+
+if TYPE_CHECKING:  # pure tests don't load the database
+    from service.postgres import DatabaseUrls
+    from service.transaction import Begin
 
 TEMPLATE = "volens_template"
-SCOPES = frozenset(
-    ["decide", "records:write", "records:read", "subjects:write", "vault:write", "vault:reveal", "requests:write"]
-    + ["requests:manage", "audit:read", "audit:export", "policy:read", "admin"]
-)
+SCOPES = """
+    decide records:write records:read subjects:write vault:write vault:reveal requests:write requests:manage
+    audit:read audit:export policy:read admin
+"""
 
 
 class Database(msgspec.Struct, frozen=True):
-    urls: DatabaseUrls
+    urls: "DatabaseUrls"
 
 
 class FakeClock:
@@ -53,8 +55,11 @@ def locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseUrls]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[DatabaseUrls]":
     """Start the server once per run. Whichever xdist worker started it stays until the others have finished."""
+    from service import migrate
+    from service.postgres import DatabaseUrls, EmbeddedPostgres
+
     run = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         run = run.parent
@@ -66,8 +71,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseUrls]:
         else:
             started = EmbeddedPostgres(run / "postgres")
             urls = started.start()
-            _create(urls, TEMPLATE)
-            migrate.upgrade(at(urls, TEMPLATE).owner)
+            try:
+                _create(urls, TEMPLATE)
+                migrate.upgrade(at(urls, TEMPLATE).owner)
+            except BaseException:
+                started.stop()
+                raise
             published.write_bytes(msgspec.json.encode(urls))
         using = users.open("a")
         fcntl.flock(using, fcntl.LOCK_SH)
@@ -78,27 +87,25 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseUrls]:
             started.stop()
 
 
-def at(urls: DatabaseUrls, name: str) -> DatabaseUrls:
+def at(urls: "DatabaseUrls", name: str) -> "DatabaseUrls":
     """Return the same server's addresses for the database `name`."""
 
     def moved(url: str) -> str:
         return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
-    return DatabaseUrls(
-        owner=moved(urls.owner), app=moved(urls.app), worker=moved(urls.worker), admin=moved(urls.admin)
-    )
+    return type(urls)(owner=moved(urls.owner), app=moved(urls.app), worker=moved(urls.worker), admin=moved(urls.admin))
 
 
-def _create(urls: DatabaseUrls, name: str, template: str = "template0") -> None:
+def _create(urls: "DatabaseUrls", name: str, template: str = "template0") -> None:
     with psycopg.connect(urls.admin, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} OWNER volens_owner TEMPLATE {template}")
 
 
 @pytest.fixture(scope="session")
-def new_database(server: DatabaseUrls) -> Callable[..., DatabaseUrls]:
+def new_database(server: "DatabaseUrls") -> "Callable[..., DatabaseUrls]":
     """Makes a database of its own; migrated to head unless `empty`."""
 
-    def create(*, empty: bool = False) -> DatabaseUrls:
+    def create(*, empty: bool = False) -> "DatabaseUrls":
         name = f"volens_{uuid4().hex}"
         _create(server, name, "template0" if empty else TEMPLATE)
         return at(server, name)
@@ -107,12 +114,14 @@ def new_database(server: DatabaseUrls) -> Callable[..., DatabaseUrls]:
 
 
 @pytest.fixture(scope="module")
-def database(new_database: Callable[..., DatabaseUrls]) -> Database:
+def database(new_database: "Callable[..., DatabaseUrls]") -> Database:
     return Database(urls=new_database())
 
 
 @pytest.fixture
 async def engine(database: Database) -> AsyncIterator[AsyncEngine]:
+    from service import db
+
     engine = db.engine(database.urls.app)
     yield engine
     await engine.dispose()
@@ -120,6 +129,8 @@ async def engine(database: Database) -> AsyncIterator[AsyncEngine]:
 
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[AsyncConnectionPool]:
+    from service import db
+
     async with db.pool(database.urls.app) as pool:
         yield pool
 
@@ -135,7 +146,9 @@ def new_id() -> Callable[[], UUID]:
 
 
 @pytest.fixture
-def begin(engine: AsyncEngine, clock: FakeClock, new_id: Callable[[], UUID]) -> Begin:
+def begin(engine: AsyncEngine, clock: FakeClock, new_id: Callable[[], UUID]) -> "Begin":
+    from service.transaction import opener
+
     return opener(engine, clock, new_id)
 
 
@@ -159,4 +172,4 @@ def tenant(add_tenant: Callable[[], TenantId]) -> TenantId:
 
 @pytest.fixture
 def caller(tenant: TenantId) -> Caller:
-    return Caller(tenant=tenant, actor="shop-backend", request="req-1", scopes=SCOPES)
+    return Caller(tenant=tenant, actor="shop-backend", request="req-1", scopes=frozenset(SCOPES.split()))

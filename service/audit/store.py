@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import false, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.audit.domain import AuditEvent, Draft, Entry, Position, Query, canonical, leaf_hash
@@ -69,7 +69,7 @@ class SqlAuditTrail:
         if query.until is not None:
             wanted = wanted.where(table.at < query.until)
         if query.subject is not None:
-            wanted = wanted.where(table.subject == subject)
+            wanted = wanted.where(false() if subject is None else table.subject == subject)
         if query.event is not None:
             wanted = wanted.where(table.event == query.event.value)
         if query.actor is not None:
