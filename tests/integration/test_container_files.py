@@ -257,8 +257,8 @@ def test_the_roles_of_compose_can_migrate_and_cannot_step_around_row_level_secur
         with psycopg.connect(server.admin, autocommit=True) as admin:
             place = make_conninfo(host=admin.info.host, port=admin.info.port, dbname=trial)
             guarded = admin.execute(
-                "SELECT count(*) FROM pg_roles WHERE NOT (rolbypassrls OR rolsuper OR rolcreaterole) AND rolname LIKE %s",
-                [f"{trial}%"],
+                "SELECT count(*) FROM pg_roles WHERE NOT (rolbypassrls OR rolsuper OR rolcreaterole) AND rolname ~ %s",
+                [f"^{trial}"],
             ).fetchone()
         assert guarded == (3,)
         owner = f"postgresql+psycopg://{trial}_owner:owner%271@/{trial}?host={admin.info.host}&port={admin.info.port}"
