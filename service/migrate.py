@@ -55,6 +55,6 @@ def _config() -> Config:
 def _run(owner_url: str, work: Callable[[Config], None]) -> None:
     engine = create_engine(owner_url, poolclass=NullPool)
     config = _config()
-    with engine.begin() as connection:
+    with engine.connect() as connection:
         config.attributes["connection"] = connection
         work(config)

@@ -1,10 +1,6 @@
-from typing import Final
-
 from service.audit.domain import Page, Position, Query
 from service.audit.ports import Begin, SubjectResolver
 from service.kernel import Caller
-
-MOST: Final = 1_000
 
 
 class ReadEntries:
@@ -25,9 +21,8 @@ class ReadEntries:
             subject = await self._resolve(by.tenant, query.subject)
             if subject is None:
                 return Page(entries=[], next=None)
-        size = min(limit, MOST)
         async with self._begin(by.tenant) as tx:
-            found = await tx.audit.find(query, subject=subject, after=after, limit=size + 1)
-        entries = found[:size]
-        last = Position(entries[-1].at, entries[-1].id) if len(found) > size else None
+            found = await tx.audit.find(query, subject=subject, after=after, limit=limit + 1)
+        entries = found[:limit]
+        last = Position(entries[-1].at, entries[-1].id) if len(found) > limit else None
         return Page(entries=entries, next=last)
