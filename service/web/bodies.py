@@ -6,8 +6,6 @@ Litestar checks bodies with the lax rules it needs for query strings: ``"1"`` pa
 
 import json
 import re
-from collections.abc import Hashable
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -59,9 +57,15 @@ def strictly(data: Any, model: type[T]) -> T:
     return value
 
 
-@lru_cache(maxsize=256)
-def _decoder(model: Hashable) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(model)
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+def _decoder(model: Any) -> msgspec.json.Decoder[Any]:
+    """Return the one decoder of `model`; making one costs more than most bodies."""
+    decoder = _decoders.get(model)
+    if decoder is None:
+        decoder = _decoders[model] = msgspec.json.Decoder(model)
+    return decoder
 
 
 _WITHOUT_UTC = re.compile(r'"(?:0001-01-01|9999-12-31)[Tt ][0-9:.]+[+-](?!00:?00")[0-9:]+"')

@@ -1,0 +1,239 @@
+"""What operators see: log lines, metrics and traces. Never a payload, a path, a message or a value.
+
+Log lines are JSON objects. Only the members of `FIELDS` can ever be written, whatever a
+caller passes; everything else is dropped. Errors are logged by type and place: their
+messages may quote what a person sent.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Literal
+
+import msgspec
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+
+from service.kernel import Clock
+
+Level = Literal["debug", "info", "warning", "error"]
+
+FIELDS: Final = frozenset(
+    {
+        "at", "level", "event", "logger",
+        "request", "method", "route", "status", "ms", "tenant", "actor",
+        "error", "place", "cause", "check", "issuer", "revision", "engine", "outcome", "count", "port", "host", "job",
+    }
+)  # fmt: skip
+"""Every member a log line can have."""
+
+_QUOTABLE: Final = frozenset({"uvicorn.error"})
+"""Loggers of libraries whose message templates are constants; their arguments are still dropped."""
+_OURS: Final = Path(__file__).parent
+_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Telemetry:
+    """The one place where the service reports about itself."""
+
+    def __init__(self, clock: Clock, *, level: Level = "info", stream: BinaryIO | None = None) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self.log = _logger(clock, level, stream or sys.stdout.buffer)
+        self._requests = Counter(
+            "volens_requests", "Requests answered.", ("route", "method", "status"), registry=self.registry
+        )
+        self._seconds = Histogram(
+            "volens_request_seconds", "Time to answer.", ("route", "method"), buckets=_BUCKETS, registry=self.registry
+        )
+        self._bugs = Counter(
+            "volens_bugs", "Requests that failed through our fault.", ("error",), registry=self.registry
+        )
+        self._decisions = Counter("volens_decisions", "Decisions made.", ("outcome", "basis"), registry=self.registry)
+        self._memo = Counter("volens_memo", "Verdicts looked for in the memo.", ("found",), registry=self.registry)
+        self._engine = Histogram(
+            "volens_engine_seconds",
+            "Time of one policy evaluation.",
+            ("engine",),
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._engine_failures = Counter(
+            "volens_engine_failures", "Evaluations without a verdict.", ("engine",), registry=self.registry
+        )
+        self._records = Counter("volens_records", "Records stored.", ("action",), registry=self.registry)
+        self._issuer_failures = Counter(
+            "volens_issuer_failures", "Failed attempts to read an issuer's keys.", ("issuer",), registry=self.registry
+        )
+        self._policy = Gauge("volens_policy", "The active policy revision.", ("revision",), registry=self.registry)
+
+    def request(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
+        """Note a finished request. `status` 0: the client got no whole answer."""
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        route = scope.get("path_template") or "none"
+        self._requests.labels(route, method, status).inc()
+        self._seconds.labels(route, method).observe(seconds)
+        caller = scope.get("user")
+        self.log.info(
+            "request",
+            request=scope["state"]["request_id"],
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 2),
+            tenant=caller and caller.tenant,
+            actor=caller and caller.actor,
+        )
+
+    def bug(self, error: BaseException, request_id: str) -> None:
+        """Note an error nobody expected, by its type and where it was raised."""
+        self._bugs.labels(type(error).__name__).inc()
+        self.log.error("bug", request=request_id, **described(error))
+
+    def decided(self, outcome: str, basis: str, count: int = 1) -> None:
+        self._decisions.labels(outcome, basis).inc(count)
+
+    def memo(self, *, found: bool) -> None:
+        self._memo.labels("yes" if found else "no").inc()
+
+    def evaluated(self, engine: str, seconds: float) -> None:
+        self._engine.labels(engine).observe(seconds)
+
+    def engine_failed(self, engine: str, error: BaseException) -> None:
+        self._engine_failures.labels(engine).inc()
+        self.log.error("engine_failed", engine=engine, **described(error))
+
+    def stored(self, action: str, count: int = 1) -> None:
+        self._records.labels(action).inc(count)
+
+    def issuer_failed(self, issuer: str) -> None:
+        self._issuer_failures.labels(issuer).inc()
+        self.log.warning("issuer_failed", issuer=issuer)
+
+    def policy(self, revision: str) -> None:
+        """Note the policy revision that answers from now on."""
+        self._policy.clear()
+        self._policy.labels(revision).set(1)
+        self.log.info("policy", revision=revision)
+
+    def adopt_library_loggers(self) -> None:
+        """Send what libraries log through `log`, without their arguments, messages and tracebacks."""
+        root = logging.getLogger()
+        root.handlers[:] = [_Adopted(self.log)]
+        root.setLevel(logging.WARNING)
+        for name in ("uvicorn", "uvicorn.error"):
+            logging.getLogger(name).handlers.clear()
+            logging.getLogger(name).propagate = True
+            logging.getLogger(name).setLevel(logging.INFO)
+        logging.getLogger("uvicorn.access").handlers.clear()
+        logging.getLogger("uvicorn.access").disabled = True
+        logging.captureWarnings(capture=True)
+
+
+def described(error: BaseException) -> dict[str, str]:
+    """Return type, place in our code and the types of the causes of an error; never its message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_OURS)]
+    last = (ours or list(frames))[-1:]
+    facts = {"error": type(error).__name__}
+    if last:
+        facts["place"] = f"{_short(last[0].filename)}:{last[0].lineno}"
+    cause = error.__cause__ or error.__context__
+    if cause is not None:
+        facts["cause"] = type(cause).__name__
+    return facts
+
+
+def _short(filename: str) -> str:
+    path = Path(filename)
+    return str(path.relative_to(_OURS.parent)) if path.is_relative_to(_OURS.parent) else path.name
+
+
+class _Adopted(logging.Handler):
+    """Writes a record of a library without anything it was formatted with."""
+
+    def __init__(self, log: structlog.typing.FilteringBoundLogger) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = str(record.msg) if record.name in _QUOTABLE else "library"
+        facts = {"place": f"{Path(record.pathname).name}:{record.lineno}"}
+        if record.exc_info and record.exc_info[1]:
+            facts |= described(record.exc_info[1])
+        self._log.log(record.levelno, event, logger=record.name, **facts)
+
+
+def _logger(clock: Clock, level: Level, stream: BinaryIO) -> structlog.typing.FilteringBoundLogger:
+    def stamp(_: Any, method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
+        """Put time and level first, and drop what is not in `FIELDS`."""
+        allowed = {name: value for name, value in line.items() if name in FIELDS and value is not None}
+        return {"at": clock(), "level": method, **allowed}
+
+    log: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        None,
+        processors=[stamp, _rendered],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.BytesLoggerFactory(stream),
+        cache_logger_on_first_use=True,
+    )
+    return log
+
+
+def _rendered(_: Any, __: str, line: MutableMapping[str, Any]) -> bytes:
+    return msgspec.json.encode(line, enc_hook=lambda value: type(value).__name__)
+
+
+Application = Callable[..., Any]
+
+
+def trace(app: Application, endpoint: str | None) -> Application:
+    """Return `app`, with a span for each request if an OTLP `endpoint` is set.
+
+    Spans carry method, route template, status and request id: the ready-made
+    instrumentation writes whole URLs.
+
+    Raises:
+        ImportError: an endpoint is set, but the extra `otel` is not installed.
+    """
+    if endpoint is None:
+        return app
+    from opentelemetry import propagate  # the extra may be missing
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.trace import SpanKind
+
+    provider = TracerProvider(resource=Resource.create({"service.name": "volens"}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+    tracer = provider.get_tracer("volens")
+
+    async def traced(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        status = 0
+
+        async def answer(message: Mapping[str, Any]) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        with tracer.start_as_current_span(
+            "request", context=propagate.extract(headers), kind=SpanKind.SERVER, record_exception=False
+        ) as span:
+            await app(scope, receive, answer)
+            route = scope.get("path_template") or "none"
+            span.update_name(f"{scope['method']} {route}")
+            span.set_attribute("http.request.method", scope["method"])
+            span.set_attribute("http.route", route)
+            span.set_attribute("http.response.status_code", status)
+            span.set_attribute("volens.request", scope["state"]["request_id"])
+
+    return traced

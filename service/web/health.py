@@ -1,0 +1,59 @@
+"""For orchestrators and monitoring: alive, ready, measured. No token, and no detail for strangers."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from litestar import Controller, Response, Router, get
+from msgspec import Struct
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from service.web.auth import PUBLIC
+from service.web.problems import problem_response
+
+Check = Callable[[], Awaitable[bool]]
+"""Returns whether a part is ready. Raising means no."""
+
+
+class Liveness(Struct, frozen=True, kw_only=True):
+    alive: bool
+
+
+class Readiness(Struct, frozen=True, kw_only=True):
+    ready: bool
+    checks: dict[str, bool]
+    """Each part the service needs, and whether it is there."""
+
+
+def health(checks: Mapping[str, Check], registry: CollectorRegistry) -> Router:
+    """Return the routes `/health/live`, `/health/ready` and `/metrics`."""
+
+    class HealthController(Controller):
+        """Tell orchestrators whether to restart this process or to send it requests."""
+
+        path = "/health"
+        tags = ("Operation",)
+
+        @get("/live", operation_id="getLiveness", responses={500: problem_response(500)})
+        async def live(self) -> Liveness:
+            """Say that the process answers. A process that doesn't should be restarted."""
+            return Liveness(alive=True)
+
+        @get("/ready", operation_id="getReadiness", responses={500: problem_response(500)})
+        async def ready(self) -> Response[Readiness]:
+            """Say whether every part is there: 200, or 503 with the parts that are missing."""
+            results = {name: await _passes(check) for name, check in checks.items()}
+            ready = all(results.values())
+            return Response(Readiness(ready=ready, checks=results), status_code=200 if ready else 503)
+
+    @get("/metrics", include_in_schema=False)
+    async def metrics() -> Response[bytes]:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return Router("/", route_handlers=[HealthController, metrics], opt={PUBLIC: True})
+
+
+async def _passes(check: Check) -> bool:
+    try:
+        return await check()
+    except Exception:  # noqa: BLE001  whatever is wrong with a part: it is not ready
+        return False

@@ -1,0 +1,113 @@
+"""The outer edge: request ids, safe headers, a line in the log, and silence about bugs."""
+
+import re
+from collections.abc import Iterable
+from time import perf_counter
+from typing import Any, Final, Protocol
+
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.kernel import NewId
+from service.web.problems import Problems, Refusal
+
+BODY_LIMIT: Final = 1024 * 1024
+
+_UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ALWAYS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_CLOSED: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_NO_STORE: Final = (b"cache-control", b"no-store")
+_HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+
+
+class Observer(Protocol):
+    """Learns of each finished request and of each bug. `service.telemetry.Telemetry` is one."""
+
+    def request(self, scope: Any, status: int, seconds: float) -> None: ...
+    def bug(self, error: BaseException, request_id: str) -> None: ...
+
+
+class Edge:
+    """Wraps the whole application.
+
+    A request id is taken from `X-Request-Id` if it is a UUID, and made otherwise: free
+    text could be a name, and the id goes into logs and the audit. It is in
+    ``scope["state"]["request_id"]``.
+    """
+
+    def __init__(self, app: ASGIApp, observer: Observer, new_id: NewId, *, hsts: bool) -> None:
+        self._app = app
+        self._observer = observer
+        self._new_id = new_id
+        self._problems = Problems({}, observer.bug)
+        self._headers = (*_ALWAYS, _HSTS) if hsts else _ALWAYS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = perf_counter()
+        status = 0
+        path = scope["path"]
+        request_id = _given(scope["headers"]) or str(self._new_id())
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [*message["headers"], *self._headers, (b"x-request-id", request_id.encode())]
+                if path.startswith("/v1"):
+                    headers.append(_NO_STORE)
+                if not any(name == b"content-security-policy" for name, _ in headers):
+                    headers.append(_CLOSED)
+                message["headers"] = headers
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:  # noqa: BLE001  uvicorn would log the message of the error
+            await self._fail(error, request_id, answer, started=bool(status))
+        finally:
+            self._observer.request(scope, status, perf_counter() - started)
+
+    async def _fail(self, error: Exception, request_id: str, answer: Send, *, started: bool) -> None:
+        """Answer if nothing was sent yet. Otherwise the server cuts the connection, and half an answer is none."""
+        if started:
+            self._observer.bug(error.__cause__ or error, request_id)
+            return
+        await send_problem(self._problems, error, request_id, answer)
+
+
+async def send_problem(problems: Problems, error: Exception, request_id: str, send: Send) -> None:
+    """Answer with the problem of `error`, without Litestar."""
+    answer = problems.answer(error, request_id)
+    headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
+    headers.append((b"content-length", str(len(answer.body)).encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+
+
+async def read_body(receive: Receive, limit: int = BODY_LIMIT) -> bytes:
+    """Read a body without Litestar, and no further than `limit`.
+
+    Raises:
+        Refusal: 413.
+        ConnectionError: the client went away.
+    """
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ConnectionError("the client went away")
+        body += message["body"]
+        if len(body) > limit:
+            raise Refusal("body_too_large")
+        if not message.get("more_body", False):
+            return body
+
+
+def _given(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    for name, value in headers:
+        if name == b"x-request-id":
+            return value.decode() if _UUID.fullmatch(value) else None
+    return None
