@@ -16,13 +16,13 @@ SLICES = ["events", "audit", "subjects", "consent", "decisions"]
 
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
-    "consent": {"fold"},
-    "decisions": {"bands", "cases", "clocks", "facts"},
+    "consent": {"fold", "signatures", "vocabulary"},
+    "decisions": {"acts", "asking", "bands", "cases", "clocks", "context", "facts", "policy_data"},
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
     "consent": {"profiles"},
-    "decisions": {"opa", "wasm"},
+    "decisions": {"calendar_of", "memo", "opa", "wasm"},
 }
 
 # What a file may import from its own slice, by its role.
@@ -44,13 +44,20 @@ OUTER = {"store": {"db"}, "tables": {"db"}, "adapter": {"db"}, "api": {"web"}}
 BESIDE = {
     "kernel": set(),
     "db": {"kernel"},
+    "migrate": set(),
+    "postgres": {"kernel", "postgres_files", "postgres_process", "postgres_programs"},
+    "postgres_files": {"kernel"},
+    "postgres_process": set(),
+    "postgres_programs": {"kernel", "postgres_files", "postgres_process"},
     "telemetry": {"kernel"},
+    "tenants": {"kernel", "db"},
     "web": {"kernel", "telemetry", "web"},
     "settings": {"kernel", "web"},
-    "transaction": {"kernel", "db", *SLICES},
+    "transaction": {"kernel", "db", "tenants", *SLICES},
+    "demo": {"kernel"},
 }
 # The composition roots: they import everything, and nothing but a root imports them.
-ROOTS = {"app", "worker", "cli"}
+ROOTS = {"app", "worker", "cli", "operations", "processes"}
 
 PURE = {"domain", "ports", "usecases", "schemas", "__init__"}
 PURE_LIBRARIES = {"msgspec"}
