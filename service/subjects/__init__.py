@@ -3,24 +3,30 @@
 from service.subjects.domain import (
     NO_FACTS,
     ContradictoryFacts,
+    Ensured,
     Gazetteer,
     Signals,
+    Stored,
     Subject,
     SubjectFacts,
-    SubjectView,
     UnknownJurisdiction,
     UnknownSubject,
     UnknownZone,
 )
+from service.subjects.ports import SubjectStore
+from service.subjects.usecases import PutSubject
 
 __all__ = [
     "NO_FACTS",
     "ContradictoryFacts",
+    "Ensured",
     "Gazetteer",
+    "PutSubject",
     "Signals",
+    "Stored",
     "Subject",
     "SubjectFacts",
-    "SubjectView",
+    "SubjectStore",
     "UnknownJurisdiction",
     "UnknownSubject",
     "UnknownZone",

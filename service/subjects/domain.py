@@ -4,6 +4,7 @@ Every fact is optional, and a missing one is unknown: nothing here has a default
 that claims something about anybody.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 
@@ -75,6 +76,13 @@ class Subject(Struct, frozen=True, kw_only=True):
     version: int
     """0 while nothing but the handle is known."""
     facts: SubjectFacts
+
+
+class Ensured(Struct, frozen=True, kw_only=True):
+    """The handles of some subjects, and which of them are new."""
+
+    handles: Mapping[SubjectId, Handle]
+    created: frozenset[SubjectId]
 
 
 NO_FACTS: Final = SubjectFacts()
@@ -167,9 +175,9 @@ def _day(instant: datetime) -> date:
     return instant.astimezone(UTC).date()
 
 
-class SubjectView(Struct, frozen=True, kw_only=True):
-    """What a use case answers about one stored subject."""
+class Stored(Struct, frozen=True, kw_only=True):
+    """What became of facts that were sent."""
 
-    subject: SubjectId
-    version: int
-    facts: SubjectFacts
+    subject: Subject
+    first: bool
+    """Nothing had been known about this subject before."""

@@ -1,0 +1,45 @@
+from service.audit import AuditEvent, Draft
+from service.events import Event
+from service.kernel import Caller, Clock, SubjectId
+from service.subjects.domain import Gazetteer, Stored, Subject, SubjectFacts, check_consistency, dated
+from service.subjects.ports import Begin
+
+
+class PutSubject:
+    """Replace what is known about a subject, as a whole, or change nothing."""
+
+    def __init__(self, begin: Begin, clock: Clock, gazetteer: Gazetteer) -> None:
+        self._begin = begin
+        self._clock = clock
+        self._gazetteer = gazetteer
+
+    async def __call__(self, subject: SubjectId, facts: SubjectFacts, *, by: Caller) -> Stored:
+        """Store `facts` as a new version; the same facts again stay the version they are.
+
+        Raises:
+            UnknownJurisdiction, UnknownZone, ContradictoryFacts: nothing was stored.
+        """
+        now = self._clock()
+        self._gazetteer.check(facts)
+        check_consistency(facts, now)
+
+        async with self._begin(by.tenant) as tx:
+            ensured = await tx.subjects.ensure([subject], now)
+            before = await tx.subjects.lock(ensured.handles[subject])
+            facts = dated(facts, before.facts, now)
+            if before.version and facts == before.facts:
+                return Stored(subject=before, first=False)
+
+            after = Subject(handle=before.handle, version=before.version + 1, facts=facts)
+            await tx.subjects.add_version(after.handle, after.version, facts, now)
+            handle = str(after.handle)
+            happened = [AuditEvent.SUBJECT_STORED]
+            if ensured.created:
+                happened.insert(0, AuditEvent.SUBJECT_CREATED)
+            await tx.audit.append_many(
+                [Draft(event=event, object_id=handle, subject=after.handle) for event in happened], by=by
+            )
+            await tx.outbox.add(
+                [Event(type=event.value, object_id=handle, subject=after.handle, at=now) for event in happened]
+            )
+        return Stored(subject=after, first=before.version == 0)
