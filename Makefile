@@ -95,7 +95,7 @@ lint: opa $(VENV)/test.stamp ## Check style and types of Python and Rego.
 
 .PHONY: bench
 bench: $(VENV)/test.stamp ## Print one table of ratios to a reference GET.
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.bench
 
 # --- what is generated and committed ----------------------------------------------------------
 
