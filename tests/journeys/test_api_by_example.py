@@ -1,0 +1,74 @@
+"""docs/api.md is true: its commands are played in order, and each answer that it shows is the one that comes.
+
+An ellipsis in a documented text stands for anything; as the last element of a list, or as a member's name, for more.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.journeys.conftest import Installation
+from tests.journeys.processes import Client, running
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
+MORE = "…"
+
+
+def blocks() -> list[str]:
+    """Return the indented blocks of the document, without their indentation."""
+    found = re.findall(r"(?:^    .*\n)+", DOCUMENT.read_text(), flags=re.MULTILINE)
+    return [re.sub(r"^    ", "", block, flags=re.MULTILINE).strip() for block in found]
+
+
+def commands(block: str) -> Iterator[tuple[str, str, str | None]]:
+    """Yield method, path and body of each `ask` in a block."""
+    for command in re.split(r"^ask ", block, flags=re.MULTILINE)[1:]:
+        words = shlex.split(command, comments=True)
+        options = {words.pop(i): words.pop(i) for i in range(len(words) - 1, -1, -1) if words[i] in {"-X", "-d"}}
+        (url,) = words
+        body = options.get("-d")
+        yield options.get("-X", "GET" if body is None else "POST"), url.removeprefix("$VOLENS"), body
+
+
+def agrees(documented: Any, actual: Any) -> bool:
+    match documented, actual:
+        case str(), str() if MORE in documented:
+            return re.fullmatch(".*".join(re.escape(part) for part in documented.split(MORE)), actual) is not None
+        case dict(), dict():
+            named = documented.keys() - {MORE}
+            complete = MORE in documented or actual.keys() == named
+            return complete and all(name in actual and agrees(documented[name], actual[name]) for name in named)
+        case list(), list():
+            some = documented[:-1] if documented[-1:] == [MORE] else documented
+            enough = len(actual) > len(some) if some is not documented else len(actual) == len(some)
+            return enough and all(agrees(*pair) for pair in zip(some, actual, strict=False))
+        case _:
+            return type(documented) is type(actual) and documented == actual
+
+
+def test_the_document_shows_what_the_service_answers(installation: Installation) -> None:
+    decision = ""
+    with running("serve", "--port", "0", env=installation.env) as service:
+        client = Client(service.url, installation.token)
+        status, answer = 0, None
+        for block in blocks():
+            if block.startswith("ask "):
+                for method, path, body in commands(block):
+                    status, answer = client(method, path.replace("$ID", decision), body and json.loads(body))
+                    if path == "/v1/decisions":
+                        decision = answer["id"]
+            elif block.startswith("{"):
+                assert agrees(json.loads(block), answer), f"{method} {path}: {status}\n{json.dumps(answer, indent=2)}"
+        client.close()
+
+
+def test_every_operation_is_in_the_document() -> None:
+    described = json.loads((DOCUMENT.parents[1] / "openapi" / "openapi.json").read_text())["paths"]
+    shown = DOCUMENT.read_text()
+
+    for template in described:
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/ ?]+", re.escape(template))
+        assert re.search(rf"{pattern}(?=[ ?\"`,)\n])", shown), template
