@@ -17,12 +17,12 @@ SLICES = ["events", "audit", "subjects", "consent", "decisions"]
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
     "consent": {"fold", "signatures", "vocabulary"},
-    "decisions": {"acts", "asking", "bands", "cases", "clocks", "context", "facts", "policy_data"},
+    "decisions": {"acts", "asking", "bands", "cases", "clocks", "context", "facts", "policy", "simulation"},
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
     "consent": {"profiles"},
-    "decisions": {"calendar_of", "memo", "opa", "wasm"},
+    "decisions": {"artefacts", "calendar_of", "log", "memo", "opa", "wasm"},
 }
 
 # What a file may import from its own slice, by its role.
@@ -45,6 +45,7 @@ BESIDE = {
     "kernel": set(),
     "db": {"kernel"},
     "migrate": set(),
+    "opa_process": {"kernel"},
     "postgres": {"kernel", "postgres_files", "postgres_process", "postgres_programs"},
     "postgres_files": {"kernel"},
     "postgres_process": set(),
