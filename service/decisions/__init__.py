@@ -1,0 +1,1 @@
+"""May we? Facts, the policy that judges them, and the log of every answer."""

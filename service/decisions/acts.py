@@ -1,0 +1,209 @@
+"""Acts as the policy sees them: what a record says, compared with the question, free of names."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from service.consent import Act, Signature, is_tenant_purpose
+from service.decisions.bands import Ladder, months_past, months_waited
+from service.decisions.domain import Question
+from service.decisions.policy import PolicyData
+from service.kernel import SubjectId
+
+_AS_GIVEN: Final = (
+    "method",
+    "evidence",
+    "explicit",
+    "two_step",
+    "unbundled",
+    "dark_pattern",
+    "logged_in",
+    "informed_subject",
+    "optout_offered_at_collection",
+    "indirect_remuneration",
+    "ongoing_contract",
+    "fin_notice",
+    "no_solicitation_statement",
+    "consumer_initiated",
+    "after_conflict_notice",
+)
+_TERMS: Final = ("scope", "ground", "in_reply_to")
+_WINDOWS: Final = {
+    # Both French periods run to the instant (RULES D9), which is outside.
+    "days60": timedelta(days=60),
+    # Only *later* than five minutes must be justified (US-TCPA-05), so the instant is inside.
+    "minutes5": timedelta(minutes=5, microseconds=1),
+}
+_INFERRED: Final = "_inferred"
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What acts are compared with."""
+
+    question: Question
+    subject: SubjectId | None
+    """Nothing in a simulation, where every named person is somebody else."""
+    zone: ZoneInfo
+    age: Ladder | None
+    reassigned_after: date | None
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """One act in a template: what is fixed about it, and what moves with time."""
+
+    id: UUID
+    at: datetime
+    rank: int
+    expires_at: datetime | None
+    fixed: Mapping[str, Any]
+    past: Ladder | None
+    waited: Ladder | None
+    windows: tuple[tuple[str, datetime], ...]
+    """Spans that are true from the act until, exclusively, an instant."""
+    hours: tuple[int, int] | None
+
+
+class Ranked(Struct, frozen=True):
+    items: tuple[Item, ...]
+    ranks: Mapping[str, int]
+    """Of the named instants."""
+
+
+def items(acts: Iterable[Act], asked: Asked, data: PolicyData, named: Mapping[str, datetime]) -> Ranked:
+    """Return the acts that bear on the question, ranked by time together with the `named` instants."""
+    bearing = [(act, purpose) for act in acts if (purpose := _purpose(act.signature, asked, data)) is not _SILENT]
+    order = {
+        instant: place for place, instant in enumerate(sorted({*(act.at for act, _ in bearing), *named.values()}), 1)
+    }
+    return Ranked(
+        tuple(_item(act, purpose, order[act.at], asked, data) for act, purpose in bearing),
+        {name: order[instant] for name, instant in named.items()},
+    )
+
+
+_SILENT: Final = ""
+
+
+def _purpose(signature: Signature, asked: Asked, data: PolicyData) -> str | None:
+    """Return the act's purpose as the question sees it; `_SILENT` for an act that says nothing here.
+
+    A tenant's purpose is another than the known one it maps onto: a permission for
+    either is none for the other.
+    """
+    question, purpose = asked.question, signature.purpose
+    if purpose is None:
+        return None
+    if is_tenant_purpose(purpose):
+        if purpose == question.purpose:
+            return question.meaning.value
+        return _SILENT if signature.action in data.actions["refusals"] else "tenant"
+    narrower = is_tenant_purpose(question.purpose) and purpose == question.meaning
+    return "tenant" if narrower and signature.action in data.actions["permissions"] else purpose
+
+
+def _item(act: Act, purpose: str | None, rank: int, asked: Asked, data: PolicyData) -> Item:
+    signature, bands = act.signature, data.bands
+    action = signature.action.value
+    day = act.at.astimezone(asked.zone).date()
+    fixed = _said(signature, data) | _compared(signature, asked) | {"action": action, "rank": rank}
+    if purpose is not None:
+        fixed["purpose"] = purpose
+    if act.expires_at is not None:
+        fixed["expires"] = True
+    if asked.age is not None and action in bands.spans["age"]:
+        fixed["age"] = asked.age.on(day)[0]
+    if asked.reassigned_after is not None and day > asked.reassigned_after:
+        fixed["after_reassignment"] = True
+    return Item(
+        id=act.id,
+        at=act.at,
+        rank=rank,
+        expires_at=act.expires_at,
+        fixed=fixed,
+        past=months_past(day, bands.months) if action in bands.spans["months_past"] else None,
+        waited=months_waited(day, bands.waits) if action in bands.spans["months_waited"] else None,
+        windows=tuple((span, act.at + length) for span, length in _WINDOWS.items() if action in bands.spans[span]),
+        hours=_hours(signature.hours_consent),
+    )
+
+
+def _said(signature: Signature, data: PolicyData) -> dict[str, Any]:
+    said: dict[str, Any] = {"channel": signature.channel}
+    for name in _AS_GIVEN:
+        if (value := getattr(signature, name)) is not None:
+            said[name] = value
+    for name in _TERMS:
+        if (word := getattr(signature, name)) is not None:
+            said[name] = word if word in data.terms.get(name, ()) else "other"
+    if signature.several:
+        said["several"] = True
+    if signature.incentive:
+        said["incentive"] = True
+    return said
+
+
+def _compared(signature: Signature, asked: Asked) -> dict[str, Any]:
+    context = asked.question.context
+    comparisons = {
+        "notice": _notice(signature, asked),
+        "controllers": _among(signature.named_controllers, context.sender, "sender"),
+        "recipients": _among(signature.named_recipients, context.recipient, "recipient"),
+        "brand": _same(signature.brand, context.brand),
+        "address": _same(signature.address, context.address),
+        "programme": _same(signature.programme, context.programme),
+        "seller": _same(signature.seller, context.sender),
+        "person": "other" if signature.subject_ref not in (None, asked.subject) else None,
+        "covers_category": _covers(signature.data_categories, context.special_category, context.sensitive),
+    }
+    return {name: value for name, value in comparisons.items() if value is not None}
+
+
+def _notice(signature: Signature, asked: Asked) -> dict[str, bool] | None:
+    context, version = asked.question.context, signature.notice_version
+    notice: dict[str, bool] = {}
+    if signature.notice_shown is not None:
+        notice["shown"] = signature.notice_shown
+    if version is not None:
+        notice["version"] = True
+        if context.current_notice_version is not None:
+            notice["current"] = version == context.current_notice_version
+        if version in (context.material_change_since or ()):
+            notice["material_change"] = True
+    return notice or None
+
+
+def _among(names: tuple[str, ...] | None, asked: str | None, hit: str) -> str | None:
+    if names is None:
+        return None
+    if not names:
+        return "nobody"
+    if asked is None:
+        return "unasked"
+    return hit if asked in names else "others"
+
+
+def _same(recorded: str | None, asked: str | None) -> str | None:
+    if recorded is None:
+        return None
+    if asked is None:
+        return "unasked"
+    return "same" if recorded == asked else "other"
+
+
+def _covers(categories: tuple[str, ...] | None, *asked: str | None) -> bool | None:
+    """Whether every category in question is among those consented to, inferred ones counting as their kind."""
+    wanted = {each.removesuffix(_INFERRED) for each in asked if each is not None}
+    if categories is None or not wanted:
+        return None
+    return wanted <= {each.removesuffix(_INFERRED) for each in categories}
+
+
+def _hours(hours: str | None) -> tuple[int, int] | None:
+    if hours is None:
+        return None
+    opening, closing = (int(time[:2]) * 60 + int(time[3:]) for time in hours.split("-"))
+    return opening, closing

@@ -1,0 +1,205 @@
+"""May we? The question, the verdict of the policy, and the decision that is logged."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+
+from service.consent import Channel, Purpose
+from service.decisions.context import Context
+from service.kernel import DomainError, Handle, Instant, SubjectId, Unavailable, exactly
+
+FURTHEST_AHEAD: Final = timedelta(hours=24)
+"""How far ahead a stored question may look. A simulation may ask about any instant."""
+
+
+class Basis(StrEnum):
+    """The legal basis that a permit rests on; `none` where the law asks for none, and on denial."""
+
+    CONSENT = "consent"
+    SOFT_OPT_IN = "soft_opt_in"
+    LEGITIMATE_INTEREST = "legitimate_interest"
+    CONTRACT = "contract"
+    LEGAL_OBLIGATION = "legal_obligation"
+    NONE = "none"
+
+
+class Effect(StrEnum):
+    PERMIT = "permit"
+    DENY = "deny"
+    TRIED = "tried"
+    """A permission or exception whose first condition holds, and which failed."""
+    NOTE = "note"
+
+
+class Flags(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the service itself knows about a subject. Nobody outside sets them, but in a simulation."""
+
+    restricted: bool | None = None
+    restricted_at: Instant | None = None
+    objected: bool | None = None
+    erased: bool | None = None
+    erasure_pending: bool | None = None
+    suppressed: bool | None = None
+    suppressed_at: Instant | None = None
+    previously_erased: bool | None = None
+    merge_unresolved: bool | None = None
+    drop_listed: bool | None = None
+    drop_match: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+
+
+class Question(Struct, frozen=True, kw_only=True):
+    """What a caller wants to do with one subject, on one channel, for one purpose, at one instant."""
+
+    channel: Channel
+    purpose: str
+    """As asked: a known purpose, or the tenant's own."""
+    meaning: Purpose
+    """The known purpose that `purpose` is or maps onto."""
+    at: datetime
+    context: Context
+    also: str | None = None
+    """A second place of residence, where the caller names one: its law applies as well."""
+
+
+class Cited(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule as a verdict names it."""
+
+    rule: str
+    effect: Effect
+    stage: Annotated[int, Meta(ge=0, le=15)]
+
+
+class Verdict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the policy answers to facts, and nothing but that. See docs/facts.md."""
+
+    allow: bool
+    basis: Basis
+    reasons: Annotated[tuple[Cited, ...], Meta(max_length=500)]
+    obligations: Annotated[tuple[Annotated[str, exactly("[a-z][a-z0-9_]{0,63}")], ...], Meta(max_length=50)]
+    acts: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(max_length=2000)]
+    closed_hours: bool
+
+
+class Reason(Struct, frozen=True, kw_only=True):
+    rule: str
+    effect: Effect
+    title: str
+    citation: str
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """A verdict with its id, its time, its policy and the records that decided it."""
+
+    id: UUID
+    permit: bool
+    basis: Basis
+    at: datetime
+    decided_at: datetime
+    channel: Channel
+    purpose: str
+    subject: SubjectId | None
+    handle: Handle | None
+    """Nothing for a subject that nobody has told us about."""
+    reasons: tuple[Reason, ...]
+    obligations: tuple[str, ...]
+    records: tuple[UUID, ...]
+    retry_after: datetime | None
+    """Set when only the hour or the day stands in the way. In the recipient's own offset."""
+    valid_until: datetime | None
+    """The next instant at which the answer could change by time alone; nothing when time alone never changes it."""
+    revision: str
+
+
+class Replay(Struct, frozen=True, kw_only=True):
+    """The stored facts, asked again under the policy of today."""
+
+    same: bool
+    revision_then: str
+    revision_now: str
+    permit_then: bool
+    permit_now: bool
+    reasons_now: tuple[Reason, ...]
+
+
+class DecisionUnavailable(Unavailable):
+    """Nobody can say whether it is permitted, so it is not."""
+
+    code = "decision_unavailable"
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message, decision="deny", **details)
+
+
+class QuestionTooFarAhead(DomainError):
+    """A stored question looks further ahead than anyone can know."""
+
+    code = "question_too_far_ahead"
+
+
+class PurposeNotRegistered(DomainError):
+    """The tenant has no such purpose."""
+
+    code = "purpose_not_registered"
+
+
+class TimeZoneUnknown(DomainError):
+    """A plausible time zone is none of the IANA's."""
+
+    code = "time_zone_unknown"
+
+
+class PermitsNotOffered(DomainError):
+    """The caller wants a signed permit, which this service doesn't issue."""
+
+    code = "permits_not_offered"
+
+
+class NotYourself(DomainError):
+    """A subject's own token asks about somebody else."""
+
+    code = "not_yourself"
+
+
+class DecisionUnknown(DomainError):
+    """The tenant has no decision with this id."""
+
+    code = "decision_unknown"
+
+
+class _Counted(Struct):
+    acts: list[msgspec.Raw]
+
+
+_VERDICT: Final = msgspec.json.Decoder(Verdict)
+
+
+def verdict_of(answer: Any, facts: bytes, rules: Collection[str]) -> Verdict:
+    """Return what `answer` (built-in values, or JSON in bytes) says about `facts`, taken strictly.
+
+    Raises:
+        DecisionUnavailable: it is no verdict: a field is missing, unknown or of
+            another type, a rule or an act doesn't exist, or it permits and
+            denies at once.
+    """
+    try:
+        verdict = _VERDICT.decode(answer) if isinstance(answer, bytes) else msgspec.convert(answer, Verdict)
+        acts = len(msgspec.json.decode(facts, type=_Counted).acts)
+    except msgspec.ValidationError as error:
+        raise DecisionUnavailable("policy engine gave no verdict") from error
+    except msgspec.DecodeError as error:
+        raise DecisionUnavailable("policy engine gave no JSON") from error
+    contradiction = verdict.allow and (
+        verdict.closed_hours or any(reason.effect is Effect.DENY for reason in verdict.reasons)
+    )
+    if contradiction or not verdict.reasons:
+        raise DecisionUnavailable("policy engine contradicts itself")
+    if any(reason.rule not in rules for reason in verdict.reasons):
+        raise DecisionUnavailable("policy engine names a rule that doesn't exist")
+    if any(act >= acts for act in verdict.acts):
+        raise DecisionUnavailable("policy engine names an act that doesn't exist")
+    return verdict

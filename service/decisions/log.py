@@ -1,0 +1,141 @@
+"""The decision log on PostgreSQL, written in groups.
+
+All decisions of one event-loop turn and tenant become one transaction: the facts
+and verdicts that this process hasn't stored yet, the decisions, and their audit
+entries. The statements travel in one pipeline with the tenant's setting, which
+PostgreSQL treats as one transaction: a statement that fails undoes them all.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from psycopg_pool import AsyncConnectionPool
+
+from service.audit import AuditEvent, Draft, Entry
+from service.db import TENANT_SETTING, Coalescer, lease
+from service.decisions.ports import Logged
+from service.kernel import NewId, TenantId
+
+AuditStatement = Callable[[Sequence[Entry]], tuple[str, Mapping[str, Any]]]
+"""The SQL, and its named parameters, that adds one tenant's entries to the audit log."""
+
+REMEMBERED: Final = 100_000
+"""Rows known to be stored; about ten megabytes. A row that was forgotten is offered again, which does nothing."""
+
+_ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %(tenant)s, true)"
+_FACTS: Final = """
+    INSERT INTO facts (tenant, hash, body)
+    SELECT %(tenant)s, decode(hash, 'hex'), body FROM json_to_recordset(%(rows)s::json) AS row (hash text, body text)
+    ORDER BY hash
+    ON CONFLICT DO NOTHING
+"""
+_VERDICTS: Final = """
+    INSERT INTO verdict (tenant, revision, facts_hash, body)
+    SELECT %(tenant)s, revision, decode(hash, 'hex'), body
+    FROM json_to_recordset(%(rows)s::json) AS row (revision text, hash text, body text)
+    ORDER BY revision, hash
+    ON CONFLICT DO NOTHING
+"""
+_DECISIONS: Final = """
+    INSERT INTO decision (tenant, id, handle, channel, purpose, at, decided_at, permit, revision, facts_hash,
+                          verdict_hash, records, retry_after, valid_until, actor, request)
+    SELECT %(tenant)s, id, handle, channel, purpose, at, decided_at, permit, revision, decode(facts_hash, 'hex'),
+           decode(verdict_hash, 'hex'), records, retry_after, valid_until, actor, request
+    FROM json_to_recordset(%(rows)s::json) AS row (
+        id uuid, handle uuid, channel text, purpose text, at timestamptz, decided_at timestamptz, permit boolean,
+        revision text, facts_hash text, verdict_hash text, records uuid[], retry_after text, valid_until timestamptz,
+        actor text, request text)
+"""
+
+
+class SqlDecisionLog:
+    """Appends decisions, each durable before `append` returns."""
+
+    def __init__(self, pool: AsyncConnectionPool, audit: AuditStatement, new_id: NewId) -> None:
+        self._pool = pool
+        self._audit = audit
+        self._new_id = new_id
+        self._stored: dict[tuple[TenantId, str, bytes], None] = {}
+        self._coalesced: Coalescer[Logged, Exception] = Coalescer(self._flush)
+
+    async def append(self, logged: Logged) -> None:
+        if (failure := await self._coalesced(logged)) is not None:
+            raise failure
+
+    async def _flush(self, group: Sequence[Logged]) -> Mapping[Logged, Exception]:
+        """Store each tenant's decisions by themselves: what fails for one tenant is no other tenant's concern."""
+        tenants: dict[TenantId, list[Logged]] = {}
+        for logged in group:
+            tenants.setdefault(logged.by.tenant, []).append(logged)
+        failures: dict[Logged, Exception] = {}
+        for tenant, decisions in tenants.items():
+            try:
+                await self._store(tenant, decisions)
+            except Exception as error:  # noqa: BLE001, raised again in every `append` of this tenant
+                failures.update(dict.fromkeys(decisions, error))
+        return failures
+
+    async def _store(self, tenant: TenantId, decisions: Sequence[Logged]) -> None:
+        new = {
+            key: logged
+            for logged in decisions
+            if (key := (tenant, logged.decision.revision, logged.judged.facts_hash)) not in self._stored
+        }
+        audit, entries = self._audit([self._entry(logged) for logged in decisions])
+        async with lease(self._pool) as connection, connection.pipeline():
+            await connection.execute(_ENTER, {"tenant": tenant})
+            if new:
+                await connection.execute(_FACTS, {"tenant": tenant, "rows": _json(map(_facts, new.values()))})
+                await connection.execute(_VERDICTS, {"tenant": tenant, "rows": _json(map(_verdict, new.values()))})
+            await connection.execute(_DECISIONS, {"tenant": tenant, "rows": _json(map(_row, decisions))})
+            await connection.execute(audit, entries)
+        # Only now is it known that they are stored.
+        self._remember(new)
+
+    def _remember(self, keys: Iterable[tuple[TenantId, str, bytes]]) -> None:
+        if len(self._stored) > REMEMBERED:
+            self._stored.clear()
+        self._stored.update(dict.fromkeys(keys))
+
+    def _entry(self, logged: Logged) -> Entry:
+        decision = logged.decision
+        draft = Draft(event=AuditEvent.DECISION_MADE, object_id=str(decision.id), subject=decision.handle)
+        return Entry.of(draft, by=logged.by, entry_id=self._new_id(), at=decision.decided_at)
+
+
+def _json(rows: Iterable[dict[str, Any]]) -> str:
+    return msgspec.json.encode(list(rows)).decode()
+
+
+def _facts(logged: Logged) -> dict[str, Any]:
+    return {"hash": logged.judged.facts_hash.hex(), "body": logged.facts.decode()}
+
+
+def _verdict(logged: Logged) -> dict[str, Any]:
+    return {
+        "revision": logged.decision.revision,
+        "hash": logged.judged.facts_hash.hex(),
+        "body": logged.judged.body.decode(),
+    }
+
+
+def _row(logged: Logged) -> dict[str, Any]:
+    decision = logged.decision
+    return {
+        "id": decision.id,
+        "handle": decision.handle,
+        "channel": decision.channel,
+        "purpose": decision.purpose,
+        "at": decision.at,
+        "decided_at": decision.decided_at,
+        "permit": decision.permit,
+        "revision": decision.revision,
+        "facts_hash": logged.judged.facts_hash.hex(),
+        "verdict_hash": logged.judged.body_hash.hex(),
+        "records": decision.records,
+        "retry_after": None if decision.retry_after is None else decision.retry_after.isoformat(),
+        "valid_until": decision.valid_until,
+        "actor": logged.by.actor,
+        "request": logged.by.request,
+    }

@@ -1,0 +1,44 @@
+"""The memo: a verdict is a function of the policy's revision and the facts, so it is worked out once."""
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import Final
+
+from service.decisions.asking import Engine, Judged, content_hash
+from service.decisions.domain import verdict_of
+
+KEEP: Final = 10_000
+"""Verdicts in memory; about twenty megabytes."""
+
+Recall = Callable[[str, bytes], Awaitable[bytes | None]]
+"""What the policy of a revision once answered to facts of a hash, from the table of verdicts."""
+
+
+class Memo:
+    """Asks memory, then `recall`, then the engine; never goes stale, since its key holds all that matters."""
+
+    def __init__(self, engine: Engine, rules: Collection[str], keep: int = KEEP) -> None:
+        self._engine = engine
+        self._rules = rules
+        self._keep = keep
+        self._known: dict[bytes, Judged] = {}
+
+    @property
+    def revision(self) -> str:
+        return self._engine.revision
+
+    async def judge(self, facts: bytes, recall: Recall | None = None) -> Judged:
+        """Return the verdict on canonical `facts`.
+
+        Raises:
+            DecisionUnavailable: the engine gave none.
+        """
+        key = content_hash(facts)
+        if (known := self._known.get(key)) is not None:
+            return known
+        body = await recall(self.revision, key) if recall is not None else None
+        verdict = verdict_of(body, facts, self._rules) if body is not None else await self._engine.evaluate(facts)
+        judged = Judged.of(verdict, key)
+        if len(self._known) >= self._keep:
+            del self._known[next(iter(self._known))]
+        self._known[key] = judged
+        return judged

@@ -1,0 +1,77 @@
+"""The data of the policy, as far as Python needs it to state facts. The policy is where it means something."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from service.consent import Vocabulary
+from service.decisions.clocks import IsHoliday
+from service.subjects import Gazetteer
+
+
+class Bands(Struct, frozen=True, kw_only=True):
+    """The edges that any rule compares with, in order."""
+
+    months: tuple[int, ...]
+    waits: tuple[int, ...]
+    ages: tuple[int, ...]
+    minutes: tuple[int, ...]
+    in_force: tuple[date, ...]
+    attempts: Mapping[str, int]
+    """The most that is counted, for `h24` and `d30`."""
+    clock_channels: frozenset[str]
+    """Channels on which the hour matters."""
+    spans: Mapping[str, frozenset[str]]
+    """For each span, the actions that some rule measures by it."""
+
+
+class PolicyData(Struct, frozen=True, kw_only=True):
+    """`policies/build/data.json`, below `volens`."""
+
+    bands: Bands
+    terms: Mapping[str, frozenset[str]]
+    """The known values of every enumerated string."""
+    actions: Mapping[str, Any]
+    methods: Mapping[str, Any]
+    places: Mapping[str, Any]
+
+
+class RuleNote(Struct, frozen=True, kw_only=True):
+    """A rule of the law as the policy's annotations describe it (`policies/build/rules.json`)."""
+
+    id: str
+    title: str
+    citation: str
+    stage: int
+    file: str
+    line: int
+    regime: str | None = None
+    confidence: str | None = None
+    in_force: str | None = None
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    """One revision of the policy, but for its verdicts, as values."""
+
+    revision: str
+    data: PolicyData
+    vocabulary: Vocabulary
+    rules: Mapping[str, RuleNote]
+    gazetteer: Gazetteer
+    is_holiday: IsHoliday
+
+
+class _Root(Struct):
+    volens: PolicyData
+
+
+def policy_data(document: bytes) -> PolicyData:
+    """Read `data.json`.
+
+    Raises:
+        msgspec.ValidationError: it isn't what docs/facts.md says.
+    """
+    return msgspec.json.decode(document, type=_Root).volens

@@ -1,0 +1,47 @@
+"""Three tables that only grow: the application role may SELECT and INSERT, no more."""
+
+from sqlalchemy import Boolean, Column, LargeBinary, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from service.db import Id, UtcDateTime, metadata, tenant_column
+
+facts = Table(
+    "facts",
+    metadata,
+    tenant_column(),
+    Column("hash", LargeBinary, primary_key=True),
+    Column("body", Text, nullable=False),
+    comment="What the policy was asked, once per content.",
+)
+
+verdict = Table(
+    "verdict",
+    metadata,
+    tenant_column(),
+    Column("revision", Id, primary_key=True),
+    Column("facts_hash", LargeBinary, primary_key=True),
+    Column("body", Text, nullable=False),
+    comment="What the policy of one revision answered to facts.",
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    tenant_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("handle", Uuid),
+    Column("channel", Id, nullable=False),
+    Column("purpose", Id, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+    Column("permit", Boolean, nullable=False),
+    Column("revision", Id, nullable=False),
+    Column("facts_hash", LargeBinary, nullable=False),
+    Column("verdict_hash", LargeBinary, nullable=False),
+    Column("records", ARRAY(Uuid), nullable=False),
+    Column("retry_after", Text),
+    Column("valid_until", UtcDateTime),
+    Column("actor", Id, nullable=False),
+    Column("request", Id, nullable=False),
+    comment="One row per decision, pointing to its facts and verdict by hash. The handle outlives the subject's link.",
+)
