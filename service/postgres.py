@@ -7,6 +7,7 @@ the directory, `postgres_programs` the programs, `postgres_process` is the scrip
 import os
 import shutil
 import signal
+import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -85,7 +86,7 @@ class EmbeddedPostgres:
             raise PostgresFailed(f"can't use {self._home}: {error.strerror}") from error
         try:
             return self._start()
-        except OSError as error:
+        except (OSError, subprocess.SubprocessError) as error:
             self.stop()
             raise PostgresFailed(f"can't run PostgreSQL in {self._home}: {error}") from error
         except BaseException:

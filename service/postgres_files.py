@@ -87,7 +87,7 @@ def outlive_server(home: Path) -> int:
     for reminder, patience in _ORPHANS:
         pid = _postmaster(home)
         if reminder is not None and pid is not None:
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, reminder)
         if _locked_within(lock, patience):
             break

@@ -164,6 +164,8 @@ class Server(threading.Thread):
 
     def end(self) -> None:
         """Ask the server to end, then insist. Transactions that were committed stay so in each case."""
+        if not self.is_alive():
+            return
         for farewell, patience in _FAREWELL:
             self._born.result().send_signal(farewell)
             self.join(patience)
