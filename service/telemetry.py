@@ -175,10 +175,9 @@ def _logger(clock: Clock, level: Level, stream: BinaryIO) -> structlog.typing.Fi
         return {"at": clock(), "level": method, **allowed}
 
     log: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-        None,
+        structlog.BytesLogger(stream),
         processors=[stamp, _rendered],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
     return log
@@ -226,7 +225,11 @@ def trace(app: Application, endpoint: str | None) -> Application:
             await send(message)
 
         with tracer.start_as_current_span(
-            "request", context=propagate.extract(headers), kind=SpanKind.SERVER, record_exception=False
+            "request",
+            context=propagate.extract(headers),
+            kind=SpanKind.SERVER,
+            record_exception=False,
+            set_status_on_exception=False,
         ) as span:
             await app(scope, receive, answer)
             route = scope.get("path_template") or "none"

@@ -107,7 +107,7 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             raise Refusal("not_found")
-        if scope["method"] != "OPTIONS" and not scope["route_handler"].opt.get(PUBLIC):
+        if not scope["route_handler"].opt.get(PUBLIC):
             scope["user"] = await self._authenticator.caller(scope["headers"], scope["state"]["request_id"])
             scope["auth"] = None
         await self._app(scope, receive, send)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from litestar import Controller, Response, Router, get
+from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -24,6 +25,9 @@ class Readiness(Struct, frozen=True, kw_only=True):
     """Each part the service needs, and whether it is there."""
 
 
+_READY = {500: problem_response(500), 503: ResponseSpec(Readiness, generate_examples=False, description="Not ready")}
+
+
 def health(checks: Mapping[str, Check], registry: CollectorRegistry) -> Router:
     """Return the routes `/health/live`, `/health/ready` and `/metrics`."""
 
@@ -38,7 +42,7 @@ def health(checks: Mapping[str, Check], registry: CollectorRegistry) -> Router:
             """Say that the process answers. A process that doesn't should be restarted."""
             return Liveness(alive=True)
 
-        @get("/ready", operation_id="getReadiness", responses={500: problem_response(500)})
+        @get("/ready", operation_id="getReadiness", responses=_READY)
         async def ready(self) -> Response[Readiness]:
             """Say whether every part is there: 200, or 503 with the parts that are missing."""
             results = {name: await _passes(check) for name, check in checks.items()}

@@ -1,10 +1,11 @@
 """The outer edge: request ids, safe headers, a line in the log, and silence about bugs."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import Any, Final, Protocol
 
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.kernel import NewId
@@ -76,6 +77,25 @@ class Edge:
             self._observer.bug(error.__cause__ or error, request_id)
             return
         await send_problem(self._problems, error, request_id, answer)
+
+
+class Options:
+    """ASGI middleware behind the router: answers `OPTIONS`, without a token.
+
+    Litestar's own answer names the methods of the handler that was registered first.
+    """
+
+    def __init__(self, app: ASGIApp, allowed: Mapping[str, str]) -> None:
+        self._app = app
+        self._allowed = allowed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or scope["method"] != "OPTIONS":
+            await self._app(scope, receive, send)
+            return
+        headers = [(b"allow", self._allowed[scope["path_template"]].encode())]
+        await send({"type": "http.response.start", "status": 204, "headers": headers})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def send_problem(problems: Problems, error: Exception, request_id: str, send: Send) -> None:

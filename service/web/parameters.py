@@ -1,31 +1,47 @@
-"""Query strings taken literally, and bodies only in the one media type we read.
+"""Parameters taken literally, and bodies only in the one media type we read.
 
-Litestar reads ``limit=true`` or ``limit=1.0`` as numbers, ``as_of=0`` as 1970, the last of
-two equal parameters, and ignores those it does not know: a misspelt filter would show everything.
+Litestar reads ``limit=true`` or ``limit=1.0`` as numbers and ``as_of=0`` as 1970, takes the
+last of two equal parameters, ignores those it does not know (a misspelt filter would show
+everything), and forgets msgspec's own constraints: ``FromPath[SubjectRef]`` alone lets an
+address pass.
 """
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final, get_args
+from typing import Annotated, Any, Final, Union, get_args
 
 import msgspec
 from litestar.connection import Request
+from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import BodyKwarg, ParameterKwarg, QueryParameter
+from litestar.params import BodyKwarg, PathParameter, QueryParameter
 from litestar.typing import FieldDefinition
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from service.web.faults import Fault, fault_in_parameter, plain
 from service.web.problems import Refusal
 
 JSON: Final = "application/json"
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_CONSTRAINTS: Final = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length")
+
+
+class Parameter(Struct, frozen=True):
+    """One parameter of a handler."""
+
+    place: ParamType
+    meant: Any
+    """Its type with every constraint, whether given to msgspec or to Litestar."""
+    required: bool
+    many: bool
+    kinds: frozenset[Any]
 
 
 class Expected(Struct, frozen=True):
     """What a handler declares."""
 
-    query: dict[str, FieldDefinition]
+    query: dict[str, Parameter]
+    path: dict[str, Parameter]
     body: bool
 
 
@@ -39,14 +55,14 @@ async def take_literally(request: Request[Any, Any, Any]) -> None:
         Refusal: 400 with the names of the faulty parameters, or because the body is
             missing; 415 for another media type.
     """
-    handler = request.route_handler
-    expected = _expected.get(handler)
-    if expected is None:
-        expected = _expected[handler] = _declared(handler)
+    expected = expected_by(request.route_handler)
+    faults = [
+        fault for name, known in expected.path.items() if (fault := _fault(name, request.path_params[name], known))
+    ]
     if expected.query or request.scope["query_string"]:
-        faults = _faults(expected.query, request.query_params.multi_items())
-        if faults:
-            raise Refusal("invalid_request", "A parameter is malformed.", faults=tuple(faults))
+        faults += _faults(expected.query, request.query_params.multi_items())
+    if faults:
+        raise Refusal("invalid_request", "A parameter is malformed.", faults=tuple(faults))
     if expected.body:
         _check_media_type(request)
         if not await request.body():
@@ -54,54 +70,79 @@ async def take_literally(request: Request[Any, Any, Any]) -> None:
             raise Refusal("invalid_request", "The body is malformed.", faults=(fault,))
 
 
+def expected_by(handler: HTTPRouteHandler) -> Expected:
+    """Return what `handler` declares; worked out once."""
+    expected = _expected.get(handler)
+    if expected is None:
+        expected = _expected[handler] = _declared(handler)
+    return expected
+
+
 def _declared(handler: HTTPRouteHandler) -> Expected:
     fields = handler.parsed_fn_signature.parameters
-    query = {
-        field.kwarg_definition.name or name: field
+    known = {
+        field.kwarg_definition.name or name: _parameter(field, field.kwarg_definition)
         for name, field in fields.items()
-        if isinstance(field.kwarg_definition, QueryParameter)
+        if isinstance(field.kwarg_definition, QueryParameter | PathParameter)
     }
     body = fields.get("data")
-    return Expected(query=query, body=body is not None and isinstance(body.kwarg_definition, BodyKwarg))
+    return Expected(
+        query={name: parameter for name, parameter in known.items() if parameter.place == ParamType.QUERY},
+        path={name: parameter for name, parameter in known.items() if parameter.place == ParamType.PATH},
+        body=body is not None and isinstance(body.kwarg_definition, BodyKwarg),
+    )
 
 
-def _faults(fields: dict[str, FieldDefinition], given: Iterable[tuple[str, str]]) -> list[Fault]:
+def _parameter(field: FieldDefinition, definition: QueryParameter | PathParameter) -> Parameter:
+    given = {name: value for name in _CONSTRAINTS if (value := getattr(definition, name)) is not None}
+    rules = [rule for rule in getattr(field.raw, "__metadata__", ()) if isinstance(rule, Meta)]
+    meant = field.annotation
+    if field.is_optional:  # what is given is never null
+        meant = Union[tuple(kind for kind in get_args(meant) if kind is not type(None))]  # noqa: UP007
+    for rule in (*rules, *([Meta(**given)] if given else [])):
+        meant = Annotated[meant, rule]
+    return Parameter(
+        place=definition.param_type,
+        meant=meant,
+        required=field.is_required,
+        many=field.is_non_string_sequence,
+        kinds=frozenset({field.annotation, *get_args(field.annotation)}),
+    )
+
+
+def _faults(known: dict[str, Parameter], given: Iterable[tuple[str, str]]) -> list[Fault]:
     faults = []
     seen = set()
     for name, text in given:
-        field = fields.get(name)
-        if field is None:
+        parameter = known.get(name)
+        if parameter is None:
             faults.append(Fault(parameter=plain(name), detail="Unknown parameter"))
-        elif name in seen and not field.is_non_string_sequence:
+        elif name in seen and not parameter.many:
             faults.append(Fault(parameter=name, detail="Given twice"))
-        elif fault := _fault(name, text, field):
+        elif fault := _fault(name, text, parameter):
             faults.append(fault)
         seen.add(name)
-    missing = [name for name, field in fields.items() if field.is_required and name not in seen]
+    missing = [name for name, parameter in known.items() if parameter.required and name not in seen]
     return faults + [Fault(parameter=name, detail="Required parameter is missing") for name in missing]
 
 
-def _fault(name: str, text: str, field: FieldDefinition) -> Fault | None:
-    kinds = {field.annotation, *get_args(field.annotation)}
-    if "\0" in text or "\ufffd" in text:
-        return Fault(parameter=name, detail="Not UTF-8 without U+0000")
-    if int in kinds:
-        return None if _INTEGER.fullmatch(text) else Fault(parameter=name, detail="Expected `int`")
-    if bool in kinds:
-        return None if text in ("true", "false") else Fault(parameter=name, detail="Expected `true` or `false`")
+def _fault(name: str, given: Any, parameter: Parameter) -> Fault | None:
+    """Return what is wrong with a value, which is text unless the router has parsed it (UUIDs in paths)."""
+    value = given
+    if isinstance(given, str):
+        if "\0" in given or "\ufffd" in given:
+            return Fault(parameter=name, detail="Not UTF-8 without U+0000")
+        if int in parameter.kinds:
+            if not _INTEGER.fullmatch(given):
+                return Fault(parameter=name, detail="Expected `int`")
+            value = int(given)
+        elif bool in parameter.kinds:
+            return None if given in {"true", "false"} else Fault(parameter=name, detail="Expected `true` or `false`")
     try:
-        msgspec.convert([text] if field.is_non_string_sequence else text, _meant(field))
+        msgspec.convert([value] if parameter.many else value, parameter.meant)
     except msgspec.ValidationError as error:
         return fault_in_parameter(name, str(error))
     return None
-
-
-def _meant(field: FieldDefinition) -> Any:
-    """Return the declared type with msgspec's own constraints, as far as it has any."""
-    definition = field.kwarg_definition
-    pattern = definition.pattern if isinstance(definition, ParameterKwarg) else None
-    meant: Any = field.raw if pattern is None else field.annotation
-    return meant
 
 
 def _check_media_type(request: Request[Any, Any, Any]) -> None:

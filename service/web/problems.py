@@ -154,10 +154,11 @@ def documented(*statuses: int) -> dict[int, ResponseSpec]:
 
 def problem_response(status: int) -> ResponseSpec:
     code = _CODE_OF.get(HTTPStatus(status))
+    description = _DETAIL_OF[code] if code else "The request is well-formed, but cannot be granted as things are."
     return ResponseSpec(
         data_container=Problem,
         generate_examples=False,
-        description=_DETAIL_OF[code] if code else HTTPStatus(status).description or HTTPStatus(status).phrase,
+        description=description,
         media_type=MEDIA_TYPE,
     )
 
@@ -215,4 +216,4 @@ def _render(
         errors=faults,
     )
     body = msgspec.json.encode({**details, **msgspec.to_builtins(problem)})
-    return Answer(status, {"content-type": MEDIA_TYPE, **headers}, body)
+    return Answer(int(status), {"content-type": MEDIA_TYPE, **headers}, body)

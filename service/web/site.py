@@ -1,0 +1,77 @@
+"""One Litestar application with everything its routes share. `service.app` fills in the routes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+from litestar.routes import HTTPRoute
+from litestar.types import ControllerRouterHandler
+
+from service.kernel import DomainError, NewId
+from service.web.auth import Authentication, Authenticator
+from service.web.bodies import LiteralRequest
+from service.web.docs import docs
+from service.web.limits import BODY_LIMIT, Edge, Observer, Options
+from service.web.parameters import take_literally
+from service.web.problems import problem_handlers
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[Any]]
+
+
+def site(
+    routes: Sequence[ControllerRouterHandler],
+    *,
+    statuses: Mapping[type[DomainError], int],
+    dependencies: Mapping[str, Any],
+    authenticator: Authenticator,
+    observer: Observer,
+    new_id: NewId,
+    lifespan: Sequence[Lifespan] = (),
+    body_limit: int = BODY_LIMIT,
+    hsts: bool = False,
+) -> Litestar:
+    """Return the application.
+
+    `dependencies` are the use cases by name: handlers ask for them as `NamedDependency`.
+    Every route needs a token unless its `opt` says `PUBLIC`.
+    """
+    allowed: dict[str, str] = {}
+    app = Litestar(
+        [*routes, docs()],
+        dependencies={name: _provided(value) for name, value in dependencies.items()},
+        middleware=[
+            DefineMiddleware(Options, allowed=allowed),
+            DefineMiddleware(Authentication, authenticator=authenticator),
+        ],
+        before_request=take_literally,
+        exception_handlers=problem_handlers(statuses, observer.bug),
+        request_class=LiteralRequest,
+        request_max_body_size=body_limit,
+        lifespan=list(lifespan),
+        logging_config=None,
+        openapi_config=None,
+    )
+    allowed |= _methods(app)
+    app.asgi_handler = Edge(app.asgi_handler, observer, new_id, hsts=hsts)
+    return app
+
+
+def _methods(app: Litestar) -> dict[str, str]:
+    """Return what to answer in `Allow`, by route template."""
+    return {
+        route.path_format: ", ".join(sorted(route.route_handler_map))
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+    }
+
+
+def _provided(value: Any) -> Provide:
+    """Hand out one object: a coroutine, because a plain function costs a thread hop."""
+
+    async def provide() -> Any:
+        return value
+
+    return Provide(provide)
