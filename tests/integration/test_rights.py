@@ -1,0 +1,165 @@
+"""What each database role may do. Tenants are kept apart by the database, not only by a WHERE."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from service.audit import AuditEvent
+from service.events import Event
+from service.kernel import Caller
+
+CROSSED = {"audit_entry", "audit_pending", "outbox"}
+"""Where the worker looks across tenants."""
+ONLY_GROW = ["audit_entry", "decision", "record"]
+CHANGES = {"UPDATE": "UPDATE {} SET tenant = tenant", "DELETE": "DELETE FROM {}", "TRUNCATE": "TRUNCATE {}"}
+RELAY = "outbox_id_idx"
+"""The one index that serves all tenants at once: the relay's."""
+
+
+@pytest.fixture
+def app(database) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(database.urls.app, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def worker(database) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(database.urls.worker, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def owner(database) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(database.urls.owner, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def two_tenants(begin, add_tenant, clock) -> list[str]:
+    """Store an audit entry and an event for each of two tenants."""
+    tenants = [add_tenant(), add_tenant()]
+    for tenant in tenants:
+        async with begin(tenant) as tx:
+            by = Caller(tenant=tenant, actor="crm", request="req-1")
+            await tx.audit.append(event=AuditEvent.RECORD_STORED, object_id="r-1", by=by)
+            await tx.outbox.add([Event(type="record.stored", object_id="r-1", at=clock())])
+    return tenants
+
+
+def tables(connection: psycopg.Connection, condition: str = "true") -> set[str]:
+    rows = connection.execute(
+        f"""
+        SELECT relname FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND {condition}
+        """
+    )
+    return {name for (name,) in rows}
+
+
+def with_tenant(connection: psycopg.Connection) -> set[str]:
+    return tables(connection, "EXISTS (SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'tenant')")
+
+
+def visible(connection: psycopg.Connection, table: str) -> set[str]:
+    return {tenant for (tenant,) in connection.execute(f"SELECT DISTINCT tenant FROM {table}")}
+
+
+def test_row_level_security_binds_every_role(owner):
+    unbound = "SELECT rolname FROM pg_roles WHERE rolname LIKE 'volens%' AND (rolbypassrls OR rolsuper)"
+
+    assert owner.execute(unbound).fetchall() == []
+
+
+def test_row_level_security_is_forced_on_every_table_of_tenants(owner):
+    guarded = tables(owner, "relrowsecurity AND relforcerowsecurity")
+
+    assert with_tenant(owner) >= CROSSED
+    assert guarded == with_tenant(owner) | {"tenant"}
+    assert tables(owner) - guarded == {"alembic_version"}
+
+
+def test_every_key_begins_with_the_tenant(owner):
+    rows = owner.execute(
+        """
+        SELECT i.indexrelid::regclass::text, a.attname
+        FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid::regclass::text = ANY(%s)
+        """,
+        (list(with_tenant(owner)),),
+    )
+
+    assert {index for index, column in rows if column != "tenant"} == {RELAY}
+
+
+@pytest.mark.parametrize("table", ["audit_entry", "outbox"])
+def test_a_query_that_forgets_the_tenant_sees_one_tenant(app, two_tenants, table):
+    for tenant in two_tenants:
+        with app.transaction():
+            app.execute("SELECT set_config('volens.tenant', %s, true)", (tenant,))
+            assert visible(app, table) == {tenant}
+
+
+@pytest.mark.parametrize("table", ["audit_entry", "outbox"])
+def test_without_a_tenant_nothing_is_seen(app, two_tenants, table):
+    assert visible(app, table) == set()
+
+    with app.transaction():
+        app.execute("SELECT set_config('volens.tenant', %s, true)", (two_tenants[0],))
+    assert visible(app, table) == set(), "after a local setting it is empty, not unset"
+
+
+def test_nothing_can_be_written_in_another_tenants_name(app, two_tenants):
+    mine, other = two_tenants
+    add = "INSERT INTO outbox (tenant, id, type, object_id, at) VALUES (%s, gen_random_uuid(), 'x', 'y', now())"
+    with app.transaction(force_rollback=True):
+        app.execute("SELECT set_config('volens.tenant', %s, true)", (mine,))
+        app.execute(add, (mine,))
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level"):
+            app.execute(add, (other,))
+
+
+def test_a_tenant_sees_its_own_row_in_the_list_of_tenants_alone(app, two_tenants):
+    with app.transaction():
+        app.execute("SELECT set_config('volens.tenant', %s, true)", (two_tenants[0],))
+        assert app.execute("SELECT id FROM tenant").fetchall() == [(two_tenants[0],)]
+
+
+@pytest.mark.parametrize("table", ONLY_GROW)
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_application_can_not_change_what_only_grows(app, table, change):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
+        app.execute(CHANGES[change].format(table))
+
+
+@pytest.mark.parametrize("table", ONLY_GROW)
+@pytest.mark.parametrize("change", CHANGES)
+def test_nor_can_the_owner(owner, table, change):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="only grows"):
+        owner.execute(CHANGES[change].format(table))
+
+
+def test_the_application_can_not_look_at_the_leaves_it_adds(app):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        app.execute("SELECT 1 FROM audit_pending")
+
+
+def test_the_worker_sees_audit_and_outbox_of_every_tenant_and_no_other_table(worker, owner, two_tenants):
+    for table in CROSSED:
+        assert visible(worker, table) >= set(two_tenants)
+
+    for table in tables(owner) - CROSSED - {"alembic_version"}:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            worker.execute(f"SELECT 1 FROM {table}")
+
+
+def test_the_owner_sees_everything_or_a_dump_would_be_empty(owner, two_tenants):
+    for table in CROSSED:
+        assert visible(owner, table) >= set(two_tenants)
+
+
+@pytest.mark.parametrize("statement", ["SET ROLE volens_owner", "CREATE TABLE mine ()", "CREATE SCHEMA mine"])
+@pytest.mark.parametrize("role", ["app", "worker"])
+def test_a_role_that_serves_can_not_become_or_make_more(request, role, statement):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        request.getfixturevalue(role).execute(statement)
