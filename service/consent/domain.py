@@ -1,13 +1,19 @@
 """Records of a person's will, and the acts and state that they amount to."""
 
+import hashlib
+import re
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final, Protocol
 from uuid import UUID
 
+import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import asdict
 
 from service.consent.vocabulary import Action, Channel, RecordChannel, RecordPurpose
-from service.kernel import DomainError, Instant, SubjectId, exactly
+from service.kernel import DomainError, Handle, Instant, SubjectId, exactly
+from service.subjects import SubjectFacts
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Method = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -15,6 +21,26 @@ Evidence = Annotated[str, Meta(max_length=4096)]
 Names = Annotated[tuple[Text, ...], Meta(max_length=50)]
 Channels = Annotated[tuple[Channel, ...], Meta(min_length=1, max_length=50)]
 Hours = Annotated[str, exactly("([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]")]
+
+_LANGUAGE: Final = re.compile("[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}")
+
+OWN_ACTS: Final = frozenset(
+    {
+        Action.OPT_IN,
+        Action.OPT_OUT,
+        Action.DECLINED_OPT_IN,
+        Action.OBJECT,
+        Action.COMPLAINT,
+        Action.OPT_IN_SALE,
+        Action.OPT_OUT_SALE,
+        Action.LIMIT,
+        Action.GPC,
+        Action.ADM_OPT_OUT,
+        Action.CONSENT_DURING_RESTRICTION,
+    }
+)
+"""What people do by themselves. A purchase, a parent's consent, a register or the lifting of a restriction is for
+others to state."""
 
 
 class Statement(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -87,9 +113,8 @@ class Record(Statement, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     """When Volens learnt of it: what `as_of` asks about."""
 
     @property
-    def effective_at(self) -> datetime:
-        """When it took effect. Never later than its arrival: a future date may not outrank what comes next."""
-        return min(self.happened_at, self.received_at)
+    def statement(self) -> Statement:
+        return self
 
 
 class Signature(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -175,20 +200,125 @@ class State(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Effective time of the newest act that is no refusal. At and after it the state answers like the history."""
 
 
-class Notice(Struct, frozen=True, kw_only=True):
+class Submission(Struct, frozen=True, kw_only=True):
+    """A record on its way in: not yet received."""
+
+    id: UUID
+    subject: SubjectId
+    statement: Statement
+
+
+class Received(Protocol):
+    """What a fold needs to know of a record: whose it is makes no difference."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def received_at(self) -> datetime: ...
+    @property
+    def statement(self) -> Statement: ...
+
+
+class StoredRecord(Struct, frozen=True, kw_only=True):
+    """A record as it is kept: by handle, so that it outlives the person's id."""
+
+    id: UUID
+    handle: Handle
+    received_at: Instant
+    statement: Statement
+
+    def of(self, subject: SubjectId) -> Record:
+        """Return the record as that of `subject`, who has this handle."""
+        return Record(id=self.id, subject=subject, received_at=self.received_at, **asdict(self.statement))
+
+
+class Appended(Struct, frozen=True, kw_only=True):
+    """What became of records that were sent."""
+
+    records: Sequence[Record]
+    """One for each that was sent, in that order."""
+    stored: int
+    """How many were new."""
+
+
+class Position(Struct, frozen=True):
+    """A place in a history: the stated time, then the id."""
+
+    ts: Instant
+    id: UUID
+
+
+class History(Struct, frozen=True, kw_only=True):
+    """Some records of a subject, oldest first, and where to go on; ``None`` when nothing follows."""
+
+    records: Sequence[Record]
+    next: Position | None
+
+
+class Overview(Struct, frozen=True, kw_only=True):
+    """Everything that is known about a subject, now or as of an instant."""
+
+    subject: SubjectId
+    version: int
+    facts: SubjectFacts
+    state: State
+
+
+class Profile(Struct, frozen=True, kw_only=True):
+    """All that a check reads about a subject, from one row."""
+
+    handle: Handle
+    version: int
+    facts: SubjectFacts
+    state: State
+
+
+class Rebuilt(Struct, frozen=True, kw_only=True):
+    """How many subjects were folded anew, and for how many the stored state had differed."""
+
+    subjects: int
+    differing: int
+
+
+class NoticeContent(Struct, frozen=True, kw_only=True):
     """The exact text a subject was shown, in one version. Never changed: a new wording is a new version."""
 
     notice: str
     version: str
     texts: dict[str, str]
-    """By language, BCP 47."""
+    """By language, a tag of BCP 47."""
     purposes: tuple[str, ...]
     channels: tuple[Channel, ...]
     controllers: tuple[str, ...]
     material_change: bool
     """Whether it says something materially different from the version before."""
-    sha256: str
-    """Of all the above, in canonical JSON. What evidence can point to."""
+
+    def canonical(self) -> bytes:
+        """Return the JSON that stands for this version: members sorted, no white space."""
+        return msgspec.json.encode(self, order="sorted")
+
+    def sha256(self) -> bytes:
+        """What evidence can point to: the hash of `canonical`."""
+        return hashlib.sha256(self.canonical()).digest()
+
+    def check(self) -> None:
+        """Refuse a notice that says nothing, or in no language.
+
+        Raises:
+            UnacceptableNotice
+        """
+        if not self.texts:
+            raise UnacceptableNotice("a notice needs a text in one language at least")
+        if not all(_LANGUAGE.fullmatch(tag) for tag in self.texts):
+            raise UnacceptableNotice("texts are named by language tags of BCP 47, such as de or pt-BR")
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """A stored version of a notice."""
+
+    content: NoticeContent
+    sha256: bytes
+    created_at: Instant
 
 
 class OwnPurpose(Struct, frozen=True, kw_only=True):
@@ -197,6 +327,13 @@ class OwnPurpose(Struct, frozen=True, kw_only=True):
     purpose: str
     maps_to: str
     title: str
+
+
+class OwnPurposes(Struct, frozen=True, kw_only=True):
+    """Some of a tenant's purposes, by name, and where to go on; ``None`` when nothing follows."""
+
+    purposes: Sequence[OwnPurpose]
+    next: str | None
 
 
 class RecordIdReused(DomainError):
@@ -229,10 +366,22 @@ class NoticeRedefined(DomainError):
     code = "notice_redefined"
 
 
+class UnacceptableNotice(DomainError):
+    """A notice without a text, or with one in a language that has no tag."""
+
+    code = "unacceptable_notice"
+
+
 class UnknownNotice(DomainError):
     """The tenant has no such notice, or no such version of it."""
 
     code = "unknown_notice"
+
+
+class StateUnreadable(DomainError):
+    """The stored state is damaged or of another format. Rebuild it from the records; until then the answer is no."""
+
+    code = "state_unreadable"
 
 
 class NotTheirOwn(DomainError):

@@ -27,7 +27,7 @@ from typing import Final
 
 import msgspec
 
-from service.consent.domain import Act, Record, Signature, State
+from service.consent.domain import Act, Received, Signature, State, StateUnreadable
 from service.consent.signatures import acts_of
 from service.consent.vocabulary import ANY, Vocabulary
 
@@ -43,12 +43,12 @@ _FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _Group = tuple[str, str, str | None]
 
 
-def fold(state: State, records: Iterable[Record], vocabulary: Vocabulary) -> State:
+def fold(state: State, records: Iterable[Received], vocabulary: Vocabulary) -> State:
     """Return the state of a history that has grown by `records`."""
     return fold_acts(state, [act for record in records for act in acts_of(record, vocabulary)], vocabulary)
 
 
-def state_at(records: Iterable[Record], vocabulary: Vocabulary, at: datetime) -> State:
+def state_at(records: Iterable[Received], vocabulary: Vocabulary, at: datetime) -> State:
     """Return what a whole history amounts to for a question about `at`.
 
     Refusals count whenever they are dated (ENG-TIME-01). What else is dated later than
@@ -73,8 +73,18 @@ def encode(state: State) -> bytes:
     return _encoder.encode(state)
 
 
-def decode(encoded: bytes) -> State:
-    return _decoder.decode(encoded)
+def decode(encoded: bytes, *, version: int = FORMAT) -> State:
+    """Return the state that `encode` wrote.
+
+    Raises:
+        StateUnreadable: the bytes are damaged, or of another format.
+    """
+    if version != FORMAT:
+        raise StateUnreadable("a state has another format", version=version)
+    try:
+        return _decoder.decode(encoded)
+    except msgspec.DecodeError:
+        raise StateUnreadable("a state is damaged") from None
 
 
 def fold_acts(state: State, acts: Sequence[Act], vocabulary: Vocabulary) -> State:

@@ -1,0 +1,125 @@
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from service.audit import AuditTrail
+from service.consent.domain import Notice, NoticeContent, OwnPurpose, Position, Profile, State, StoredRecord
+from service.events import Outbox
+from service.kernel import Handle, SubjectId, TenantId
+from service.subjects import SubjectStore
+
+
+class RecordStore(Protocol):
+    """The histories of one tenant. They only ever grow."""
+
+    async def find(self, ids: Collection[UUID]) -> Mapping[UUID, StoredRecord]:
+        """Return those of `ids` that are stored, whoever's they are."""
+        ...
+
+    async def append(self, records: Sequence[StoredRecord]) -> frozenset[UUID]:
+        """Store those of `records` whose id is free, in one round trip, and return their ids."""
+        ...
+
+    async def history(self, handle: Handle, *, as_of: datetime | None = None) -> Sequence[StoredRecord]:
+        """Return every record of a subject, oldest first; with `as_of`, those received by then."""
+        ...
+
+    async def page(self, handle: Handle, *, after: Position | None, limit: int) -> Sequence[StoredRecord]:
+        """Return at most `limit` records of a subject that come after a position, oldest first."""
+        ...
+
+    async def handles(self, *, after: Handle | None, limit: int) -> Sequence[Handle]:
+        """Return at most `limit` handles that have records, in their order."""
+        ...
+
+
+class StateStore(Protocol):
+    """What the histories amount to. Can be lost: the records say it all."""
+
+    async def read(self, handle: Handle) -> State:
+        """Return the state of a subject; the empty one for a subject without records.
+
+        Raises:
+            StateUnreadable
+        """
+        ...
+
+    async def lock(self, handles: Collection[Handle]) -> Mapping[Handle, State | None]:
+        """Return the states of subjects whom no other transaction changes until this one ends.
+
+        Also of those who have none yet: two first records of one subject wait for each
+        other, and neither is lost. Whoever locks several locks them in one order. ``None``
+        is a state that can't be read: only the records can replace it.
+        """
+        ...
+
+    async def write(self, states: Mapping[Handle, State]) -> None:
+        """Store the states of locked subjects, in one round trip."""
+        ...
+
+
+class NoticeStore(Protocol):
+    """The versions of notices. They never change."""
+
+    async def add(self, content: NoticeContent) -> bool:
+        """Store a version and return whether it was new. One that exists stays as it is."""
+        ...
+
+    async def find(self, notice: str, version: str) -> Notice | None: ...
+
+
+class PurposeStore(Protocol):
+    """The tenant's own purposes. A mapping never changes, or records would change their meaning."""
+
+    async def add(self, purpose: OwnPurpose) -> bool:
+        """Store a purpose and return whether it was new. One that exists stays as it is."""
+        ...
+
+    async def find(self, purposes: Collection[str]) -> Mapping[str, OwnPurpose]:
+        """Return those of `purposes` that are registered."""
+        ...
+
+    async def page(self, *, after: str | None, limit: int) -> Sequence[OwnPurpose]:
+        """Return at most `limit` purposes whose names come after `after`, in their order."""
+        ...
+
+
+class ConsentTransaction(Protocol):
+    """What a use case about consent may touch; stored together or not at all."""
+
+    @property
+    def subjects(self) -> SubjectStore: ...
+    @property
+    def records(self) -> RecordStore: ...
+    @property
+    def states(self) -> StateStore: ...
+    @property
+    def notices(self) -> NoticeStore: ...
+    @property
+    def purposes(self) -> PurposeStore: ...
+    @property
+    def audit(self) -> AuditTrail: ...
+    @property
+    def outbox(self) -> Outbox: ...
+
+
+Begin = Callable[[TenantId], AbstractAsyncContextManager[ConsentTransaction]]
+"""Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
+
+
+class Profiles(Protocol):
+    """The hot read: what a check needs to know about a subject.
+
+    Nothing is remembered between calls, so a withdrawal that was acknowledged is seen by
+    every later read, on every worker.
+    """
+
+    async def read(self, tenant: TenantId, subject: SubjectId) -> Profile | None:
+        """Return the profile; ``None`` for a subject who is unknown, or was erased."""
+        ...
+
+    async def maps_to(self, tenant: TenantId, purpose: str) -> str | None:
+        """Return the known purpose that a tenant's own one maps onto; ``None`` when it is not registered."""
+        ...

@@ -1,0 +1,347 @@
+"""What can be done with records and the state they amount to, and with what a tenant registers once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from service.audit import AuditEvent, Draft
+from service.consent.domain import (
+    OWN_ACTS,
+    Appended,
+    History,
+    Notice,
+    NoticeContent,
+    NoticeRedefined,
+    NotTheirOwn,
+    Overview,
+    OwnPurpose,
+    OwnPurposes,
+    Position,
+    PurposeRedefined,
+    Rebuilt,
+    RecordFromTheFuture,
+    RecordIdReused,
+    State,
+    StoredRecord,
+    Submission,
+    UnknownNotice,
+    UnknownPurpose,
+)
+from service.consent.fold import EMPTY, fold, state_at
+from service.consent.ports import Begin, ConsentTransaction
+from service.consent.vocabulary import Vocabulary, is_tenant_purpose
+from service.events import Event
+from service.kernel import Caller, Clock, Handle, SubjectId
+from service.subjects import Ensured, UnknownSubject
+
+SKEW: Final = timedelta(minutes=5)
+"""How far a capture point's clock may run ahead of ours."""
+
+CHUNK: Final = 100
+"""Subjects folded anew in one transaction: it locks them."""
+
+
+class AppendRecords:
+    """Store records with the state they amount to, their audit entries and their events, or store nothing."""
+
+    def __init__(self, begin: Begin, clock: Clock, vocabulary: Vocabulary) -> None:
+        self._begin = begin
+        self._clock = clock
+        self._vocabulary = vocabulary
+
+    async def __call__(self, submissions: Sequence[Submission], *, by: Caller) -> Appended:
+        """Return the records as stored, one for each submission, in their order.
+
+        A record that is already there, with the same content, is answered like the first
+        time. Subjects nobody knew come into being.
+
+        Raises:
+            RecordIdReused, RecordFromTheFuture, UnknownPurpose, NotTheirOwn,
+            UnknownSubject: nothing was stored.
+        """
+        now = self._clock()
+        wanted = _one_of_each(submissions)
+        for submission in wanted.values():
+            self._refuse_the_future(submission, now)
+            _refuse_what_is_not_theirs(submission, by)
+
+        async with self._begin(by.tenant) as tx:
+            await _refuse_unregistered(tx, {submission.statement.purpose for submission in wanted.values()})
+            ensured = await tx.subjects.ensure([submission.subject for submission in wanted.values()], now)
+            states = await tx.states.lock(set(ensured.handles.values()))
+            stored = dict(await tx.records.find(wanted))
+            new = []
+            for submission in wanted.values():
+                handle = ensured.handles[submission.subject]
+                known = stored.get(submission.id)
+                if known is None:
+                    new.append(_received(submission, handle, now))
+                elif known.handle != handle or known.statement != submission.statement:
+                    raise _reused(submission.id)
+            if new:
+                # With the subjects locked, an id that is taken meanwhile was taken for somebody else.
+                added = await tx.records.append(new)
+                for record in new:
+                    if record.id not in added:
+                        raise _reused(record.id)
+                await tx.states.write(await self._grown(tx, states, new))
+                await _tell(tx, ensured, new, now, by)
+                stored.update({record.id: record for record in new})
+        records = [stored[submission.id].of(submission.subject) for submission in submissions]
+        return Appended(records=records, stored=len(new))
+
+    def _refuse_the_future(self, submission: Submission, now: datetime) -> None:
+        statement = submission.statement
+        latest = max(statement.ts, statement.happened_at)
+        if statement.action not in self._vocabulary.refusals and latest > now + SKEW:
+            raise RecordFromTheFuture(
+                "only a refusal may be dated later than now", record_id=str(submission.id), action=statement.action
+            )
+
+    async def _grown(
+        self, tx: ConsentTransaction, states: Mapping[Handle, State | None], new: Iterable[StoredRecord]
+    ) -> dict[Handle, State]:
+        by_handle: dict[Handle, list[StoredRecord]] = {}
+        for record in new:
+            by_handle.setdefault(record.handle, []).append(record)
+        grown = {}
+        for handle, records in by_handle.items():
+            before = states[handle]
+            if before is None:
+                grown[handle] = fold(EMPTY, await tx.records.history(handle), self._vocabulary)
+            else:
+                grown[handle] = fold(before, records, self._vocabulary)
+        return grown
+
+
+def _one_of_each(submissions: Iterable[Submission]) -> dict[UUID, Submission]:
+    wanted: dict[UUID, Submission] = {}
+    for submission in submissions:
+        if wanted.setdefault(submission.id, submission) != submission:
+            raise _reused(submission.id)
+    return wanted
+
+
+def _reused(record_id: UUID) -> RecordIdReused:
+    return RecordIdReused("another record has this id", record_id=str(record_id))
+
+
+def _received(submission: Submission, handle: Handle, now: datetime) -> StoredRecord:
+    return StoredRecord(id=submission.id, handle=handle, received_at=now, statement=submission.statement)
+
+
+def _refuse_what_is_not_theirs(submission: Submission, by: Caller) -> None:
+    """With their own token people speak for themselves, of what they do now."""
+    if by.subject is None:
+        return
+    if submission.subject != by.subject:
+        raise UnknownSubject("no such subject")
+    said = submission.statement
+    if said.action not in OWN_ACTS or said.original_ts is not None or said.subject_ref not in (None, by.subject):
+        raise NotTheirOwn("this is for others to state", record_id=str(submission.id), action=said.action)
+
+
+async def _refuse_unregistered(tx: ConsentTransaction, purposes: Iterable[str | None]) -> None:
+    own = {purpose for purpose in purposes if purpose is not None and is_tenant_purpose(purpose)}
+    if own and (unknown := own - (await tx.purposes.find(own)).keys()):
+        raise UnknownPurpose("no purpose of this name is registered", purpose=min(unknown))
+
+
+async def _tell(
+    tx: ConsentTransaction, ensured: Ensured, new: Sequence[StoredRecord], now: datetime, by: Caller
+) -> None:
+    """Audit and announce what was stored: the subjects first, then their records."""
+    created = sorted(ensured.handles[subject] for subject in ensured.created)
+    happened = [(AuditEvent.SUBJECT_CREATED, str(handle), handle) for handle in created]
+    happened += [(AuditEvent.RECORD_STORED, str(record.id), record.handle) for record in new]
+    await tx.audit.append_many(
+        [Draft(event=event, object_id=object_id, subject=handle) for event, object_id, handle in happened], by=by
+    )
+    await tx.outbox.add(
+        [Event(type=event.value, object_id=object_id, subject=handle, at=now) for event, object_id, handle in happened]
+    )
+
+
+class ReadRecords:
+    """Show the history of a subject, oldest first."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    async def __call__(self, subject: SubjectId, *, after: Position | None, limit: int, by: Caller) -> History:
+        """Return at most `limit` records after a position.
+
+        Raises:
+            UnknownSubject
+        """
+        async with self._begin(by.tenant) as tx:
+            handle = await tx.subjects.handle_of(subject)
+            if handle is None:
+                raise UnknownSubject("no such subject")
+            found = await tx.records.page(handle, after=after, limit=limit + 1)
+        shown = found[:limit]
+        more = len(found) > limit
+        return History(
+            records=[record.of(subject) for record in shown],
+            next=Position(ts=shown[-1].statement.ts, id=shown[-1].id) if more else None,
+        )
+
+
+class ReadSubject:
+    """Show what is known about a subject: facts, and the state of the records."""
+
+    def __init__(self, begin: Begin, vocabulary: Vocabulary) -> None:
+        self._begin = begin
+        self._vocabulary = vocabulary
+
+    async def __call__(self, subject: SubjectId, *, as_of: datetime | None, by: Caller) -> Overview:
+        """Return what is known now or, with `as_of`, what had been received by then.
+
+        A subject who came later is one about whom nothing was known.
+
+        Raises:
+            UnknownSubject
+        """
+        async with self._begin(by.tenant) as tx:
+            found = await tx.subjects.find(subject, as_of=as_of)
+            if found is None:
+                raise UnknownSubject("no such subject")
+            if as_of is None:
+                state = await tx.states.read(found.handle)
+            else:
+                state = fold(EMPTY, await tx.records.history(found.handle, as_of=as_of), self._vocabulary)
+        return Overview(subject=subject, version=found.version, facts=found.facts, state=state)
+
+
+class ReadStateAt:
+    """Answer what a history amounts to for a question about the past.
+
+    The stored state is exact from `State.newest` on. Before that a permission may hide the
+    one that was in force, so the history is folded for the question.
+    """
+
+    def __init__(self, begin: Begin, vocabulary: Vocabulary) -> None:
+        self._begin = begin
+        self._vocabulary = vocabulary
+
+    async def __call__(self, handle: Handle, at: datetime, *, by: Caller) -> State:
+        async with self._begin(by.tenant) as tx:
+            return state_at(await tx.records.history(handle), self._vocabulary, at)
+
+
+class RebuildState:
+    """Fold every history of a tenant anew, and repair or only count the states that differ."""
+
+    def __init__(self, begin: Begin, vocabulary: Vocabulary) -> None:
+        self._begin = begin
+        self._vocabulary = vocabulary
+
+    async def __call__(self, *, check: bool, by: Caller) -> Rebuilt:
+        """Return how many subjects there are, and how many states differed.
+
+        With `check` nothing is changed. Each repair is audited. Writers of the same subjects wait.
+        """
+        subjects = differing = 0
+        after: Handle | None = None
+        while True:
+            async with self._begin(by.tenant) as tx:
+                handles = await tx.records.handles(after=after, limit=CHUNK)
+                repaired = await self._differing(tx, handles)
+                if repaired and not check:
+                    await tx.states.write(repaired)
+                    drafts = [
+                        Draft(event=AuditEvent.STATE_REBUILT, object_id=str(handle), subject=handle)
+                        for handle in repaired
+                    ]
+                    await tx.audit.append_many(drafts, by=by)
+            subjects += len(handles)
+            differing += len(repaired)
+            if len(handles) < CHUNK:
+                return Rebuilt(subjects=subjects, differing=differing)
+            after = handles[-1]
+
+    async def _differing(self, tx: ConsentTransaction, handles: Sequence[Handle]) -> dict[Handle, State]:
+        states = await tx.states.lock(handles)
+        folded = {handle: fold(EMPTY, await tx.records.history(handle), self._vocabulary) for handle in handles}
+        return {handle: state for handle, state in folded.items() if state != states[handle]}
+
+
+class PutNotice:
+    """Store one version of a notice, or find it stored already."""
+
+    def __init__(self, begin: Begin, clock: Clock) -> None:
+        self._begin = begin
+        self._clock = clock
+
+    async def __call__(self, content: NoticeContent, *, by: Caller) -> tuple[Notice, bool]:
+        """Return the version as stored, and whether it is new.
+
+        Raises:
+            NoticeRedefined, UnacceptableNotice, UnknownPurpose: nothing was stored.
+        """
+        content.check()
+        async with self._begin(by.tenant) as tx:
+            await _refuse_unregistered(tx, content.purposes)
+            new = await tx.notices.add(content)
+            stored = await tx.notices.find(content.notice, content.version)
+            if stored is None or stored.content != content:
+                raise NoticeRedefined("this version has other content", notice=content.notice, version=content.version)
+            if new:
+                name = f"{content.notice}/{content.version}"
+                await tx.audit.append(event=AuditEvent.NOTICE_STORED, object_id=name, by=by, commitment=stored.sha256)
+                await tx.outbox.add([Event(type=AuditEvent.NOTICE_STORED.value, object_id=name, at=self._clock())])
+        return stored, new
+
+
+class ReadNotice:
+    """Show one version of a notice."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    async def __call__(self, notice: str, version: str, *, by: Caller) -> Notice:
+        """Raises: UnknownNotice"""
+        async with self._begin(by.tenant) as tx:
+            stored = await tx.notices.find(notice, version)
+        if stored is None:
+            raise UnknownNotice("no such version of such a notice", notice=notice, version=version)
+        return stored
+
+
+class PutPurpose:
+    """Register a purpose of the tenant's own, or find it registered already."""
+
+    def __init__(self, begin: Begin, clock: Clock) -> None:
+        self._begin = begin
+        self._clock = clock
+
+    async def __call__(self, purpose: OwnPurpose, *, by: Caller) -> bool:
+        """Return whether the purpose is new.
+
+        Raises:
+            PurposeRedefined: it exists with another mapping or title. Nothing was changed:
+                the records that name it would change their meaning.
+        """
+        async with self._begin(by.tenant) as tx:
+            new = await tx.purposes.add(purpose)
+            if not new and (await tx.purposes.find([purpose.purpose]))[purpose.purpose] != purpose:
+                raise PurposeRedefined("this purpose exists and differs", purpose=purpose.purpose)
+            if new:
+                event = AuditEvent.PURPOSE_STORED
+                await tx.audit.append(event=event, object_id=purpose.purpose, by=by)
+                await tx.outbox.add([Event(type=event.value, object_id=purpose.purpose, at=self._clock())])
+        return new
+
+
+class ReadPurposes:
+    """Show the purposes a tenant has registered."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    async def __call__(self, *, after: str | None, limit: int, by: Caller) -> OwnPurposes:
+        async with self._begin(by.tenant) as tx:
+            found = await tx.purposes.page(after=after, limit=limit + 1)
+        shown = found[:limit]
+        return OwnPurposes(purposes=shown, next=shown[-1].purpose if len(found) > limit else None)
