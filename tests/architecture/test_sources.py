@@ -21,8 +21,10 @@ COMMITTERS = {
 }
 ENDS_A_TRANSACTION = re.compile(r".*\.(commit|rollback|begin|begin_nested)")
 
-# A script of its own, run as a child process: standard error is how it says why it failed.
-PRINTERS = {"service/postgres_process.py"}
+PRINTERS = {
+    "service/postgres_process.py",  # a script run as a child process: standard error is how it says why it failed
+    "service/processes.py",  # the line `ready http://…` that scripts wait for
+}
 
 INDEXES = ["pypi" + ".org", "pythonhosted" + ".org", "proxy.golang" + ".org", "sum.golang" + ".org", "npmjs" + ".org"]
 LEFTOVERS = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
