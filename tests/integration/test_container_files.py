@@ -19,7 +19,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 import yaml
-from psycopg.conninfo import make_conninfo
 
 from service import migrate
 
@@ -255,17 +254,19 @@ def test_the_roles_of_compose_can_migrate_and_cannot_step_around_row_level_secur
 
     try:
         with psycopg.connect(server.admin, autocommit=True) as admin:
-            place = make_conninfo(host=admin.info.host, port=admin.info.port, dbname=trial)
+            host, port = admin.info.host, admin.info.port
             guarded = admin.execute(
                 "SELECT count(*) FROM pg_roles WHERE NOT (rolbypassrls OR rolsuper OR rolcreaterole) AND rolname ~ %s",
                 [f"^{trial}"],
             ).fetchone()
         assert guarded == (3,)
-        owner = f"postgresql+psycopg://{trial}_owner:owner%271@/{trial}?host={admin.info.host}&port={admin.info.port}"
+        owner = f"postgresql+psycopg://{trial}_owner:owner%271@/{trial}?host={host}&port={port}"
         migrate.upgrade(owner)
         for role, password in (("app", "app'2"), ("worker", "worker'3")):
             with (
-                psycopg.connect(place, user=f"{trial}_{role}", password=password) as connection,
+                psycopg.connect(
+                    host=host, port=port, dbname=trial, user=f"{trial}_{role}", password=password
+                ) as connection,
                 pytest.raises(psycopg.errors.InsufficientPrivilege),
             ):
                 connection.execute("CREATE TABLE mine (id int)")
