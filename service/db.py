@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import Column, DateTime, Dialect, MetaData, Text
+from sqlalchemy import Column, DateTime, Dialect, MetaData, Text, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -60,21 +61,30 @@ def engine(url: str, *, size: int = 8, wait: float = 5.0) -> AsyncEngine:
     the first statement that finds its connection gone empties the pool, fails
     as `Unavailable`, and the next one connects anew.
     """
-    return create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=wait, connect_args=_SESSION)
+    return create_async_engine(url, pool_size=size, max_overflow=0, pool_timeout=wait, connect_args=_session(url))
 
 
 def pool(url: str, *, size: int = 4, wait: float = 5.0) -> AsyncConnectionPool:
     """Return a pool for hot statements, still closed. Its connections commit each statement by themselves."""
     return AsyncConnectionPool(
-        url, min_size=1, max_size=size, timeout=wait, open=False, kwargs={**_SESSION, "autocommit": True}
+        url, min_size=1, max_size=size, timeout=wait, open=False, kwargs={**_session(url), "autocommit": True}
     )
 
 
-_SESSION: Final[dict[str, Any]] = {
-    "connect_timeout": 5,
-    "application_name": "volens",
-    "options": "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=5s",
-}
+def as_role(url: str, role: str) -> str:
+    """Return `url` for connections that take on `role`, of which its user must be a member."""
+    own = conninfo_to_dict(url).get("options", "")
+    return (
+        make_url(url)
+        .update_query_dict({"options": f"{own} -c role={role}".strip()})
+        .render_as_string(hide_password=False)
+    )
+
+
+def _session(url: str) -> dict[str, Any]:
+    own = conninfo_to_dict(url).get("options", "")
+    ours = "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=5s"
+    return {"connect_timeout": 5, "application_name": "volens", "options": f"{own} {ours}".strip()}
 
 
 @contextmanager

@@ -71,4 +71,5 @@ def _roles() -> None:
         raise RuntimeError(f"row-level security would not bind {names}: take SUPERUSER and BYPASSRLS away first")
     for role in missing:
         op.execute(f"CREATE ROLE {role} NOBYPASSRLS")
+        op.execute(f"GRANT {role} TO CURRENT_USER")  # where one address is set, its user takes the roles on
         op.execute(f"COMMENT ON ROLE {role} IS 'Volens: {ROLES[role]}'")
