@@ -18,8 +18,10 @@ TELLS_THE_TIME = re.compile(r"(date(time)?\.(now|today|utcnow))|(time\.(time|tim
 COMMITTERS = {
     "service/transaction.py",
     "service/migrate.py",  # all migrations in one transaction of the owner
+    "service/consent/profiles.py",  # reads, on connections that commit by themselves
+    "service/decisions/log.py",  # appends groups, each in one pipeline that PostgreSQL treats as a transaction
 }
-ENDS_A_TRANSACTION = re.compile(r".*\.(commit|rollback|begin|begin_nested)")
+ENDS_A_TRANSACTION = re.compile(r"lease|.*\.(commit|rollback|begin|begin_nested|lease|set_autocommit)")
 
 PRINTERS = {
     "service/postgres_process.py",  # a script run as a child process: standard error is how it says why it failed
