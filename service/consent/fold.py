@@ -83,7 +83,7 @@ def decode(encoded: bytes, *, version: int = FORMAT) -> State:
         raise StateUnreadable("a state has another format", version=version)
     try:
         return _decoder.decode(encoded)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise StateUnreadable("a state is damaged") from None
 
 
