@@ -1,0 +1,39 @@
+"""Data directories that were in use once: the first start takes longest, and most tests are about later ones."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.postgres import DatabaseUrls, EmbeddedPostgres
+from tests.integration.postgres_trials import copy, run
+
+
+@pytest.fixture(scope="session")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """To be copied."""
+    data = tmp_path_factory.mktemp("stopped")
+    with EmbeddedPostgres(data) as urls:
+        run(urls.owner, "CREATE TABLE kept (number integer)")
+    return data
+
+
+@pytest.fixture(scope="session")
+def data(stopped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Passed from test to test: whatever one did to it, the next start has to cope."""
+    return copy(stopped, tmp_path_factory.mktemp("passed on"))
+
+
+@pytest.fixture
+def own_data(stopped: Path, tmp_path: Path) -> Path:
+    """To be broken beyond repair."""
+    return copy(stopped, tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, DatabaseUrls]]:
+    """One server for all tests that do it no harm; its data directory was there before, with a mode of its own."""
+    data = tmp_path_factory.mktemp("served")
+    data.chmod(0o751)
+    with EmbeddedPostgres(data) as urls:
+        yield data, urls
