@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import Column, DateTime, Dialect, MetaData, Text, make_url
+from sqlalchemy import Column, DateTime, Dialect, MetaData, Text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -73,12 +74,10 @@ def pool(url: str, *, size: int = 4, wait: float = 5.0) -> AsyncConnectionPool:
 
 def as_role(url: str, role: str) -> str:
     """Return `url` for connections that take on `role`, of which its user must be a member."""
-    own = conninfo_to_dict(url).get("options", "")
-    return (
-        make_url(url)
-        .update_query_dict({"options": f"{own} -c role={role}".strip()})
-        .render_as_string(hide_password=False)
-    )
+    parts = urlsplit(url)
+    others = [pair for pair in parts.query.split("&") if pair and not pair.startswith("options=")]
+    options = quote(f"{conninfo_to_dict(url).get('options', '')} -c role={role}".strip())
+    return urlunsplit(parts._replace(query="&".join([*others, f"options={options}"])))
 
 
 def _session(url: str) -> dict[str, Any]:

@@ -8,9 +8,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.audit.store import SqlAuditTrail
+from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStore, SqlStateStore
 from service.db import TENANT_SETTING, answering
+from service.decisions.store import SqlDecisionStore
 from service.events.store import SqlOutbox
 from service.kernel import Clock, NewId, TenantId
+from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
 
 _ENTER: Final = text(f"SELECT set_config('{TENANT_SETTING}', :tenant, true)")
@@ -23,6 +26,12 @@ class Transaction:
         self.tenants = SqlTenants(connection, tenant, clock)
         self.outbox = SqlOutbox(connection, tenant, new_id)
         self.audit = SqlAuditTrail(connection, tenant, clock, new_id)
+        self.subjects = SqlSubjectStore(connection, tenant, new_id)
+        self.records = SqlRecordStore(connection, tenant)
+        self.states = SqlStateStore(connection, tenant, clock)
+        self.notices = SqlNoticeStore(connection, tenant, clock)
+        self.purposes = SqlPurposeStore(connection, tenant, clock)
+        self.decisions = SqlDecisionStore(connection, tenant)
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]

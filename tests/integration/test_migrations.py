@@ -110,7 +110,8 @@ def test_the_database_has_the_tables_that_the_code_expects(database):
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), db.metadata)
 
-    assert differences == []
+    # What `comment=` says is for readers of the code; a database without it is no different.
+    assert [found for found in differences if not str(found[0]).endswith("_comment")] == []
 
 
 def test_texts_that_name_something_sort_by_bytes_on_both_sides(database):

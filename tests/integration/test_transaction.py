@@ -142,9 +142,11 @@ async def test_one_address_serves_as_every_role_its_user_is_a_member_of(database
         admin.execute("CREATE ROLE joiner LOGIN PASSWORD 'joiner' IN ROLE volens_app")
     address = make_url(database.urls.app).set(username="joiner", password="joiner")
 
-    engine = db.engine(db.as_role(address.render_as_string(hide_password=False), "volens_app"))
+    url = db.as_role(f"{address.render_as_string(hide_password=False)}&options=-c%20work_mem%3D8MB", "volens_app")
+    engine = db.engine(url)
     async with engine.connect() as connection:
         assert await connection.scalar(text("SELECT current_user")) == "volens_app"
+        assert await connection.scalar(text("SHOW work_mem")) == "8MB"
         assert await connection.scalar(text("SHOW timezone")) == "UTC"
     await engine.dispose()
 
