@@ -1,1 +1,52 @@
 """May we? Facts, the policy that judges them, and the log of every answer."""
+
+from service.decisions.asking import Engine
+from service.decisions.cases import CheckResult, check_cases
+from service.decisions.context import Context
+from service.decisions.domain import (
+    Basis,
+    Decision,
+    DecisionUnavailable,
+    DecisionUnknown,
+    Effect,
+    Flags,
+    InstantOutOfRange,
+    PermitsNotOffered,
+    QuestionTooFarAhead,
+    Reason,
+    Replay,
+    Verdict,
+)
+from service.decisions.memo import Memo
+from service.decisions.policy import Policy
+from service.decisions.ports import DecisionLog, DecisionStore, PolicyEngine
+from service.decisions.simulation import Case
+from service.decisions.usecases import Decide, ReadDecision, SimulateDecision
+
+__all__ = [
+    "Basis",
+    "Case",
+    "CheckResult",
+    "Context",
+    "Decide",
+    "Decision",
+    "DecisionLog",
+    "DecisionStore",
+    "DecisionUnavailable",
+    "DecisionUnknown",
+    "Effect",
+    "Engine",
+    "Flags",
+    "InstantOutOfRange",
+    "Memo",
+    "PermitsNotOffered",
+    "Policy",
+    "PolicyEngine",
+    "QuestionTooFarAhead",
+    "ReadDecision",
+    "Reason",
+    "Replay",
+    "SimulateDecision",
+    "Verdict",
+    "check_cases",
+]

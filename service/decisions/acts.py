@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from service.consent import Act, Signature, is_tenant_purpose
 from service.decisions.bands import Ladder, months_past, months_waited
+from service.decisions.clocks import later_by, local_day
 from service.decisions.domain import Question
 from service.decisions.policy import PolicyData
 from service.kernel import SubjectId
@@ -108,7 +109,7 @@ def _purpose(signature: Signature, asked: Asked, data: PolicyData) -> str | None
 def _item(act: Act, purpose: str | None, rank: int, asked: Asked, data: PolicyData) -> Item:
     signature, bands = act.signature, data.bands
     action = signature.action.value
-    day = act.at.astimezone(asked.zone).date()
+    day = local_day(act.at, asked.zone)
     fixed = _said(signature, data) | _compared(signature, asked) | {"action": action, "rank": rank}
     if purpose is not None:
         fixed["purpose"] = purpose
@@ -126,7 +127,9 @@ def _item(act: Act, purpose: str | None, rank: int, asked: Asked, data: PolicyDa
         fixed=fixed,
         past=months_past(day, bands.months) if action in bands.spans["months_past"] else None,
         waited=months_waited(day, bands.waits) if action in bands.spans["months_waited"] else None,
-        windows=tuple((span, act.at + length) for span, length in _WINDOWS.items() if action in bands.spans[span]),
+        windows=tuple(
+            (span, later_by(act.at, length)) for span, length in _WINDOWS.items() if action in bands.spans[span]
+        ),
         hours=_hours(signature.hours_consent),
     )
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from service.decisions.domain import Verdict
 from service.decisions.facts import Filled, Template, fill
+from service.decisions.policy import Policy
 
 RETRY_WITHIN: Final = timedelta(days=14)
 """How far an opening is looked for. No window stays shut longer, holidays included."""
@@ -22,7 +23,7 @@ class Engine(Protocol):
     """Says what the law makes of facts. Two of them give the same verdict on the same facts."""
 
     @property
-    def revision(self) -> str:
+    def policy(self) -> Policy:
         """The policy that every verdict of this engine comes from."""
         ...
 
@@ -31,7 +32,7 @@ class Engine(Protocol):
 
         Raises:
             DecisionUnavailable: for whatever keeps a well-formed verdict of
-                `revision` from coming back. Never a permit in its stead.
+                `policy` from coming back. Never a permit in its stead.
         """
         ...
 

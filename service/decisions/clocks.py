@@ -57,7 +57,26 @@ def whole_years(earlier: date, later: date) -> int:
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """Return the first instant of a local day, also where the clocks skip or repeat midnight."""
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+    try:
+        return datetime.combine(day, time(), zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.combine(day, time(), UTC)
+
+
+def local_day(instant: datetime, zone: ZoneInfo) -> date:
+    """Return the local date. At the ends of the calendar, where local time runs out of it, that of UTC."""
+    try:
+        return instant.astimezone(zone).date()
+    except OverflowError:
+        return instant.astimezone(UTC).date()
+
+
+def later_by(instant: datetime, span: timedelta) -> datetime:
+    """Return `instant + span`, or the end of the calendar."""
+    try:
+        return instant + span
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def minute_of(local: datetime) -> int:

@@ -1,7 +1,7 @@
 """May we? The question, the verdict of the policy, and the decision that is logged."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -11,7 +11,10 @@ from msgspec import Meta, Struct
 
 from service.consent import Channel, Purpose
 from service.decisions.context import Context
-from service.kernel import DomainError, Handle, Instant, SubjectId, Unavailable, exactly
+from service.kernel import DomainError, Handle, Instant, Unavailable, exactly
+
+YEARS: Final = range(1900, 2200)
+"""Years that can be asked about."""
 
 FURTHEST_AHEAD: Final = timedelta(hours=24)
 """How far ahead a stored question may look. A simulation may ask about any instant."""
@@ -102,7 +105,6 @@ class Decision(Struct, frozen=True, kw_only=True):
     decided_at: datetime
     channel: Channel
     purpose: str
-    subject: SubjectId | None
     handle: Handle | None
     """Nothing for a subject that nobody has told us about."""
     reasons: tuple[Reason, ...]
@@ -115,15 +117,46 @@ class Decision(Struct, frozen=True, kw_only=True):
     revision: str
 
 
+class Stored(Struct, frozen=True, kw_only=True):
+    """A row of the log and the rows it points to."""
+
+    id: UUID
+    handle: Handle | None
+    channel: str
+    purpose: str
+    at: datetime
+    decided_at: datetime
+    permit: bool
+    revision: str
+    facts: bytes
+    verdict: bytes
+    records: tuple[UUID, ...]
+    retry_after: str | None
+    valid_until: datetime | None
+    actor: str
+
+
 class Replay(Struct, frozen=True, kw_only=True):
     """The stored facts, asked again under the policy of today."""
 
     same: bool
+    """Whether the verdict is the same to the last reason."""
     revision_then: str
     revision_now: str
     permit_then: bool
     permit_now: bool
     reasons_now: tuple[Reason, ...]
+
+
+def in_range(at: datetime) -> datetime:
+    """Return `at` in UTC.
+
+    Raises:
+        InstantOutOfRange: its year is none of `YEARS`.
+    """
+    if at.year not in YEARS:
+        raise InstantOutOfRange("the year of the question can't be asked about", first=YEARS[0], last=YEARS[-1])
+    return at.astimezone(UTC)
 
 
 class DecisionUnavailable(Unavailable):
@@ -141,28 +174,16 @@ class QuestionTooFarAhead(DomainError):
     code = "question_too_far_ahead"
 
 
-class PurposeNotRegistered(DomainError):
-    """The tenant has no such purpose."""
+class InstantOutOfRange(DomainError):
+    """The question is about a year in which calendars and time zones mean nothing."""
 
-    code = "purpose_not_registered"
-
-
-class TimeZoneUnknown(DomainError):
-    """A plausible time zone is none of the IANA's."""
-
-    code = "time_zone_unknown"
+    code = "instant_out_of_range"
 
 
 class PermitsNotOffered(DomainError):
     """The caller wants a signed permit, which this service doesn't issue."""
 
     code = "permits_not_offered"
-
-
-class NotYourself(DomainError):
-    """A subject's own token asks about somebody else."""
-
-    code = "not_yourself"
 
 
 class DecisionUnknown(DomainError):

@@ -17,7 +17,7 @@ from msgspec import Struct
 from service.consent import State
 from service.decisions.acts import Asked, Item, items
 from service.decisions.bands import Ladder, ages, declared_ages, floor, months_past
-from service.decisions.clocks import IsHoliday, midnight, minute_of, next_minute_edge
+from service.decisions.clocks import IsHoliday, later_by, local_day, midnight, minute_of, next_minute_edge
 from service.decisions.context import COMPARED, Context
 from service.decisions.domain import Flags, Question
 from service.decisions.policy import PolicyData
@@ -145,7 +145,7 @@ def fill(template: Template, at: datetime) -> Filled:
         document["subject"] = {**document.get("subject", {}), **subject}
     if template.reassigned_on is not None and now.reached(template.reassigned_on):
         document["signals"] = {**document.get("signals", {}), "number_reassigned": True}
-    if template.approved_at is not None and now.passed(template.approved_at + _INSTANT):
+    if template.approved_at is not None and now.passed(later_by(template.approved_at, _INSTANT)):
         document["context"] = {**document.get("context", {}), "approved_earlier": True}
     document["clock"] = _clock(template, now)
     document["attempts"] = _attempts(template, now)
@@ -275,8 +275,8 @@ def _attempts(template: Template, now: Now) -> dict[str, int]:
     for instant in template.attempts:
         if not now.passed(instant):
             continue
-        counts["h24"] += not now.passed(instant + _DAY)
-        counts["d30"] += not now.passed(instant + 30 * _DAY)
+        counts["h24"] += not now.passed(later_by(instant, _DAY))
+        counts["d30"] += not now.passed(later_by(instant, 30 * _DAY))
     return {span: min(count, caps[span]) for span, count in counts.items()}
 
 
@@ -364,7 +364,7 @@ def _reassigned_after(facts: SubjectFacts) -> date | None:
 
 
 def _months(instant: datetime | None, zone: ZoneInfo, edges: tuple[int, ...]) -> Ladder | None:
-    return None if instant is None else months_past(instant.astimezone(zone).date(), edges)
+    return None if instant is None else months_past(local_day(instant, zone), edges)
 
 
 def _age(facts: SubjectFacts, at: datetime, zone: ZoneInfo, edges: tuple[int, ...]) -> Ladder | None:
@@ -373,7 +373,7 @@ def _age(facts: SubjectFacts, at: datetime, zone: ZoneInfo, edges: tuple[int, ..
         return ages(facts.birth_date, edges)
     if facts.age is None:
         return None
-    return declared_ages(facts.age, (facts.age_declared_at or at).astimezone(zone).date(), edges)
+    return declared_ages(facts.age, local_day(facts.age_declared_at or at, zone), edges)
 
 
 def _known(**values: Any) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """The memo: a verdict is a function of the policy's revision and the facts, so it is worked out once."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from service.decisions.asking import Engine, Judged, content_hash
 from service.decisions.domain import verdict_of
+from service.decisions.policy import Policy
 
 KEEP: Final = 10_000
 """Verdicts in memory; about twenty megabytes."""
@@ -16,15 +17,14 @@ Recall = Callable[[str, bytes], Awaitable[bytes | None]]
 class Memo:
     """Asks memory, then `recall`, then the engine; never goes stale, since its key holds all that matters."""
 
-    def __init__(self, engine: Engine, rules: Collection[str], keep: int = KEEP) -> None:
+    def __init__(self, engine: Engine, keep: int = KEEP) -> None:
         self._engine = engine
-        self._rules = rules
         self._keep = keep
         self._known: dict[bytes, Judged] = {}
 
     @property
-    def revision(self) -> str:
-        return self._engine.revision
+    def policy(self) -> Policy:
+        return self._engine.policy
 
     async def judge(self, facts: bytes, recall: Recall | None = None) -> Judged:
         """Return the verdict on canonical `facts`.
@@ -35,8 +35,8 @@ class Memo:
         key = content_hash(facts)
         if (known := self._known.get(key)) is not None:
             return known
-        body = await recall(self.revision, key) if recall is not None else None
-        verdict = verdict_of(body, facts, self._rules) if body is not None else await self._engine.evaluate(facts)
+        body = await recall(self.policy.revision, key) if recall is not None else None
+        verdict = verdict_of(body, facts, self.policy.rules) if body is not None else await self._engine.evaluate(facts)
         judged = Judged.of(verdict, key)
         if len(self._known) >= self._keep:
             del self._known[next(iter(self._known))]

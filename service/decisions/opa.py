@@ -1,7 +1,7 @@
 """The engine of production: an OPA server that has loaded our bundle, asked over REST."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ import msgspec
 from opa_client.opa_async import AsyncOpaClient
 
 from service.decisions.domain import DecisionUnavailable, Verdict, verdict_of
+from service.decisions.policy import Policy
 
 _PACKAGE: Final = "volens.decision"
 _RULE: Final = "verdict"
@@ -31,16 +32,14 @@ class OpaPolicyEngine:
     def __init__(
         self,
         client: AsyncOpaClient,
-        revision: str,
-        rules: Collection[str],
+        policy: Policy,
         *,
         limit: float = 1.5,
         failures: int = FAILURES,
         pause: float = PAUSE,
     ) -> None:
-        self.revision = revision
+        self.policy = policy
         self._client = client
-        self._rules = rules
         self._limit = limit
         self._allowed = failures
         self._pause = pause
@@ -53,7 +52,7 @@ class OpaPolicyEngine:
             # OPA answers 200 without "result" when the rule is undefined: a
             # missing bundle looks exactly like this, so it is never an allow.
             raise DecisionUnavailable("policy engine gave no verdict")
-        return verdict_of(answer["result"], facts, self._rules)
+        return verdict_of(answer["result"], facts, self.policy.rules)
 
     async def check(self) -> None:
         await self._ask({})
@@ -83,7 +82,7 @@ class OpaPolicyEngine:
             bundles = msgspec.convert(answer, _Provenanced).provenance.bundles
         except msgspec.ValidationError as error:
             raise _OtherPolicy("policy engine doesn't say which policy it has") from error
-        if self.revision not in {bundle.revision for bundle in bundles.values()}:
+        if self.policy.revision not in {bundle.revision for bundle in bundles.values()}:
             raise _OtherPolicy("policy engine has another policy")
 
 
@@ -105,7 +104,7 @@ class _Provenanced(msgspec.Struct):
 
 @asynccontextmanager
 async def served(
-    url: str, revision: str, rules: Collection[str], *, token: str | None = None, limit: float = 1.5
+    url: str, policy: Policy, *, token: str | None = None, limit: float = 1.5
 ) -> AsyncIterator[OpaPolicyEngine]:
     """Lend an engine that asks the OPA server at `url`, such as ``http://127.0.0.1:8181``.
 
@@ -127,4 +126,4 @@ async def served(
     )
     # A client that wasn't entered has no session and fails on its first call.
     async with client:
-        yield OpaPolicyEngine(client, revision, rules, limit=limit)
+        yield OpaPolicyEngine(client, policy, limit=limit)

@@ -1,15 +1,14 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from msgspec import Struct
 
-from service.consent import Record
+from service.consent import StoredRecord
 from service.decisions.asking import Engine, Judged
-from service.decisions.domain import Decision
-from service.kernel import Caller, Handle, TenantId
+from service.decisions.domain import Decision, Stored
+from service.kernel import Caller, Handle, SubjectId, TenantId
 
 
 class PolicyEngine(Engine, Protocol):
@@ -45,25 +44,6 @@ class DecisionLog(Protocol):
         ...
 
 
-class Stored(Struct, frozen=True, kw_only=True):
-    """A row of the log and the rows it points to."""
-
-    id: UUID
-    handle: Handle | None
-    channel: str
-    purpose: str
-    at: datetime
-    decided_at: datetime
-    permit: bool
-    revision: str
-    facts: bytes
-    verdict: bytes
-    records: tuple[UUID, ...]
-    retry_after: str | None
-    valid_until: datetime | None
-    actor: str
-
-
 class DecisionStore(Protocol):
     async def find(self, decision: UUID) -> Stored | None:
         """Return the decision with this id, if this tenant has one."""
@@ -75,8 +55,14 @@ class DecisionStore(Protocol):
 
 
 class RecordHistory(Protocol):
-    async def history(self, handle: Handle) -> Sequence[Record]:
+    async def history(self, handle: Handle) -> Sequence[StoredRecord]:
         """Return every record of a subject."""
+        ...
+
+
+class Handles(Protocol):
+    async def handle_of(self, subject: SubjectId) -> Handle | None:
+        """Return the handle of a subject; ``None`` for one who is unknown, or was erased."""
         ...
 
 
@@ -85,6 +71,10 @@ class DecisionTransaction(Protocol):
 
     @property
     def decisions(self) -> DecisionStore: ...
+    @property
+    def records(self) -> RecordHistory: ...
+    @property
+    def subjects(self) -> Handles: ...
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[DecisionTransaction]]

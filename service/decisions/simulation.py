@@ -1,6 +1,5 @@
 """A whole case, and the situation it describes. Nothing of it is stored."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
@@ -9,10 +8,9 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 
-from service.consent import Channel, Purpose, PurposeName, Record, Statement
-from service.consent.fold import state_at
+from service.consent import Channel, Purpose, PurposeName, Record, Statement, UnknownPurpose, state_at
 from service.decisions.context import Context
-from service.decisions.domain import Flags, PurposeNotRegistered, Question
+from service.decisions.domain import Flags, Question, Reason, Verdict, in_range
 from service.decisions.facts import NOWHERE, Situation, Zones
 from service.decisions.policy import Policy
 from service.kernel import Instant, SubjectId, exactly
@@ -47,18 +45,33 @@ class Warned(Struct, frozen=True, kw_only=True):
     pointer: str
 
 
-class Simulated(Struct, frozen=True, kw_only=True):
+class Described(Struct, frozen=True, kw_only=True):
     situation: Situation
     warnings: tuple[Warned, ...]
 
 
-def simulated(case: Case, policy: Policy, purposes: Mapping[str, str], now: datetime) -> Simulated:
-    """Return the situation that `case` describes.
+class Simulated(Struct, frozen=True, kw_only=True):
+    """The decision that a case would get."""
+
+    permit: bool
+    verdict: Verdict
+    at: datetime
+    reasons: tuple[Reason, ...]
+    records: tuple[UUID, ...]
+    retry_after: datetime | None
+    valid_until: datetime | None
+    revision: str
+    warnings: tuple[Warned, ...]
+
+
+def described(case: Case, policy: Policy, mapped: str | None, now: datetime) -> Described:
+    """Return the situation that `case` describes; `mapped` is what the tenant's own purpose maps onto.
 
     Raises:
-        PurposeNotRegistered: it asks for a purpose of the tenant's own that there isn't.
+        UnknownPurpose: it asks for a purpose of the tenant's own that there isn't.
+        InstantOutOfRange: it asks about a year beyond the calendar.
     """
-    at = case.at or now
+    at = in_range(case.at or now)
     context = case.context or Context()
     known = case.subject or SubjectFacts()
     warnings: list[Warned] = []
@@ -72,7 +85,7 @@ def simulated(case: Case, policy: Policy, purposes: Mapping[str, str], now: date
     question = Question(
         channel=case.channel,
         purpose=case.purpose,
-        meaning=meaning(case.purpose, purposes),
+        meaning=meaning(case.purpose, mapped),
         at=at,
         context=context,
         also=_place(known.residence or residence, "/subject/residence", policy, warnings),
@@ -88,19 +101,19 @@ def simulated(case: Case, policy: Policy, purposes: Mapping[str, str], now: date
         state=state,
         zones=_zones(case.local_time_zone or known.time_zone, context, policy, warnings),
     )
-    return Simulated(situation=situation, warnings=tuple(warnings))
+    return Described(situation=situation, warnings=tuple(warnings))
 
 
-def meaning(purpose: str, purposes: Mapping[str, str]) -> Purpose:
-    """Return the known purpose that `purpose` is, or that the tenant maps it onto.
+def meaning(purpose: str, mapped: str | None) -> Purpose:
+    """Return the known purpose that `purpose` is, or is `mapped` onto by the tenant.
 
     Raises:
-        PurposeNotRegistered: the tenant has no such purpose.
+        UnknownPurpose: the tenant has no such purpose.
     """
     try:
-        return Purpose(purposes.get(purpose, purpose))
+        return Purpose(mapped or purpose)
     except ValueError:
-        raise PurposeNotRegistered("no purpose of this name is registered", purpose=purpose) from None
+        raise UnknownPurpose("no purpose of this name is registered", purpose=purpose) from None
 
 
 def position(record: UUID) -> int:

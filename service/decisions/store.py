@@ -5,7 +5,7 @@ import msgspec
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.decisions.ports import Stored
+from service.decisions.domain import Stored
 from service.decisions.tables import decision, facts, verdict
 from service.kernel import TenantId
 

@@ -1,12 +1,12 @@
 """The embedded engine: the policy that OPA compiled to WebAssembly, run in this process."""
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 from opapywasm import UNDEFINED, OpaWasmError, OpaWasmPolicy, PolicyConfig
 
 from service.decisions.domain import DecisionUnavailable, Verdict, verdict_of
+from service.decisions.policy import Policy
 
 ENTRYPOINT: Final = "volens/decision/verdict"
 
@@ -18,12 +18,9 @@ class WasmPolicyEngine:
     another thread and back costs under load, and the memo keeps it rare.
     """
 
-    def __init__(
-        self, module: bytes, data: bytes, revision: str, rules: Collection[str], *, limit: float = 1.0
-    ) -> None:
-        self.revision = revision
-        self._rules = rules
-        self._policy = OpaWasmPolicy.from_wasm_bytes(
+    def __init__(self, module: bytes, data: bytes, policy: Policy, *, limit: float = 1.0) -> None:
+        self.policy = policy
+        self._module = OpaWasmPolicy.from_wasm_bytes(
             module,
             PolicyConfig(
                 pool_size=1,
@@ -37,29 +34,24 @@ class WasmPolicyEngine:
             ),
         )
         # `opa build -t wasm` leaves base documents out of the module.
-        self._policy.set_data(data)
+        self._module.set_data(data)
 
     async def evaluate(self, facts: bytes) -> Verdict:
         try:
-            answer = self._policy.evaluate(facts)
+            answer = self._module.evaluate(facts)
         except OpaWasmError as error:
             raise DecisionUnavailable("policy engine failed") from error
         if answer is UNDEFINED:
             raise DecisionUnavailable("policy engine gave no verdict")
-        return verdict_of(answer, facts, self._rules)
+        return verdict_of(answer, facts, self.policy.rules)
 
     async def check(self) -> None:
         """An engine that was built is ready."""
 
     def close(self) -> None:
-        self._policy.close()
+        self._module.close()
 
 
-def embedded(build: Path, rules: Collection[str]) -> WasmPolicyEngine:
+def embedded(build: Path, policy: Policy) -> WasmPolicyEngine:
     """Return the engine of the policy artefacts in the folder `build`."""
-    return WasmPolicyEngine(
-        (build / "policy.wasm").read_bytes(),
-        (build / "data.json").read_bytes(),
-        (build / "revision").read_text().strip(),
-        rules,
-    )
+    return WasmPolicyEngine((build / "policy.wasm").read_bytes(), (build / "data.json").read_bytes(), policy)

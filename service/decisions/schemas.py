@@ -1,0 +1,208 @@
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+
+from service.consent import Channel, PurposeName
+from service.decisions.context import Context
+from service.decisions.domain import Basis, Decision, Effect, Reason, Replay, Stored
+from service.decisions.policy import Policy
+from service.decisions.simulation import Simulated, Warned, position
+from service.kernel import Instant, SubjectRef
+
+Outcome = Literal["permit", "deny"]
+
+
+class DecisionCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A question: may this subject be contacted or profiled, on this channel, for this purpose, now?"""
+
+    subject: SubjectRef
+    channel: Channel
+    purpose: PurposeName
+    context: Context | None = None
+    """What you declare about the message, the sender and the use. What is left out is unknown."""
+    at: Instant | None = None
+    """The instant asked about: any past one, or up to 24 hours ahead. Now when it is left out."""
+    permit: bool | None = None
+    """Whether a signed permit is wished. None are issued yet."""
+
+
+class ReasonView(Struct, frozen=True, kw_only=True):
+    """A rule that bore on the answer: the sentence a lawyer reviews."""
+
+    rule: str
+    effect: Effect
+    title: str
+    citation: str
+
+    @classmethod
+    def of(cls, reason: Reason) -> "ReasonView":
+        return cls(rule=reason.rule, effect=reason.effect, title=reason.title, citation=reason.citation)
+
+
+class DecisionView(Struct, frozen=True, kw_only=True):
+    """The answer. Treat anything but `permit` as no."""
+
+    id: UUID
+    decision: Outcome
+    basis: Basis
+    at: datetime
+    reasons: tuple[ReasonView, ...]
+    obligations: tuple[str, ...]
+    """What a permit requires of the sender."""
+    records: tuple[UUID, ...]
+    """The records that decided."""
+    retry_after: datetime | None
+    """Set when only the hour or the day stands in the way."""
+    valid_until: datetime | None
+    """The next instant at which the answer could change by time alone."""
+    policy_revision: str
+    permit: None = None
+
+    @classmethod
+    def of(cls, decision: Decision) -> "DecisionView":
+        return cls(
+            id=decision.id,
+            decision="permit" if decision.permit else "deny",
+            basis=decision.basis,
+            at=decision.at,
+            reasons=tuple(map(ReasonView.of, decision.reasons)),
+            obligations=decision.obligations,
+            records=decision.records,
+            retry_after=decision.retry_after,
+            valid_until=decision.valid_until,
+            policy_revision=decision.revision,
+        )
+
+
+class ReplayView(Struct, frozen=True, kw_only=True):
+    """The stored facts, asked again under the policy of today."""
+
+    same: bool
+    revision_then: str
+    revision_now: str
+    decision_then: Outcome
+    decision_now: Outcome
+    reasons_now: tuple[ReasonView, ...]
+
+    @classmethod
+    def of(cls, replay: Replay) -> "ReplayView":
+        return cls(
+            same=replay.same,
+            revision_then=replay.revision_then,
+            revision_now=replay.revision_now,
+            decision_then="permit" if replay.permit_then else "deny",
+            decision_now="permit" if replay.permit_now else "deny",
+            reasons_now=tuple(map(ReasonView.of, replay.reasons_now)),
+        )
+
+
+class LoggedDecisionView(DecisionView, frozen=True, kw_only=True):
+    """A decision of the log, with what was asked."""
+
+    channel: Channel
+    purpose: str
+    decided_at: datetime
+    actor: str
+    handle: UUID | None
+    """The subject's handle; nothing for a subject that was unknown."""
+    facts: Annotated[dict[str, Any], Meta(description="What the policy was asked. No names, addresses or instants.")]
+    replay: ReplayView | None = None
+
+    @classmethod
+    def told(cls, stored: Stored, decision: Decision, replay: Replay | None) -> "LoggedDecisionView":
+        answer = DecisionView.of(decision)
+        return cls(
+            **msgspec.structs.asdict(answer),
+            channel=decision.channel,
+            purpose=decision.purpose,
+            decided_at=decision.decided_at,
+            actor=stored.actor,
+            handle=decision.handle,
+            facts=msgspec.json.decode(stored.facts),
+            replay=None if replay is None else ReplayView.of(replay),
+        )
+
+
+class WarningView(Struct, frozen=True, kw_only=True):
+    """Something nobody knows about the case; it was judged by the strictest profile."""
+
+    code: str
+    pointer: str
+    """Where in the body."""
+
+    @classmethod
+    def of(cls, warned: Warned) -> "WarningView":
+        return cls(code=warned.code, pointer=warned.pointer)
+
+
+class SimulationView(Struct, frozen=True, kw_only=True):
+    """The decision the case would get."""
+
+    decision: Outcome
+    basis: Basis
+    at: datetime
+    reasons: tuple[ReasonView, ...]
+    obligations: tuple[str, ...]
+    records: tuple[int, ...]
+    """The positions, from 0, of the records that decided."""
+    retry_after: datetime | None
+    valid_until: datetime | None
+    policy_revision: str
+    warnings: tuple[WarningView, ...]
+
+    @classmethod
+    def of(cls, simulated: Simulated) -> "SimulationView":
+        return cls(
+            decision="permit" if simulated.permit else "deny",
+            basis=simulated.verdict.basis,
+            at=simulated.at,
+            reasons=tuple(map(ReasonView.of, simulated.reasons)),
+            obligations=simulated.verdict.obligations,
+            records=tuple(map(position, simulated.records)),
+            retry_after=simulated.retry_after,
+            valid_until=simulated.valid_until,
+            policy_revision=simulated.revision,
+            warnings=tuple(map(WarningView.of, simulated.warnings)),
+        )
+
+
+class RuleView(Struct, frozen=True, kw_only=True):
+    """A rule of the law as it is written in the policy."""
+
+    id: str
+    title: str
+    citation: str
+    stage: int
+    """When it is asked: the first stage that denies is reported first."""
+    pack: str | None
+    file: str
+    line: int
+
+
+class PolicyView(Struct, frozen=True, kw_only=True):
+    """The policy that answers, rule by rule."""
+
+    revision: str
+    packs: tuple[str, ...]
+    rules: tuple[RuleView, ...]
+
+    @classmethod
+    def of(cls, policy: Policy) -> "PolicyView":
+        rules = tuple(
+            RuleView(
+                id=rule.id,
+                title=rule.title,
+                citation=rule.citation,
+                stage=rule.stage,
+                pack=rule.regime,
+                file=rule.file,
+                line=rule.line,
+            )
+            for rule in sorted(policy.rules.values(), key=lambda rule: rule.id)
+        )
+        return cls(
+            revision=policy.revision, packs=tuple(sorted({rule.pack for rule in rules if rule.pack})), rules=rules
+        )

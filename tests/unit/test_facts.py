@@ -1,0 +1,367 @@
+"""Facts: what goes in, what stays out, and until when they hold."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.consent import Vocabulary
+from service.decisions.facts import Filled, fill, template
+from service.decisions.policy import Policy, policy_data
+from service.decisions.simulation import Case, described
+from service.subjects import Gazetteer
+from tests.situations import NOON, cases
+
+DATA: dict[str, Any] = {
+    "bands": {
+        "months": [6, 12, 24, 36],
+        "waits": [12],
+        "ages": [13, 14, 15, 16, 17, 18],
+        "minutes": [480, 540, 720, 1200, 1260],
+        "in_force": ["2026-02-05", "2026-08-01", "2027-01-01"],
+        "attempts": {"h24": 4, "d30": 5},
+        "clock_channels": ["phone", "phone_auto", "sms"],
+        "spans": {
+            "months_past": ["opt_in", "purchase", "inquiry"],
+            "months_waited": ["opt_out_sale", "declined_opt_in"],
+            "days60": ["opt_out", "refused_in_call"],
+            "minutes5": ["opt_out"],
+            "age": ["opt_in", "parental_consent"],
+        },
+    },
+    "terms": {
+        "content": ["promotional", "mixed", "service"],
+        "scope": ["channel", "global"],
+        "safeguards": ["human_intervention", "contest"],
+        "subscriber_type": ["individual", "corporate"],
+        "special_category": ["health", "health_inferred"],
+    },
+    "actions": {
+        "refusals": ["opt_out", "object", "declined_opt_in", "refused_in_call", "opt_out_sale"],
+        "permissions": ["opt_in", "opt_in_sale", "parental_consent"],
+        "relations": ["purchase", "inquiry"],
+        "attempts": ["call_attempt"],
+        "state": ["restrict", "unrestrict", "erase_request", "erased"],
+        "bounds": {"permissions": 12, "refusals": 24, "attempts": 10},
+    },
+    "methods": {"classes": {"web_form": "act", "double_opt_in": "doi"}, "prefixes": {"keyword_": "keyword"}},
+    "places": {},
+}
+
+
+def holiday(country: str, day: date) -> bool:
+    return (country, day) == ("DE", date(2026, 12, 25))
+
+
+def policy(**bands: Any) -> Policy:
+    data = policy_data(json.dumps({"volens": DATA | {"bands": DATA["bands"] | bands}}).encode())
+    return Policy(
+        revision="sha256:test",
+        data=data,
+        vocabulary=Vocabulary.of(data.actions, data.methods),
+        rules={},
+        gazetteer=Gazetteer(
+            places=frozenset({"DE", "US-CA", "US-VA", "US", "FR"}),
+            zones=frozenset({"Europe/Berlin", "America/Los_Angeles", "America/New_York", "Europe/Paris"}),
+        ),
+        is_holiday=holiday,
+    )
+
+
+POLICY = policy()
+BASE = {
+    "jurisdiction": "DE",
+    "channel": "email",
+    "purpose": "marketing",
+    "at": NOON.isoformat(),
+    "local_time_zone": "Europe/Berlin",
+}
+
+
+def filled(
+    case: Mapping[str, Any],
+    at: datetime | None = None,
+    policy: Policy = POLICY,
+    purposes: Mapping[str, str] | None = None,
+) -> Filled:
+    whole = msgspec.convert({**BASE, **case}, Case)
+    return fill(
+        template(
+            described(whole, policy, (purposes or {}).get(whole.purpose), NOON).situation,
+            policy.data,
+            policy.is_holiday,
+        ),
+        at or whole.at or NOON,
+    )
+
+
+def facts(case: Mapping[str, Any], at: datetime | None = None, **how: Any) -> dict[str, Any]:
+    return json.loads(filled(case, at, **how).facts)
+
+
+def act(record: Mapping[str, Any], at: datetime = NOON, **case: Any) -> dict[str, Any]:
+    """Return the only act of a case that has one record."""
+    opt_in = {"ts": "2026-03-01T10:00:00+01:00", "channel": "email", "purpose": "marketing", "action": "opt_in"}
+    (only,) = facts({"records": [opt_in | record], **case}, at)["acts"]
+    return only
+
+
+def test_what_is_unknown_is_absent():
+    assert facts({}) == {
+        "acts": [],
+        "attempts": {"d30": 0, "h24": 0},
+        "clock": {"law_day": "2026-08-01"},
+        "places": {"residence": "DE"},
+        "question": {"channel": "email", "purpose": "marketing"},
+    }
+
+
+def test_a_place_that_nobody_knows_is_zz():
+    assert facts({"jurisdiction": None})["places"] == {"residence": "ZZ"}
+
+
+def test_facts_are_canonical():
+    body = filled({"subject": {"is_customer": True, "b2b": False}}).facts
+
+    assert body == json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode()
+
+
+@given(case=cases(), instant=st.integers(0, 40 * 24 * 3600))
+def test_facts_hold_until_they_say(case: dict[str, Any], instant: int):
+    start = datetime.fromisoformat(case["at"]).astimezone(UTC)
+    before = filled(case, start)
+    later = start + timedelta(seconds=instant)
+    if before.valid_until is not None:
+        assert before.valid_until > start
+        later = min(later, before.valid_until - timedelta(microseconds=1))
+
+    assert filled(case, later).facts == before.facts
+
+
+@given(case=cases())
+def test_the_same_situation_has_the_same_facts_in_whatever_order_it_is_told(case: dict[str, Any]):
+    assert filled({**case, "records": case["records"][::-1]}).facts == filled(case).facts
+
+
+@given(case=cases())
+def test_no_name_address_or_free_text_enters_the_facts(case: dict[str, Any]):
+    body = filled(case).facts.decode()
+
+    for text in (
+        "ShopCo",
+        "LeadCo",
+        "PartnerCo",
+        "a1",
+        "L1",
+        "P2",
+        "odd",
+        "poetry",
+        "star_sign",
+        "5%",
+        "form+ip",
+        "v3",
+    ):
+        assert f'"{text}"' not in body
+
+
+@pytest.mark.parametrize(
+    ("context", "record", "expected"),
+    [
+        pytest.param({"sender": "ShopCo"}, {"named_controllers": ["LeadCo", "ShopCo"]}, {"controllers": "sender"}),
+        pytest.param({"sender": "ShopCo"}, {"named_controllers": ["LeadCo"]}, {"controllers": "others"}),
+        pytest.param({"sender": "ShopCo"}, {"named_controllers": []}, {"controllers": "nobody"}),
+        pytest.param({}, {"named_controllers": ["LeadCo"]}, {"controllers": "unasked"}),
+        pytest.param({"brand": "A"}, {"brand": "A"}, {"brand": "same"}),
+        pytest.param({"brand": "A"}, {"brand": "B"}, {"brand": "other"}),
+        pytest.param({}, {"address": "a1"}, {"address": "unasked"}),
+        pytest.param({"sender": "ShopCo"}, {"seller": "ShopCo"}, {"seller": "same"}),
+        pytest.param({}, {"subject_ref": "P2"}, {"person": "other"}),
+        pytest.param(
+            {"special_category": "health"}, {"data_categories": ["health_inferred"]}, {"covers_category": True}
+        ),
+        pytest.param({"sensitive": "genetic"}, {"data_categories": ["health"]}, {"covers_category": False}),
+        pytest.param({}, {"notice_shown": False}, {"notice": {"shown": False}}),
+        pytest.param(
+            {"current_notice_version": "v3", "material_change_since": ["v2"]},
+            {"notice_version": "v2"},
+            {"notice": {"version": True, "current": False, "material_change": True}},
+        ),
+        pytest.param({}, {"scope": "global"}, {"scope": "global"}),
+        pytest.param({}, {"scope": "of my choosing"}, {"scope": "other"}),
+        pytest.param({}, {"method": "carrier_pigeon"}, {"method": "unlisted"}),
+        pytest.param({}, {"evidence": None}, {"evidence": "null"}),
+        pytest.param({}, {"channel": ["email", "phone"], "purpose": "all"}, None),
+    ],
+)
+def test_an_act_is_compared_with_the_question(
+    context: dict[str, Any], record: dict[str, Any], expected: dict[str, Any]
+):
+    plain = {"action": "opt_in", "channel": "email", "purpose": "marketing", "rank": 1, "months_past": 6}
+    if expected is None:
+        both = facts({"records": [{"ts": NOON.isoformat(), "action": "opt_out", **record}]})["acts"]
+        assert [(each["channel"], each["purpose"], each["several"]) for each in both] == [
+            ("email", "any", True),
+            ("phone", "any", True),
+        ]
+        return
+    assert act(record, context=context) == plain | expected
+
+
+def test_a_rank_is_shared_by_what_happened_at_once():
+    case = {
+        "records": [
+            {"ts": "2026-05-01T10:00:00Z", "channel": "email", "action": "opt_out"},
+            {"ts": "2026-05-01T12:00:00+02:00", "channel": "email", "action": "opt_in"},
+            {"ts": "2026-06-01T10:00:00Z", "channel": "sms", "action": "opt_in"},
+        ],
+        "flags": {"restricted": True, "restricted_at": "2026-05-15T00:00:00Z"},
+    }
+    told = facts(case)
+
+    assert [(each["action"], each["rank"]) for each in told["acts"]] == [("opt_in", 1), ("opt_out", 1), ("opt_in", 3)]
+    assert told["flags"] == {"restricted": True, "restricted_rank": 2}
+
+
+def test_what_is_dated_later_than_the_question_is_marked():
+    refusal = {"ts": "2026-12-01T00:00:00Z", "action": "opt_out"}
+
+    assert act(refusal)["future"] is True
+    assert "future" not in act(refusal, datetime(2026, 12, 1, tzinfo=UTC))
+
+
+def test_a_later_permission_does_not_hide_the_one_that_counted_at_the_time():
+    both = [
+        {"ts": ts, "channel": "email", "purpose": "marketing", "action": "opt_in"}
+        for ts in ("2026-03-01T10:00:00Z", "2026-12-01T10:00:00Z")
+    ]
+
+    assert [each.get("future") for each in facts({"records": both})["acts"]] == [None, True]
+
+
+def test_what_ends_at_the_instant_has_ended():
+    ends = {"expires_at": NOON.isoformat()}
+
+    assert act(ends)["expired"] is True
+    assert "expired" not in act(ends, NOON - timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize(
+    ("age", "inside"), [(timedelta(minutes=5), True), (timedelta(minutes=5, microseconds=1), False)]
+)
+def test_five_minutes_include_their_last_instant(age: timedelta, inside: bool):
+    assert act({"ts": (NOON - age).isoformat(), "action": "opt_out"}).get("minutes5", False) is inside
+
+
+def test_sixty_days_end_with_the_instant():
+    assert "days60" not in act({"ts": (NOON - timedelta(days=60)).isoformat(), "action": "opt_out"})
+    assert act({"ts": (NOON - timedelta(days=60, microseconds=-1)).isoformat(), "action": "opt_out"})["days60"] is True
+
+
+def test_an_attempt_that_is_exactly_a_day_old_no_longer_counts():
+    attempts = [
+        {"ts": (NOON - age).isoformat(), "channel": "phone", "action": "call_attempt"}
+        for age in (timedelta(hours=24), timedelta(hours=23, minutes=59), timedelta(days=29), timedelta(days=30))
+    ]
+
+    assert facts({"channel": "phone", "records": attempts})["attempts"] == {"h24": 1, "d30": 3}
+
+
+def test_attempts_on_another_channel_do_not_count():
+    attempt = {"ts": (NOON - timedelta(hours=1)).isoformat(), "channel": "sms", "action": "call_attempt"}
+
+    assert facts({"channel": "phone", "records": [attempt]})["attempts"] == {"h24": 0, "d30": 0}
+
+
+def test_a_tenants_purpose_stands_for_the_known_one_when_it_is_asked():
+    permission = {"ts": "2026-03-01T10:00:00Z", "channel": "email", "purpose": "x-club", "action": "opt_in"}
+    mapping = {"x-club": "marketing", "x-shop": "marketing"}
+
+    def purposes(asked: str, **record: Any) -> list[str]:
+        told = facts({"purpose": asked, "records": [permission | record]}, purposes=mapping)
+        assert told["question"]["purpose"] == "marketing"
+        return [each["purpose"] for each in told["acts"]]
+
+    assert purposes("x-club") == ["marketing"]
+    assert purposes("x-shop") == ["tenant"]
+    assert purposes("marketing") == ["tenant"]
+    assert purposes("x-club", purpose="marketing") == ["tenant"]
+    assert purposes("x-club", purpose="marketing", action="opt_out") == ["marketing"]
+    assert purposes("x-shop", action="opt_out") == []
+
+
+def test_the_clock_is_told_on_the_channels_where_the_hour_matters():
+    assert facts({"channel": "phone"})["clock"] == {
+        "law_day": "2026-08-01",
+        "zone_known": True,
+        "local": [{"weekday": 5, "minute": 720, "holiday": False}],
+    }
+    assert facts({"channel": "phone", "local_time_zone": None})["clock"] == {
+        "law_day": "2026-08-01",
+        "zone_known": False,
+    }
+
+
+def test_every_plausible_zone_is_told():
+    context = {"plausible_time_zones": ["America/Los_Angeles", "America/New_York"]}
+    case = {"channel": "phone", "local_time_zone": None, "context": context}
+    morning, night = (datetime(2026, 11, 20, hour, 30, tzinfo=UTC) for hour in (17, 9))
+
+    assert [there["minute"] for there in facts(case, morning)["clock"]["local"]] == [540, 720]
+    assert [there["minute"] for there in facts(case, night)["clock"]["local"]] == [0]
+
+
+def test_a_holiday_is_that_of_the_residence():
+    christmas = datetime(2026, 12, 25, 12, 0, tzinfo=UTC)
+
+    assert facts({"channel": "phone"}, christmas)["clock"]["local"][0]["holiday"] is True
+    assert facts({"channel": "phone", "jurisdiction": "FR"}, christmas)["clock"]["local"][0]["holiday"] is False
+
+
+@pytest.mark.parametrize(
+    ("hours", "minute", "open_"),
+    [("18:00-21:00", "17:59", False), ("18:00-21:00", "18:00", True), ("18:00-21:00", "21:00", False),
+     ("22:00-06:00", "23:30", True), ("22:00-06:00", "06:00", False)],
+)  # fmt: skip
+def test_hours_of_consent_open_with_their_first_minute_and_close_with_their_last(hours: str, minute: str, open_: bool):
+    at = datetime.fromisoformat(f"2026-11-20T{minute}:00+01:00")
+    record = {"channel": "phone", "hours_consent": hours}
+
+    assert act(record, at, channel="phone")["hours_open"] is open_
+
+
+def test_a_number_counts_as_reassigned_from_the_day_that_is_named():
+    case = {"signals": {"number_reassigned_after": "2026-11-21"}}
+    before = filled(case)
+
+    assert b"number_reassigned" not in before.facts
+    assert before.valid_until == datetime(2026, 11, 20, 23, 0, tzinfo=UTC)
+    assert facts(case, before.valid_until)["signals"] == {"number_reassigned": True}
+
+
+def test_signals_and_flags_that_are_false_are_missing_but_for_two():
+    told = facts({"signals": {"gpc": False, "tps_listed": False, "consumer_known": False}, "flags": {"erased": False}})
+
+    assert told["signals"] == {"gpc": False, "consumer_known": False}
+    assert "flags" not in told
+
+
+def test_an_unlisted_word_says_only_that_it_is_another_one():
+    context = {"content": "poetry", "safeguards": ["contest", "prayer", "hope"], "sender": "ShopCo"}
+
+    assert facts({"context": context})["context"] == {
+        "content": "other",
+        "safeguards": ["contest", "other"],
+        "sender_given": True,
+    }
+
+
+def test_an_approval_counts_as_earlier_once_its_instant_is_past():
+    case = {"context": {"approved_at": NOON.isoformat()}}
+
+    assert "context" not in facts(case, NOON)
+    assert facts(case, NOON + timedelta(microseconds=1))["context"] == {"approved_earlier": True}
