@@ -66,9 +66,19 @@ def engine(url: str, *, size: int = 8, wait: float = 5.0) -> AsyncEngine:
 
 
 def pool(url: str, *, size: int = 4, wait: float = 5.0) -> AsyncConnectionPool:
-    """Return a pool for hot statements, still closed. Its connections commit each statement by themselves."""
+    """Return a pool for hot statements, still closed. Its connections commit each statement by themselves.
+
+    Attempts to connect end soon: they come at ever longer intervals, and one
+    that began during a long loss would keep the pool empty long after it.
+    """
     return AsyncConnectionPool(
-        url, min_size=1, max_size=size, timeout=wait, open=False, kwargs={**_session(url), "autocommit": True}
+        url,
+        min_size=1,
+        max_size=size,
+        timeout=wait,
+        reconnect_timeout=1.0,
+        open=False,
+        kwargs={**_session(url), "autocommit": True},
     )
 
 

@@ -1,31 +1,37 @@
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import false, select, text, tuple_
+from sqlalchemy import false, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.audit.domain import AuditEvent, Draft, Entry, Position, Query, canonical, leaf_hash
 from service.audit.tables import audit_entry
 from service.kernel import Caller, Clock, Handle, NewId, TenantId
 
-_APPEND = text(
-    """
+_APPEND: Final = """
     WITH draft AS MATERIALIZED (
-        SELECT * FROM json_to_recordset(CAST(:entries AS json)) AS entry (
-            id uuid, at timestamptz, event text, object_id text, subject uuid, actor text, request text,
+        SELECT * FROM json_to_recordset(%(entries)s::json) AS entry (
+            tenant text, id uuid, at timestamptz, event text, object_id text, subject uuid, actor text, request text,
             commitment text, canonical text, leaf text
         )
     ), entry AS (
         INSERT INTO audit_entry (tenant, id, at, event, object_id, subject, actor, request, commitment, canonical)
-        SELECT :tenant, id, at, event, object_id, subject, actor, request,
+        SELECT tenant, id, at, event, object_id, subject, actor, request,
                decode(commitment, 'hex'), convert_to(canonical, 'UTF8')
         FROM draft
     )
     INSERT INTO audit_pending (tenant, id, leaf)
-    SELECT :tenant, id, decode(leaf, 'hex') FROM draft
+    SELECT tenant, id, decode(leaf, 'hex') FROM draft
+"""
+
+
+def appending(entries: Sequence[Entry]) -> tuple[str, dict[str, Any]]:
+    """Return the one statement, and its parameters, that adds `entries` and the leaves from which the tree will grow.
+
+    For those who write past `SqlAuditTrail`, in a pipeline of their own.
     """
-)
+    return _APPEND, {"entries": msgspec.json.encode([_to_row(entry) for entry in entries]).decode()}
 
 
 class SqlAuditTrail:
@@ -56,8 +62,8 @@ class SqlAuditTrail:
         if not drafts:
             return
         now = self._clock()
-        rows = [_to_row(Entry.of(draft, by=by, entry_id=self._new_id(), at=now)) for draft in drafts]
-        await self._connection.execute(_APPEND, {"tenant": self._tenant, "entries": msgspec.json.encode(rows).decode()})
+        entries = [Entry.of(draft, by=by, entry_id=self._new_id(), at=now) for draft in drafts]
+        await self._connection.exec_driver_sql(*appending(entries))
 
     async def find(
         self, query: Query, *, subject: Handle | None, after: Position | None, limit: int
