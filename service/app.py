@@ -1,0 +1,185 @@
+"""Composition root of `volens serve`: every part is made here, and handed to the parts that need it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from litestar import Litestar
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from uuid_utils.compat import uuid7
+
+from service import db, migrate
+from service.audit import ReadEntries
+from service.audit import api as audit_api
+from service.audit.store import statement as audit_statement
+from service.consent import AppendRecords, PutNotice, PutPurpose, ReadNotice, ReadPurposes, ReadRecords, ReadSubject
+from service.consent import api as consent_api
+from service.consent.profiles import ProfileReader
+from service.decisions import Decide, Memo, Policy, PolicyEngine, ReadDecision, SimulateDecision
+from service.decisions import api as decisions_api
+from service.decisions.artefacts import read_policy
+from service.decisions.log import SqlDecisionLog
+from service.decisions.opa import served
+from service.decisions.wasm import embedded
+from service.kernel import Clock, DomainError, Handle, NewId, SubjectId, TenantId, Unavailable
+from service.postgres import DatabaseUrls
+from service.settings import Settings
+from service.subjects import PutSubject
+from service.subjects import api as subjects_api
+from service.telemetry import Telemetry
+from service.transaction import Begin, opener
+from service.web.auth import Authenticator
+from service.web.health import Check, health
+from service.web.keys import KeyRing
+from service.web.local_issuer import LocalIssuer
+from service.web.site import site
+from service.web.tenancy import TenantGate
+
+BUILD: Final = Path(__file__).parents[1] / "policies" / "build"
+"""What `make policy` made of the law."""
+
+STATUSES: Final[Mapping[type[DomainError], int]] = {
+    Unavailable: 503,
+    **audit_api.STATUS,
+    **subjects_api.STATUS,
+    **consent_api.STATUS,
+    **decisions_api.STATUS,
+}
+
+
+def utc_now() -> datetime:
+    """The one clock. Everybody else is handed it."""
+    return datetime.now(UTC)
+
+
+new_id: Final[NewId] = uuid7
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, urls: DatabaseUrls, telemetry: Telemetry, *, clock: Clock = utc_now
+) -> AsyncIterator[Litestar]:
+    """Lend the application with its connections open, and close them behind it."""
+    policy = read_policy(BUILD)
+    async with AsyncExitStack() as stack:
+        engine = db.engine(urls.app, size=settings.pool_size)
+        stack.push_async_callback(engine.dispose)
+        pool = db.pool(urls.app, size=settings.pool_size)
+        stack.push_async_callback(pool.close)
+        await pool.open()
+        ring = await stack.enter_async_context(key_ring(settings, telemetry, clock))
+        judge = await stack.enter_async_context(policy_engine(settings, policy))
+        telemetry.policy(judge.revision)
+        yield assemble(settings, engine, pool, ring, judge, policy, telemetry, clock)
+
+
+def assemble(
+    settings: Settings,
+    engine: AsyncEngine,
+    pool: AsyncConnectionPool,
+    ring: KeyRing,
+    judge: PolicyEngine,
+    policy: Policy,
+    telemetry: Telemetry,
+    clock: Clock = utc_now,
+) -> Litestar:
+    """Return the application over these parts. Opens nothing."""
+    begin = opener(engine, clock, new_id)
+    profiles = ProfileReader(pool)
+    memo = Memo(judge, frozenset(policy.rules))
+    log = SqlDecisionLog(pool, audit_statement, new_id)
+    return site(
+        [
+            consent_api.RecordController,
+            consent_api.RegistryController,
+            subjects_api.SubjectController,
+            decisions_api.DecisionController,
+            audit_api.AuditController,
+            health(checks(engine, ring, judge), telemetry.registry),
+        ],
+        statuses=STATUSES,
+        dependencies={
+            "put_subject": PutSubject(begin, clock, policy.gazetteer),
+            "read_subject": ReadSubject(begin, clock, policy.vocabulary),
+            "append_records": AppendRecords(begin, clock, policy.vocabulary),
+            "read_records": ReadRecords(begin),
+            "put_notice": PutNotice(begin, clock),
+            "read_notice": ReadNotice(begin),
+            "put_purpose": PutPurpose(begin, clock),
+            "read_purposes": ReadPurposes(begin),
+            "decide": Decide(profiles, begin, log, memo, policy, clock, new_id),
+            "simulate_decision": SimulateDecision(profiles, memo, policy, clock),
+            "read_decision": ReadDecision(begin, judge, policy),
+            "policy": policy,
+            "read_entries": ReadEntries(begin, resolver(begin)),
+        },
+        authenticator=TenantGate(Authenticator(ring, clock, audience=settings.audience), known_tenant(begin)),
+        observer=telemetry,
+        new_id=new_id,
+        body_limit=settings.body_limit,
+        hsts=settings.hsts,
+    )
+
+
+def key_ring(settings: Settings, telemetry: Telemetry, clock: Clock) -> KeyRing:
+    """Return the keys of the trusted issuers, the local one included if it is trusted."""
+    issuers = list(settings.issuers)
+    if settings.local_issuer:
+        issuers.append(LocalIssuer.open(settings.data, settings.audience).settings)
+    return KeyRing(issuers, clock, failed=telemetry.issuer_failed)
+
+
+@asynccontextmanager
+async def policy_engine(settings: Settings, policy: Policy) -> AsyncIterator[PolicyEngine]:
+    """Lend the engine that the settings name: an OPA server's, or the embedded one."""
+    rules = frozenset(policy.rules)
+    if settings.opa_url:
+        async with served(settings.opa_url, policy.revision, rules, token=settings.opa_token) as remote:
+            yield remote
+        return
+    local = embedded(BUILD, rules)
+    try:
+        yield local
+    finally:
+        local.close()
+
+
+def resolver(begin: Begin) -> Callable[[TenantId, SubjectId], Awaitable[Handle | None]]:
+    async def resolve(tenant: TenantId, subject: SubjectId) -> Handle | None:
+        async with begin(tenant) as tx:
+            return await tx.subjects.handle_of(subject)
+
+    return resolve
+
+
+def known_tenant(begin: Begin) -> Callable[[TenantId], Awaitable[bool]]:
+    async def known(tenant: TenantId) -> bool:
+        async with begin(tenant) as tx:
+            return await tx.tenants.known()
+
+    return known
+
+
+def checks(engine: AsyncEngine, ring: KeyRing, judge: PolicyEngine) -> Mapping[str, Check]:
+    """Return what readiness asks: each part, and whether it is there."""
+
+    async def database() -> bool:
+        async with engine.connect() as connection:
+            return (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+
+    async def migrations() -> bool:
+        async with engine.connect() as connection:
+            return await migrate.at_head(connection)
+
+    async def policy() -> bool:
+        await judge.check()
+        return True
+
+    async def keys() -> bool:
+        return ring.ready()
+
+    return {"database": database, "migrations": migrations, "policy": policy, "keys": keys}

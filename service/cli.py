@@ -1,0 +1,255 @@
+"""The command line: thin. Each command reads the settings, calls one thing and says what came out.
+
+Exit codes: 0 done, 1 a check failed or was refused, 2 wrong usage or settings, 3 a part is unavailable.
+"""
+
+import asyncio
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from msgspec import structs
+from rich.console import Console
+from rich.table import Table
+
+from service import operations, processes, settings
+from service.kernel import DomainError, Unavailable
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+console = Console()
+complaints = Console(stderr=True)
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(package_name="volens")
+def main() -> None:
+    """Volens: may we contact this person, on this channel, for this purpose, now?
+
+    \b
+    volens up --demo        everything on this machine, with data to try
+    volens serve | work     the two processes of a real deployment
+    volens policy check …   play cases of the law against the policy
+    """
+
+
+def command(group: click.Group, name: str | None = None) -> Callable[[Callable[..., Any]], click.Command]:
+    """Add a command whose named errors become one line on stderr and an exit code."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        @wraps(function)
+        def run(*arguments: Any, **options: Any) -> None:
+            try:
+                outcome = function(*arguments, **options)
+                if isinstance(outcome, Coroutine):
+                    asyncio.run(outcome)
+            except settings.InvalidSettings as error:
+                _stop(str(error), 2)
+            except Unavailable as error:
+                _stop(str(error), 3)
+            except DomainError as error:
+                _stop(str(error), 1)
+
+        return group.command(name, context_settings=CONTEXT)(run)
+
+    return decorate
+
+
+def _stop(message: str, code: int) -> None:
+    complaints.print(f"volens: {message}", style="red", markup=False, highlight=False)
+    sys.exit(code)
+
+
+def _settings(**changes: Any) -> settings.Settings:
+    """Return the settings of the environment, overruled by options that were given."""
+    given = {name: value for name, value in changes.items() if value is not None}
+    return structs.replace(settings.read(os.environ), **given)
+
+
+def _show(as_json: bool, value: object, text: str) -> None:
+    click.echo(json.dumps(value) if as_json else text)
+
+
+data_option = click.option(
+    "--data", "data_dir", metavar="DIR", help="Data folder of the embedded database.  [VOLENS_DATA_DIR, else .volens]"
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+host_option = click.option("--host", help="Address to listen on.  [VOLENS_HOST, else 127.0.0.1]")
+port_option = click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.  [8080]")
+
+
+class Span(click.ParamType):
+    """A length of time: a number and one of s, m, h, d."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        if not (found := re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", value)):
+            self.fail(f"{value!r} is no span such as 90s, 15m, 1h or 7d", param, ctx)
+        unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
+        return timedelta(**{unit: int(found[1])})
+
+
+@command(main)
+@click.option("--demo", is_flag=True, help="Load a demo tenant and ask two real questions.")
+@host_option
+@port_option
+@data_option
+def up(demo: bool, host: str | None, port: int | None, data_dir: str | None) -> None:
+    """Run everything on this machine: database, migrations, service and worker.
+
+    Prints `ready http://HOST:PORT` once it answers. Ctrl-C stops it all; the next
+    start with the same data folder finds its data again.
+    """
+    processes.up(_settings(host=host, port=port, data_dir=data_dir), demo=demo, console=console)
+
+
+@command(main)
+@host_option
+@port_option
+@data_option
+def serve(host: str | None, port: int | None, data_dir: str | None) -> None:
+    """Serve HTTP. Needs a migrated database (`volens migrate`)."""
+    processes.serve(_settings(host=host, port=port, data_dir=data_dir))
+
+
+@command(main)
+@data_option
+def work(data_dir: str | None) -> None:
+    """Run the background jobs."""
+    processes.work(_settings(data_dir=data_dir))
+
+
+@command(main)
+@data_option
+def migrate(data_dir: str | None) -> None:
+    """Bring the database to the present schema. Safe to repeat."""
+    operations.migrate(_settings(data_dir=data_dir))
+    click.echo("the database is at the present schema")
+
+
+@main.group(context_settings=CONTEXT)
+def tenant() -> None:
+    """The data controllers that this installation serves."""
+
+
+@command(tenant, "add")
+@click.argument("name")
+@json_option
+@data_option
+def tenant_add(name: str, as_json: bool, data_dir: str | None) -> None:
+    """Add the tenant NAME (lower-case letters, digits and hyphens). Safe to repeat."""
+    added = operations.add_tenant(_settings(data_dir=data_dir), name)
+    _show(as_json, {"tenant": name, "added": added}, name if added else f"{name} (was there already)")
+
+
+@command(tenant, "list")
+@json_option
+@data_option
+def tenant_list(as_json: bool, data_dir: str | None) -> None:
+    """List the tenants."""
+    names = operations.list_tenants(_settings(data_dir=data_dir))
+    _show(as_json, names, "\n".join(names))
+
+
+@command(main)
+@click.option("--tenant", "tenant_name", required=True, help="The tenant the token speaks for.")
+@click.option("--scope", required=True, help='Scopes, blank between: "decide records:write".')
+@click.option("--subject", help="With scope `self`: the one subject it reaches.")
+@click.option("--ttl", type=Span(), default="1h", show_default=True, help="How long it is good for: 90s, 15m, 1h, 7d.")
+@data_option
+def token(tenant_name: str, scope: str, subject: str | None, ttl: timedelta, data_dir: str | None) -> None:
+    """Sign a token with the local key, and print it alone.
+
+    \b
+    TOKEN=$(volens token --tenant demo --scope decide)
+    """
+    click.echo(operations.sign_token(_settings(data_dir=data_dir), tenant_name, scope, subject, ttl))
+
+
+@main.group(context_settings=CONTEXT)
+def policy() -> None:
+    """The law: what it says, and whether it says what it should."""
+
+
+@command(policy, "show")
+@json_option
+def policy_show(as_json: bool) -> None:
+    """Print the policy revision and every rule with its citation."""
+    revision, rules = operations.read_policy()
+    if as_json:
+        click.echo(json.dumps({"revision": revision, "rules": rules}))
+        return
+    table = Table(title=revision, title_justify="left")
+    for column in ("rule", "stage", "title", "citation"):
+        table.add_column(column, overflow="fold")
+    for rule in rules:
+        table.add_row(*(str(rule[column]) for column in ("id", "stage", "title", "citation")))
+    console.print(table)
+
+
+@command(policy, "check")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--engine", type=click.Choice(["embedded", "opa"]), default="embedded", show_default=True)
+@json_option
+async def policy_check(files: tuple[Path, ...], engine: str, as_json: bool) -> None:
+    """Play cases (JSON lines: a question and what is expected) against the policy.
+
+    Lists each difference; the last line says `N passed, M failed`; exit code 1 if any
+    failed. `--engine opa` asks the server at VOLENS_OPA_URL, or starts one for the
+    run from OPA=/path/to/opa, tools/bin/opa or the PATH.
+    """
+    result = await operations.play(_settings(), files, engine)
+    if as_json:
+        click.echo(json.dumps({"passed": result.passed, "failed": result.failed, "differences": result.differences}))
+    else:
+        for difference in result.differences:
+            click.echo(difference)
+        click.echo(f"{result.passed} passed, {result.failed} failed")
+    sys.exit(1 if result.failed else 0)
+
+
+@main.group(context_settings=CONTEXT)
+def state() -> None:
+    """What the records amount to: a projection."""
+
+
+@command(state, "rebuild")
+@click.option("--tenant", "tenant_name", help="Only this tenant.")
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 if a state differs from its records.")
+@json_option
+@data_option
+async def state_rebuild(tenant_name: str | None, check: bool, as_json: bool, data_dir: str | None) -> None:
+    """Fold every subject's records again and repair states that differ."""
+    seen, differing = await operations.rebuild_states(_settings(data_dir=data_dir), tenant_name, check, complaints)
+    verb = "differ" if check else "repaired"
+    _show(as_json, {"subjects": seen, verb: differing}, f"{seen} subjects, {differing} {verb}")
+    sys.exit(1 if check and differing else 0)
+
+
+@command(main, "settings")
+@json_option
+def show_settings(as_json: bool) -> None:
+    """List every setting, its present value and what it does."""
+    rows = settings.described(_settings())
+    if as_json:
+        click.echo(json.dumps([dict(zip(("name", "value", "meaning"), row, strict=True)) for row in rows]))
+        return
+    table = Table("variable", "value", "meaning")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+@command(main)
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    click.echo(processes.openapi(), nl=False)

@@ -1,0 +1,30 @@
+"""An installation on a database of its own: migrated, one tenant, a token."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from service.postgres import DatabaseUrls
+from tests.conftest import Database
+from tests.journeys.processes import environment, volens
+
+SCOPES = "decide records:write records:read subjects:write audit:read policy:read"
+
+
+@dataclass(frozen=True)
+class Installation:
+    env: Mapping[str, str]
+    urls: DatabaseUrls
+    token: str
+
+
+@pytest.fixture(scope="module")
+def installation(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    data: Path = tmp_path_factory.mktemp("data")
+    env = environment(data, database.urls)
+    volens("migrate", env=env)
+    volens("tenant", "add", "acme", env=env)
+    token = volens("token", "--tenant", "acme", "--scope", SCOPES, env=env).stdout.strip()
+    return Installation(env=env, urls=database.urls, token=token)

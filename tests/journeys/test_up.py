@@ -1,0 +1,62 @@
+"""`make run`, as a newcomer sees it."""
+
+import re
+import signal
+from pathlib import Path
+
+import psutil
+
+from tests.journeys.processes import Client, environment, running, volens
+
+
+def test_the_demo_permits_one_and_refuses_one_and_a_second_start_finds_its_data(tmp_path: Path) -> None:
+    env = environment(tmp_path / "data")
+    with running("up", "--demo", "--port", "0", env=env) as service:
+        client = Client(service.url, volens("token", "--tenant", "demo", "--scope", "decide audit:read", env=env).stdout.strip())
+        _, permitted = client("POST", "/v1/decisions", {"subject": "anna", "channel": "email", "purpose": "marketing"})
+        _, refused = client("POST", "/v1/decisions", {"subject": "ben", "channel": "email", "purpose": "marketing"})
+        client.close()
+        assert (permitted["decision"], refused["decision"]) == ("permit", "deny")
+        assert all(reason["citation"] for reason in permitted["reasons"] + refused["reasons"])
+        wait_for(service, "curl -s")
+        children = psutil.Process(service.process.pid).children(recursive=True)
+        assert children, "the database runs under the service"
+        assert service.stop(signal.SIGINT) == 0
+        gone, alive = psutil.wait_procs(children, timeout=10)
+        assert not alive
+
+    printed = service.text
+    assert re.search(r"May we send anna marketing by e-mail\?", printed)
+    assert "permit" in printed
+    assert "EU-CON-06" in printed
+    assert "GDPR Art. 7(3)" in printed
+    assert f"{service.url}/docs" in printed
+
+    with running("up", "--port", "0", env=env) as again:
+        client = Client(again.url, volens("token", "--tenant", "demo", "--scope", "records:read", env=env).stdout.strip())
+        status, history = client("GET", "/v1/subjects/ben/records")
+        client.close()
+        assert status == 200
+        assert [record["action"] for record in history["records"]] == ["opt_in", "opt_out"]
+
+
+def wait_for(service: object, text: str) -> None:
+    import time
+
+    for _ in range(100):
+        if text in service.text:  # type: ignore[attr-defined]
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{text!r} was never printed:\n{service.text}")  # type: ignore[attr-defined]
+
+
+def test_the_printed_curl_works(tmp_path: Path) -> None:
+    import subprocess
+
+    env = environment(tmp_path / "data")
+    with running("up", "--demo", "--port", "0", env=env) as service:
+        assert service.url
+        wait_for(service, "curl -s")
+        line = next(line for line in service.printed if line.startswith("curl -s"))
+        answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+        assert '"decision":"permit"' in answer.stdout.replace(" ", "")
