@@ -1,0 +1,199 @@
+"""Builds, tests and checks the policies. `make policy` and `make test` call it.
+
+Everything comes from `policies/` and the pinned OPA (`$OPA`, or tools/bin/opa) alone, byte for
+byte the same on every machine: no clock, no file order, no compressor has a say.
+"""
+
+import hashlib
+import io
+import os
+import struct
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+ROOT: Final = Path(__file__).parents[1]
+POLICIES: Final = ROOT / "policies"
+BUILD: Final = POLICIES / "build"
+OPA: Final = os.environ.get("OPA", str(ROOT / "tools/bin/opa"))
+ENTRYPOINT: Final = "volens/decision/verdict"
+_RULE_KEYS: Final = ("citation", "stage", "confidence", "in_force")
+_STORED_BLOCK: Final = 0xFFFF
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `build`, `check` or `test`."""
+    commands = {"build": build, "check": check, "test": test}
+    if len(arguments) != 1 or arguments[0] not in commands:
+        print(f"usage: policy.py {'|'.join(commands)}", file=sys.stderr)
+        return 2
+    return commands[arguments[0]]()
+
+
+def build() -> int:
+    """Write the artefacts to `policies/build`."""
+    BUILD.mkdir(exist_ok=True)
+    for name, content in artefacts().items():
+        (BUILD / name).write_bytes(content)
+    return 0
+
+
+def check() -> int:
+    """Say which committed artefacts differ from what their source makes."""
+    fresh = artefacts()
+    stale = [name for name, content in fresh.items() if _read(BUILD / name) != content]
+    for name in stale:
+        print(f"policies/build/{name} is not what its source makes; run make policy", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def test() -> int:
+    """Run the Rego tests; every line of every rule must be covered."""
+    with tempfile.TemporaryDirectory() as folder:
+        loaded = [str(POLICIES / "volens"), str(POLICIES / "checks"), *_documents(Path(folder))]
+        plain = subprocess.run([OPA, "test", *loaded], check=False)
+        if plain.returncode:
+            return plain.returncode
+        report = msgspec.json.decode(_opa("test", "--coverage", "--format", "json", *loaded))
+    missed = sorted(
+        f"{Path(file).relative_to(POLICIES)}:{span['start']['row']}"
+        for file, lines in report["files"].items()
+        for span in lines.get("not_covered", ())
+        if file.endswith(".rego")
+    )
+    print(f"coverage of rule lines: {report['coverage']:.2f} %")
+    for line in missed:
+        print(f"not covered: policies/{line}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+def artefacts() -> dict[str, bytes]:
+    """Return the content of every file of `policies/build` by its name."""
+    sources = {str(file.relative_to(POLICIES)): file.read_bytes() for file in rules()}
+    data = _json({"volens": tables()})
+    content = {**sources, "data.json": data}
+    revision = "sha256:" + _digest(content)
+    manifest = _json({"revision": revision, "rego_version": 1, "roots": ["volens"]})
+    return {
+        "policy.wasm": _module(sources),
+        "data.json": data,
+        "bundle.tar.gz": _gzip(_tar({".manifest": manifest, **content})),
+        "rules.json": _lines(described()),
+        "revision": f"{revision}\n".encode(),
+    }
+
+
+def rules() -> Iterator[Path]:
+    """Yield the Rego files that decide: no tests, no checks."""
+    return (file for file in sorted((POLICIES / "volens").rglob("*.rego")) if not file.name.endswith("_test.rego"))
+
+
+def tables() -> dict[str, Any]:
+    """Return the data documents by name."""
+    return {file.stem: msgspec.json.decode(file.read_bytes()) for file in sorted((POLICIES / "data").glob("*.json"))}
+
+
+def described() -> list[dict[str, Any]]:
+    """Return each rule of the law that some rule here is annotated with, once, where it first stands."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in sorted(annotations(), key=lambda entry: (entry["location"]["file"], entry["location"]["row"])):
+        annotation = entry["annotations"]
+        custom = annotation.get("custom", {})
+        if (rule := custom.get("id")) is None or rule in found:
+            continue
+        found[rule] = {
+            "id": rule,
+            "title": annotation["title"],
+            "regime": entry["path"][2]["value"],
+            "file": "policies/" + entry["location"]["file"],
+            "line": entry["location"]["row"],
+            **{key: custom[key] for key in _RULE_KEYS if key in custom},
+        }
+    return [found[rule] for rule in sorted(found)]
+
+
+def annotations() -> list[dict[str, Any]]:
+    """Return what OPA reads out of the METADATA of the rules, files named from `policies/` on."""
+    report = msgspec.json.decode(_opa("inspect", "-a", "-f", "json", "volens", cwd=POLICIES))
+    entries: list[dict[str, Any]] = report["annotations"]
+    return [entry for entry in entries if not entry["location"]["file"].endswith("_test.rego")]
+
+
+def _documents(folder: Path) -> list[str]:
+    """Write what tests and checks read besides the policies, and return the paths to load."""
+    (folder / "data.json").write_bytes(
+        _json(
+            {
+                "volens": tables(),
+                "catalogue": msgspec.json.decode((POLICIES / "catalogue.json").read_bytes()),
+                "annotated": annotations(),
+            }
+        )
+    )
+    return [str(folder / "data.json")]
+
+
+def _module(sources: Mapping[str, bytes]) -> bytes:
+    """Compile the rules to WebAssembly. Base documents stay outside: the engine is given `data.json`."""
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Path(folder) / "bundle.tar.gz"
+        _opa("build", "-t", "wasm", "-e", ENTRYPOINT, "-o", str(bundle), *sources, cwd=POLICIES)
+        with tarfile.open(bundle) as archive:
+            module = archive.extractfile("/policy.wasm")
+            if module is None:
+                raise SystemExit("opa build made no module")
+            return module.read()
+
+
+def _tar(files: Mapping[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in sorted(files.items()):
+            entry = tarfile.TarInfo("/" + name)
+            entry.size, entry.mode, entry.mtime = len(content), 0o644, 0
+            archive.addfile(entry, io.BytesIO(content))
+    return target.getvalue()
+
+
+def _gzip(content: bytes) -> bytes:
+    """Wrap `content` in gzip without compressing it: compressors differ from machine to machine."""
+    blocks = [content[start : start + _STORED_BLOCK] for start in range(0, len(content), _STORED_BLOCK)] or [b""]
+    stored = b"".join(
+        struct.pack("<BHH", block is blocks[-1], len(block), len(block) ^ 0xFFFF) + block for block in blocks
+    )
+    header = b"\x1f\x8b\x08\x00" + bytes(4) + b"\x00\xff"
+    return header + stored + struct.pack("<II", zlib.crc32(content), len(content))
+
+
+def _digest(content: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, body in sorted(content.items()):
+        digest.update(f"{name}\0{len(body)}\0".encode() + body)
+    return digest.hexdigest()
+
+
+def _json(value: Any) -> bytes:
+    return msgspec.json.encode(value, order="sorted") + b"\n"
+
+
+def _lines(entries: Sequence[dict[str, Any]]) -> bytes:
+    return b"[\n" + b",\n".join(msgspec.json.encode(entry) for entry in entries) + b"\n]\n"
+
+
+def _read(file: Path) -> bytes | None:
+    return file.read_bytes() if file.exists() else None
+
+
+def _opa(*arguments: str, cwd: Path = ROOT) -> bytes:
+    return subprocess.run([OPA, *arguments], cwd=cwd, check=True, stdout=subprocess.PIPE).stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
