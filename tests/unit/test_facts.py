@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -10,68 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.consent import Vocabulary
 from service.decisions.facts import Filled, fill, template
-from service.decisions.policy import Policy, policy_data
+from service.decisions.policy import Policy
 from service.decisions.simulation import Case, described
-from service.subjects import Gazetteer
 from tests.situations import NOON, cases
-
-DATA: dict[str, Any] = {
-    "bands": {
-        "months": [6, 12, 24, 36],
-        "waits": [12],
-        "ages": [13, 14, 15, 16, 17, 18],
-        "minutes": [480, 540, 720, 1200, 1260],
-        "in_force": ["2026-02-05", "2026-08-01", "2027-01-01"],
-        "attempts": {"h24": 4, "d30": 5},
-        "clock_channels": ["phone", "phone_auto", "sms"],
-        "spans": {
-            "months_past": ["opt_in", "purchase", "inquiry"],
-            "months_waited": ["opt_out_sale", "declined_opt_in"],
-            "days60": ["opt_out", "refused_in_call"],
-            "minutes5": ["opt_out"],
-            "age": ["opt_in", "parental_consent"],
-        },
-    },
-    "terms": {
-        "content": ["promotional", "mixed", "service"],
-        "scope": ["channel", "global"],
-        "safeguards": ["human_intervention", "contest"],
-        "subscriber_type": ["individual", "corporate"],
-        "special_category": ["health", "health_inferred"],
-    },
-    "actions": {
-        "refusals": ["opt_out", "object", "declined_opt_in", "refused_in_call", "opt_out_sale"],
-        "permissions": ["opt_in", "opt_in_sale", "parental_consent"],
-        "relations": ["purchase", "inquiry"],
-        "attempts": ["call_attempt"],
-        "state": ["restrict", "unrestrict", "erase_request", "erased"],
-        "bounds": {"permissions": 12, "refusals": 24, "attempts": 10},
-    },
-    "methods": {"classes": {"web_form": "act", "double_opt_in": "doi"}, "prefixes": {"keyword_": "keyword"}},
-    "places": {},
-}
-
-
-def holiday(country: str, day: date) -> bool:
-    return (country, day) == ("DE", date(2026, 12, 25))
-
-
-def policy(**bands: Any) -> Policy:
-    data = policy_data(json.dumps({"volens": DATA | {"bands": DATA["bands"] | bands}}).encode())
-    return Policy(
-        revision="sha256:test",
-        data=data,
-        vocabulary=Vocabulary.of(data.actions, data.methods),
-        rules={},
-        gazetteer=Gazetteer(
-            places=frozenset({"DE", "US-CA", "US-VA", "US", "FR"}),
-            zones=frozenset({"Europe/Berlin", "America/Los_Angeles", "America/New_York", "Europe/Paris"}),
-        ),
-        is_holiday=holiday,
-    )
-
+from tests.toy_policy import policy
 
 POLICY = policy()
 BASE = {
