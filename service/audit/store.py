@@ -26,7 +26,7 @@ _APPEND: Final = """
 """
 
 
-def appending(entries: Sequence[Entry]) -> tuple[str, dict[str, Any]]:
+def statement(entries: Sequence[Entry]) -> tuple[str, dict[str, Any]]:
     """Return the one statement, and its parameters, that adds `entries` and the leaves from which the tree will grow.
 
     For those who write past `SqlAuditTrail`, in a pipeline of their own.
@@ -63,7 +63,7 @@ class SqlAuditTrail:
             return
         now = self._clock()
         entries = [Entry.of(draft, by=by, entry_id=self._new_id(), at=now) for draft in drafts]
-        await self._connection.exec_driver_sql(*appending(entries))
+        await self._connection.exec_driver_sql(*statement(entries))
 
     async def find(
         self, query: Query, *, subject: Handle | None, after: Position | None, limit: int

@@ -39,7 +39,7 @@ def test_a_time_comes_back_as_utc_whatever_the_session_speaks():
     ids=lambda error: type(error).__name__,
 )
 def test_a_database_that_does_not_answer_is_unavailable_and_nothing_of_it_is_told(error: Exception):
-    with pytest.raises(Unavailable, match="^the database does not answer$"), answering():
+    with pytest.raises(Unavailable, match=r"^the database does not answer$"), answering():
         raise error
 
 
