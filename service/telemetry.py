@@ -172,7 +172,7 @@ def _logger(clock: Clock, level: Level, stream: BinaryIO) -> structlog.typing.Fi
     def stamp(_: Any, method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
         """Put time and level first, and drop what is not in `FIELDS`."""
         allowed = {name: value for name, value in line.items() if name in FIELDS and value is not None}
-        return {"at": clock(), "level": method, **allowed}
+        return {"at": None, "level": None} | allowed | {"at": clock(), "level": method}
 
     log: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
         structlog.BytesLogger(stream),

@@ -198,10 +198,9 @@ def claims(**changes: Any) -> dict[str, Any]:
 def token(
     key: Any = ED, algorithm: str = "EdDSA", kid: str | None = "ed", typ: str | None = "at+jwt", **changes: Any
 ) -> str:
-    headers = {name: value for name, value in {"kid": kid, "typ": typ}.items() if value is not None}
-    if typ is None:
-        headers["typ"] = None
-    return jwt.encode(claims(**changes), key, algorithm=algorithm, headers=headers)
+    """Sign claims that no library would let pass; ``None`` leaves a header out."""
+    headers = {"typ": typ} if kid is None else {"typ": typ, "kid": kid}
+    return jwt.PyJWS().encode(msgspec.json.encode(claims(**changes)), key, algorithm, headers)
 
 
 def bearer(text: str | None = None, **changes: Any) -> dict[str, str]:

@@ -28,6 +28,9 @@ class Readiness(Struct, frozen=True, kw_only=True):
 _READY = {500: problem_response(500), 503: ResponseSpec(Readiness, generate_examples=False, description="Not ready")}
 
 
+_METRICS = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # Litestar appends it
+
+
 def health(checks: Mapping[str, Check], registry: CollectorRegistry) -> Router:
     """Return the routes `/health/live`, `/health/ready` and `/metrics`."""
 
@@ -51,7 +54,7 @@ def health(checks: Mapping[str, Check], registry: CollectorRegistry) -> Router:
 
     @get("/metrics", include_in_schema=False)
     async def metrics() -> Response[bytes]:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(registry), media_type=_METRICS)
 
     return Router("/", route_handlers=[HealthController, metrics], opt={PUBLIC: True})
 

@@ -1,0 +1,149 @@
+"""Every answer has an id and safe headers, and nothing that goes wrong is told to strangers."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from litestar.testing import TestClient
+
+from service.web.limits import Edge, read_body
+from service.web.problems import Refusal
+from tests.toy_site import Silence, bearer, toy_site
+
+GIVEN = "01981234-5678-7abc-8def-0123456789ab"
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    with TestClient(toy_site()) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/v1/toys", "/nowhere", "/docs", "/v1/toys?limit=x"])
+def test_every_answer_has_safe_headers(client: TestClient, path: str):
+    headers = client.get(path, headers=bearer()).headers
+
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert len(headers.get_list("content-security-policy")) == 1
+    assert "strict-transport-security" not in headers
+    assert "server" not in headers
+
+
+def test_answers_about_people_are_not_stored_on_the_way(client: TestClient):
+    assert client.get("/v1/toys", headers=bearer()).headers["cache-control"] == "no-store"
+    assert client.get("/v1/toys").headers["cache-control"] == "no-store"
+
+
+def test_behind_tls_the_browser_is_told_to_stay_there():
+    with TestClient(toy_site(hsts=True)) as client:
+        assert client.get("/docs").headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+
+
+def test_a_request_id_is_taken_from_the_client(client: TestClient):
+    answer = client.get("/v1/toys", headers={"x-request-id": GIVEN})
+
+    assert answer.headers["x-request-id"] == GIVEN
+    assert answer.json()["instance"].endswith(GIVEN)
+
+
+@pytest.mark.parametrize(
+    "given", ["", "ada@mail.example", "0049-151-1234567", GIVEN + "\t", GIVEN * 2, "x" * 5000, "ada-lovelace"]
+)
+def test_a_request_id_that_could_say_something_is_replaced(client: TestClient, given: str):
+    answer = client.get("/v1/toys", headers={"x-request-id": given})
+
+    assert UUID(answer.headers["x-request-id"])
+    assert answer.headers["x-request-id"] != given
+
+
+def test_each_finished_request_is_observed_by_its_template():
+    observer = Silence()
+    with TestClient(toy_site(observer=observer)) as client:
+        client.get("/v1/subjects/s-1/toys", headers=bearer())
+        client.get("/nowhere/ada@mail.example")
+
+    assert observer.requests == [("/v1/subjects/{subject}/toys", 200), ("none", 404)]
+
+
+async def converse(edge: Edge) -> list[Any]:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await edge({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send)  # type: ignore[typeddict-item]
+    return sent
+
+
+async def test_a_failure_outside_of_litestar_is_a_silent_500():
+    async def explode(*_: Any) -> None:
+        raise RuntimeError("ada@mail.example")
+
+    observer = Silence()
+    start, body = await converse(Edge(explode, observer, uuid4, hsts=False))
+
+    assert start["status"] == 500
+    assert (b"content-type", b"application/problem+json") in start["headers"]
+    assert b"ada" not in body["body"]
+    assert len(observer.bugs) == 1
+
+
+async def test_a_failure_after_the_answer_began_leaves_it_unfinished():
+    async def explode(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        raise RuntimeError("ada@mail.example")
+
+    observer = Silence()
+    sent = await converse(Edge(explode, observer, uuid4, hsts=False))
+
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert len(observer.bugs) == 1
+
+
+async def test_a_request_that_is_cancelled_is_observed_as_unanswered():
+    async def wait(*_: Any) -> None:
+        await asyncio.sleep(60)
+
+    observer = Silence()
+    conversation = asyncio.create_task(converse(Edge(wait, observer, uuid4, hsts=False)))
+    await asyncio.sleep(0)
+    conversation.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await conversation
+
+    assert observer.requests == [("none", 0)]
+
+
+def chunks(*parts: bytes, end: bool = True) -> Any:
+    messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    messages.append({"type": "http.request", "body": b"", "more_body": False} if end else {"type": "http.disconnect"})
+    remaining = iter(messages)
+
+    async def receive() -> Any:
+        return next(remaining)
+
+    return receive
+
+
+async def test_a_body_is_read_whole():
+    assert await read_body(chunks(b"ab", b"", b"cd"), limit=4) == b"abcd"
+
+
+async def test_a_body_beyond_the_limit_is_413():
+    with pytest.raises(Refusal) as refused:
+        await read_body(chunks(b"ab", b"cd", b"e"), limit=4)
+
+    assert refused.value.code == "body_too_large"
+
+
+async def test_half_a_body_is_none():
+    with pytest.raises(ConnectionError):
+        await read_body(chunks(b"ab", end=False))

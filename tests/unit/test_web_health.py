@@ -1,0 +1,66 @@
+"""Orchestrators learn whether the service lives and is ready; strangers learn no more."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from litestar.testing import TestClient
+from prometheus_client import CollectorRegistry
+
+from service.web.auth import Authenticator
+from service.web.health import health
+from service.web.site import site
+from tests.toy_site import AUDIENCE, ED, Clock, Issuer, Silence, jwk, ring_of
+
+
+async def there() -> bool:
+    return True
+
+
+async def away() -> bool:
+    return False
+
+
+async def broken() -> bool:
+    raise ConnectionError("postgresql://volens:secret@db.example")
+
+
+def ask(path: str, **checks: Callable[[], Awaitable[bool]]) -> Any:
+    clock = Clock()
+    app = site(
+        [health(checks, CollectorRegistry())],
+        statuses={},
+        dependencies={},
+        authenticator=Authenticator(ring_of(Issuer(jwk(ED, "ed")), clock), clock, audience=AUDIENCE),
+        observer=Silence(),
+        new_id=uuid4,
+    )
+    with TestClient(app) as client:
+        return client.get(path)
+
+
+def test_a_process_that_answers_is_alive():
+    assert ask("/health/live", database=broken).json() == {"alive": True}
+
+
+def test_it_is_ready_when_every_part_is():
+    answer = ask("/health/ready", database=there, policy=there)
+
+    assert (answer.status_code, answer.json()) == (200, {"ready": True, "checks": {"database": True, "policy": True}})
+
+
+@pytest.mark.parametrize("check", [away, broken])
+def test_it_is_not_ready_when_a_part_is_missing_and_says_only_which(check: Callable[[], Awaitable[bool]]):
+    answer = ask("/health/ready", database=check, policy=there)
+
+    assert answer.status_code == 503
+    assert answer.json() == {"ready": False, "checks": {"database": False, "policy": True}}
+
+
+def test_metrics_are_in_the_format_of_prometheus():
+    answer = ask("/metrics")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.headers["content-type"].count("charset") == 1
