@@ -85,8 +85,8 @@ test: opa $(VENV)/test.stamp ## Check everything: style, types, policies, artefa
 .PHONY: lint
 lint: opa $(VENV)/test.stamp ## Check style and types of Python and Rego.
 	$(say) 'ruff'
-	@$(BIN)/ruff check --quiet .
-	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
 	$(say) 'mypy'
 	@$(BIN)/mypy
 	$(say) 'opa fmt, opa check'
