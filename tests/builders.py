@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from msgspec import UNSET, convert
 from msgspec.structs import replace
 
-from service.consent import Action, Record, RecordChannel, Statement, Submission, Vocabulary
+from service.consent import Record, Statement, Submission, Vocabulary
 from service.kernel import Handle, SubjectId
 from service.subjects import Gazetteer, Subject, SubjectFacts
 
@@ -43,18 +44,18 @@ def a_vocabulary(**bounds: int) -> Vocabulary:
 
 
 def a_statement(**changes: Any) -> Statement:
-    return Statement(
-        **{
-            "ts": NOON,
-            "channel": RecordChannel.EMAIL,
-            "purpose": "marketing",
-            "action": Action.OPT_IN,
-            "method": "web_form",
-            "evidence": "form+ip+wording",
-            "notice_version": "v3",
-            **changes,
-        }
-    )
+    """Return a statement. Changes are words of the wire or values; ``UNSET`` leaves a member out."""
+    said = {
+        "ts": NOON,
+        "channel": "email",
+        "purpose": "marketing",
+        "action": "opt_in",
+        "method": "web_form",
+        "evidence": "form+ip+wording",
+        "notice_version": "v3",
+        **changes,
+    }
+    return convert({name: value for name, value in said.items() if value is not UNSET}, Statement)
 
 
 def a_record(**changes: Any) -> Record:
