@@ -57,8 +57,8 @@ def guard(op: Op, name: str, *, column: str, app: str, worker: str = "") -> None
 
 def owners(op: Op) -> str:
     """Return the roles that stand for the owner: ours, and whoever runs the migrations in its place."""
-    user = op.get_bind().scalar(sa.text("SELECT current_user"))
-    return OWNER if user == OWNER else f'{OWNER}, "{user}"'
+    user = op.get_bind().scalar(sa.text("SELECT quote_ident(current_user)"))
+    return OWNER if user == OWNER else f"{OWNER}, {user}"
 
 
 def append_only(op: Op, name: str) -> None:

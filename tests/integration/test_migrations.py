@@ -196,13 +196,28 @@ def test_without_the_roles_a_plain_owner_is_told_which_to_ask_for(bare):
         migrate.upgrade(bare["owner"])
 
 
-def test_an_administrator_makes_the_roles_and_one_that_the_guard_does_not_bind_is_refused(bare):
-    migrate.upgrade(bare["admin"])
-    migrate.downgrade(bare["admin"], "base")
+def test_an_owner_who_may_makes_the_roles_and_can_take_them_on(bare):
     with psycopg.connect(bare["admin"], autocommit=True) as admin:
-        made = admin.execute("SELECT count(*) FROM pg_roles WHERE rolname IN ('volens_app', 'volens_worker')")
-        assert made.fetchone() == (2,)
+        admin.execute("ALTER ROLE volens_owner CREATEROLE")
+    migrate.upgrade(bare["owner"])
+
+    for role in ("volens_app", "volens_worker"):
+        with psycopg.connect(db.as_role(bare["owner"], role)) as connection:
+            assert connection.execute("SELECT current_user").fetchone() == (role,)
+    migrate.downgrade(bare["owner"], "base")
+
+
+def test_an_administrator_may_migrate_too(bare):
+    migrate.upgrade(bare["admin"])
+    fill(bare["admin"])
+    migrate.downgrade(bare["admin"], "base")
+    with psycopg.connect(bare["admin"]) as admin:
+        admin.execute("DROP TABLE alembic_version")
+
+
+def test_a_role_that_the_guard_would_not_bind_is_refused(bare):
+    with psycopg.connect(bare["admin"], autocommit=True) as admin:
         admin.execute("ALTER ROLE volens_app BYPASSRLS")
 
     with pytest.raises(RuntimeError, match="would not bind volens_app"):
-        migrate.upgrade(bare["admin"])
+        migrate.upgrade(bare["owner"])
