@@ -73,7 +73,7 @@ async def running(
         await pool.open()
         ring = await stack.enter_async_context(key_ring(settings, telemetry, clock))
         judge = await stack.enter_async_context(policy_engine(settings, policy))
-        telemetry.policy(judge.revision)
+        telemetry.policy(policy.revision)
         yield assemble(settings, engine, pool, ring, judge, policy, telemetry, clock)
 
 
@@ -90,7 +90,7 @@ def assemble(
     """Return the application over these parts. Opens nothing."""
     begin = opener(engine, clock, new_id)
     profiles = ProfileReader(pool)
-    memo = Memo(judge, frozenset(policy.rules))
+    memo = Memo(judge)
     log = SqlDecisionLog(pool, audit_statement, new_id)
     return site(
         [
@@ -104,16 +104,16 @@ def assemble(
         statuses=STATUSES,
         dependencies={
             "put_subject": PutSubject(begin, clock, policy.gazetteer),
-            "read_subject": ReadSubject(begin, clock, policy.vocabulary),
+            "read_subject": ReadSubject(begin, policy.vocabulary),
             "append_records": AppendRecords(begin, clock, policy.vocabulary),
             "read_records": ReadRecords(begin),
             "put_notice": PutNotice(begin, clock),
             "read_notice": ReadNotice(begin),
             "put_purpose": PutPurpose(begin, clock),
             "read_purposes": ReadPurposes(begin),
-            "decide": Decide(profiles, begin, log, memo, policy, clock, new_id),
-            "simulate_decision": SimulateDecision(profiles, memo, policy, clock),
-            "read_decision": ReadDecision(begin, judge, policy),
+            "decide": Decide(profiles, begin, log, memo, clock, new_id),
+            "simulate_decision": SimulateDecision(profiles, memo, clock),
+            "read_decision": ReadDecision(begin, judge),
             "policy": policy,
             "read_entries": ReadEntries(begin, resolver(begin)),
         },
@@ -136,12 +136,11 @@ def key_ring(settings: Settings, telemetry: Telemetry, clock: Clock) -> KeyRing:
 @asynccontextmanager
 async def policy_engine(settings: Settings, policy: Policy) -> AsyncIterator[PolicyEngine]:
     """Lend the engine that the settings name: an OPA server's, or the embedded one."""
-    rules = frozenset(policy.rules)
     if settings.opa_url:
-        async with served(settings.opa_url, policy.revision, rules, token=settings.opa_token) as remote:
+        async with served(settings.opa_url, policy, token=settings.opa_token) as remote:
             yield remote
         return
-    local = embedded(BUILD, rules)
+    local = embedded(BUILD, policy)
     try:
         yield local
     finally:

@@ -184,7 +184,7 @@ def policy() -> None:
 @json_option
 def policy_show(as_json: bool) -> None:
     """Print the policy revision and every rule with its citation."""
-    revision, rules = operations.read_policy()
+    revision, rules = operations.shown_policy()
     if as_json:
         click.echo(json.dumps({"revision": revision, "rules": rules}))
         return

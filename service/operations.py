@@ -16,7 +16,9 @@ from sqlalchemy.exc import OperationalError
 from service import app, db
 from service import migrate as migrations
 from service.audit import AuditEvent
+from service.consent import RebuildState
 from service.decisions import CheckResult, PolicyEngine, check_cases
+from service.decisions.artefacts import read_policy
 from service.kernel import Caller, DomainError, SubjectRef, TenantId, TenantName, Unavailable
 from service.opa_process import opa_server
 from service.postgres import DatabaseUrls, EmbeddedPostgres
@@ -27,8 +29,21 @@ from service.web.local_issuer import LocalIssuer
 T = TypeVar("T")
 
 SCOPES = frozenset(
-    "decide records:write records:read subjects:write vault:write vault:reveal requests:write requests:manage "
-    "audit:read audit:export policy:read admin self".split()
+    [
+        "decide",
+        "records:write",
+        "records:read",
+        "subjects:write",
+        "vault:write",
+        "vault:reveal",
+        "requests:write",
+        "requests:manage",
+        "audit:read",
+        "audit:export",
+        "policy:read",
+        "admin",
+        "self",
+    ]
 )
 OPERATOR = "operator"
 """The actor of what is done from the command line."""
@@ -112,11 +127,7 @@ def add_tenant(settings: Settings, name: str) -> bool:
 def list_tenants(settings: Settings) -> list[str]:
     with database(settings) as urls:
         apply_migrations(urls)
-        try:
-            with psycopg.connect(urls.owner) as connection:
-                return [name for (name,) in connection.execute("SELECT id FROM tenant ORDER BY id")]
-        except psycopg.OperationalError as error:
-            raise Unavailable("the database does not answer") from error
+        return _tenants(urls)
 
 
 def sign_token(settings: Settings, name: str, scope: str, subject: str | None, ttl: timedelta) -> str:
@@ -149,31 +160,31 @@ def sign_token(settings: Settings, name: str, scope: str, subject: str | None, t
     )
 
 
-async def rebuild_states(
-    settings: Settings, name: str | None, check: bool, progress_on: Console
-) -> tuple[int, int]:
+async def rebuild_states(settings: Settings, name: str | None, check: bool, progress_on: Console) -> tuple[int, int]:
     """Fold every history again; return how many subjects were seen and how many states differed."""
     with database(settings) as urls:
-        names = [name] if name else await asyncio.to_thread(_tenants, urls)
+        apply_migrations(urls)
+        tenants = [_tenant(name)] if name else [TenantId(known) for known in _tenants(urls)]
         seen = differing = 0
         async with _transactions(urls.app) as begin:
-            rebuild = app.rebuild_state(begin)
+            rebuild = RebuildState(begin, read_policy(app.BUILD).vocabulary)
             with Progress(console=progress_on, transient=True) as progress:
-                task = progress.add_task("rebuilding", total=None)
-                for tenant in map(_tenant, names):
-                    async for differs in rebuild(check=check, by=as_operator(tenant)):
-                        seen += 1
-                        differing += differs
-                        progress.update(task, completed=seen)
+                for tenant in progress.track(tenants, description="tenants"):
+                    rebuilt = await rebuild(check=check, by=as_operator(tenant))
+                    seen += rebuilt.subjects
+                    differing += rebuilt.differing
     return seen, differing
 
 
 def _tenants(urls: DatabaseUrls) -> list[str]:
-    with psycopg.connect(urls.owner) as connection:
-        return [name for (name,) in connection.execute("SELECT id FROM tenant ORDER BY id")]
+    try:
+        with psycopg.connect(urls.owner) as connection:
+            return [name for (name,) in connection.execute("SELECT id FROM tenant ORDER BY id")]
+    except psycopg.OperationalError as error:
+        raise Unavailable("the database does not answer") from error
 
 
-def read_policy() -> tuple[str, list[dict[str, object]]]:
+def shown_policy() -> tuple[str, list[dict[str, object]]]:
     """Return the revision and the rules of the policy that this version ships."""
     rules = msgspec.json.decode((app.BUILD / "rules.json").read_bytes())
     return (app.BUILD / "revision").read_text().strip(), rules
@@ -188,6 +199,7 @@ async def play(settings: Settings, files: Sequence[Path], engine: str) -> CheckR
 
 @asynccontextmanager
 async def _engine(settings: Settings, engine: str) -> AsyncIterator[PolicyEngine]:
+    policy = read_policy(app.BUILD)
     if engine == "embedded" or settings.opa_url:
         chosen = settings if engine == "opa" else msgspec.structs.replace(settings, opa_url=None)
         async with app.policy_engine(chosen, policy) as asked:

@@ -61,9 +61,7 @@ def up(settings: Settings, *, demo: bool, console: Console) -> None:
             _up(settings, urls, listener, demo, console)
 
 
-def _up(
-    settings: Settings, urls: DatabaseUrls, listener: socket.socket, with_demo: bool, console: Console
-) -> None:
+def _up(settings: Settings, urls: DatabaseUrls, listener: socket.socket, with_demo: bool, console: Console) -> None:
     operations.apply_migrations(urls)
     token = _demo_token(settings, urls) if with_demo else None
     # a person reads this terminal: only what went wrong belongs beside the demo
@@ -194,5 +192,3 @@ def _url(listener: socket.socket) -> str:
 
 def _announce(url: str) -> None:
     print(f"ready {url}", flush=True)  # noqa: T201 -- the line that scripts wait for
-
-

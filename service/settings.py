@@ -21,9 +21,7 @@ class InvalidSettings(Exception):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    data_dir: Annotated[str, Meta(description="Folder of the embedded database, the local keys and their passwords.")] = (
-        ".volens"
-    )
+    data_dir: Annotated[str, Meta(description="Folder of the embedded database and the local keys.")] = ".volens"
     database_url: Annotated[
         str | None, Meta(description="PostgreSQL 15 or newer, as the application role. Unset: the embedded server.")
     ] = None
@@ -40,7 +38,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     opa_token: Annotated[str | None, Meta(description="Bearer token for the OPA server.")] = None
     issuers: Annotated[
         tuple[IssuerSettings, ...],
-        Meta(description='Trusted token issuers, JSON: [{"issuer": URL, "jwks": URL or file, "tenant": only this one?}].'),
+        Meta(description='Trusted issuers, JSON: [{"issuer": URL, "jwks": URL or file, "tenant": only this one?}].'),
     ] = ()
     audience: Annotated[str, Meta(description="The `aud` that tokens must carry.")] = "volens"
     local_issuer: Annotated[

@@ -1,0 +1,72 @@
+"""The whole application, asked through ASGI as a client would, on the clock of the test."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+from litestar import Litestar
+from uuid_utils.compat import uuid7
+
+from service import app
+from service.kernel import TenantId
+from service.settings import Settings
+from service.telemetry import Telemetry
+from service.web.local_issuer import LocalIssuer
+from tests.conftest import SCOPES, Database, FakeClock
+
+
+@pytest.fixture
+def log() -> BytesIO:
+    """What the service logs."""
+    return BytesIO()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=str(tmp_path))
+
+
+@pytest.fixture
+async def site(settings: Settings, database: Database, clock: FakeClock, log: BytesIO) -> AsyncIterator[Litestar]:
+    telemetry = Telemetry(clock, stream=log)
+    async with app.running(settings, database.urls, telemetry, clock=clock) as site:
+        yield site
+
+
+@pytest.fixture
+async def client_of(
+    site: Litestar, settings: Settings, clock: FakeClock, tenant: TenantId
+) -> AsyncIterator[Callable[..., httpx.AsyncClient]]:
+    """Makes clients: `client_of(scope="decide")`, `client_of(subject="anna")`, `client_of(tenant=other)`."""
+    issuer = LocalIssuer.open(settings.data, settings.audience)
+    async with AsyncExitStack() as stack:
+
+        def make(
+            *, scope: str = SCOPES, subject: str | None = None, tenant: TenantId = tenant, token: str | None = None
+        ) -> httpx.AsyncClient:
+            signed = token or issuer.sign(
+                tenant=tenant,
+                scope="self" if subject else " ".join(scope.split()),
+                subject=subject or "shop-backend",
+                ttl=timedelta(days=3650),
+                now=clock(),
+                new_id=uuid7,
+                client="shop-backend",
+            )
+            transport = httpx.ASGITransport(site, raise_app_exceptions=False)
+            headers = {"authorization": f"Bearer {signed}"}
+            client = httpx.AsyncClient(transport=transport, base_url="http://volens.example", headers=headers)
+            stack.push_async_callback(client.aclose)
+            return client
+
+        yield make
+
+
+@pytest.fixture
+def client(client_of: Callable[..., httpx.AsyncClient]) -> httpx.AsyncClient:
+    """A client with every scope of `tenant`."""
+    return client_of()
