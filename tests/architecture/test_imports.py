@@ -17,12 +17,12 @@ SLICES = ["events", "audit", "subjects", "consent", "decisions"]
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
     "consent": {"fold", "signatures", "vocabulary"},
-    "decisions": {"acts", "asking", "bands", "cases", "clocks", "context", "facts", "policy", "simulation"},
+    "decisions": {"acts", "asking", "bands", "cases", "clocks", "context", "facts", "memo", "policy", "simulation"},
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
     "consent": {"profiles"},
-    "decisions": {"artefacts", "calendar_of", "log", "memo", "opa", "wasm"},
+    "decisions": {"artefacts", "calendar_of", "log", "opa", "wasm"},
 }
 
 # What a file may import from its own slice, by its role.
