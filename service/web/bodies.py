@@ -5,8 +5,10 @@ Litestar checks bodies with the lax rules it needs for query strings: ``"1"`` pa
 """
 
 import json
+import math
 import re
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import msgspec
 from litestar import Request
@@ -37,23 +39,31 @@ def strictly(data: Any, model: type[T]) -> T:
     Refused besides what the model excludes: two members of one name, a number that JSON
     has not (NaN), text that is not UTF-8, U+0000 (PostgreSQL can't store it), an instant
     that has no UTC (offsets at the ends of the calendar), anything after the value.
+    ``1.0`` is the whole number 1, as in JSON Schema.
 
     Raises:
         Refusal: 400 with the JSON pointer of the first fault.
     """
     try:
-        if not isinstance(data, bytes):
-            return msgspec.convert(data, model)
-        value: T = _decoder(model).decode(data)
-        _refuse_what_msgspec_lets_pass(data)
+        return _from_bytes(data, model) if isinstance(data, bytes) else msgspec.convert(data, model)
     except msgspec.ValidationError as error:
         raise _malformed(fault_in_body(error)) from None
-    except msgspec.DecodeError:
-        raise _malformed(Fault(pointer="", detail="Not well-formed JSON")) from None
     except UnicodeDecodeError:
         raise _malformed(Fault(pointer="", detail="Not UTF-8")) from None
+    except (msgspec.DecodeError, ValueError):
+        raise _malformed(Fault(pointer="", detail="Not well-formed JSON")) from None
     except RecursionError:
         raise _malformed(Fault(pointer="", detail="Nested too deeply")) from None
+
+
+def _from_bytes(data: bytes, model: type[T]) -> T:
+    try:
+        value: T = _decoder(model).decode(data)
+    except msgspec.ValidationError as error:
+        if not str(error).startswith(_FRACTION):
+            raise
+        return msgspec.convert(_checked(data, _number), model)
+    _checked(data, float)
     return value
 
 
@@ -68,16 +78,28 @@ def _decoder(model: Any) -> msgspec.json.Decoder[Any]:
     return decoder
 
 
+_EXACT: Final = 2**53
+"""Below this, a float is the whole number that was written."""
+_FRACTION: Final = ("Expected `int`, got `float`", "Expected `int | null`, got `float`")
 _WITHOUT_UTC = re.compile(r'"(?:0001-01-01|9999-12-31)[Tt ][0-9:.]+[+-](?!00:?00")[0-9:]+"')
 
 
-def _refuse_what_msgspec_lets_pass(data: bytes) -> None:
+def _checked(data: bytes, number: Callable[[str], Any]) -> Any:
+    """Refuse what msgspec lets pass, and return the whole value."""
     text = data.decode()
-    value = json.loads(text, object_pairs_hook=_members)
+    value = json.loads(text, object_pairs_hook=_members, parse_float=number)
     if "\\u0000" in text and _has_nul(value):
         raise _malformed(Fault(pointer="", detail="A string contains U+0000"))
     if _WITHOUT_UTC.search(text):
         raise _malformed(Fault(pointer="", detail="An instant lies outside the calendar of UTC"))
+    return value
+
+
+def _number(text: str) -> int | float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("out of range")
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def _answers(handler: HTTPRouteHandler) -> dict[int, tuple[Any, str]]:
     if returned.is_subclass_of(Response):
         returned = returned.inner_types[0] if returned.inner_types else FieldDefinition.from_annotation(None)
     answers: dict[int, tuple[Any, str]] = {}
-    if handler.media_type in (None, MediaType.JSON) and returned.annotation not in (None, type(None), bytes, Any):
+    if handler.media_type in ("", None, MediaType.JSON) and returned.annotation not in (None, type(None), bytes, Any):
         answers[handler.status_code] = (returned.annotation, JSON)
     for status, spec in (handler.responses or {}).items():
         if spec.data_container is not None:
@@ -108,14 +108,14 @@ def _answers(handler: HTTPRouteHandler) -> dict[int, tuple[Any, str]]:
 def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Schemas) -> None:
     """Say what Litestar doesn't know about one operation."""
     answers = _answers(handler)
+    expected = expected_by(handler)
     if body := _body(handler):
         operation["requestBody"]["content"] = {JSON: {"schema": schemas[body.annotation]}}
-        for status in (413, 415):
-            answers[status] = (Problem, MEDIA_TYPE)
-            operation["responses"][str(status)] = {"description": problem_response(status).description}
+    for status in (*((413, 415) if expected.body else ()), *((409,) if "cursor" in expected.query else ())):
+        answers[status] = (Problem, MEDIA_TYPE)
+        operation["responses"][str(status)] = {"description": problem_response(status).description}
     for answered, (model, media_type) in answers.items():
         operation["responses"][str(int(answered))]["content"] = {media_type: {"schema": schemas[model]}}
-    expected = expected_by(handler)
     for parameter in operation.get("parameters", ()):
         known = (expected.path if parameter["in"] == "path" else expected.query).get(parameter["name"])
         if known is not None:

@@ -9,6 +9,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.params import QueryParameter
 
+from service.kernel import exactly
 from service.web.faults import Fault
 from service.web.problems import Refusal
 
@@ -20,7 +21,10 @@ MOST: Final = 500
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST, description="How many to return.")]
 Cursor = Annotated[
     str | None,
-    QueryParameter(pattern="^[A-Za-z0-9_-]{1,512}$", description="Where to go on: from the `Link` of the page before."),
+    QueryParameter(
+        pattern=exactly("[A-Za-z0-9_-]{1,512}").pattern,
+        description="Where to go on: from the `Link` of the page before.",
+    ),
 ]
 
 
@@ -33,8 +37,8 @@ def position_in(cursor: str | None, model: type[T]) -> T | None:
     """Return the position that `cursor` names, or ``None`` for the first page.
 
     Raises:
-        Refusal: 400; it is none of ours. Nothing depends on a cursor being honest: it only
-            says where to go on, among rows the caller may see.
+        Refusal: 409; it looks like a cursor but leads nowhere. Nothing depends on a cursor
+            being honest: it only says where to go on, among rows the caller may see.
     """
     if cursor is None:
         return None
@@ -43,7 +47,7 @@ def position_in(cursor: str | None, model: type[T]) -> T | None:
         return msgspec.json.decode(data, type=model)
     except (binascii.Error, msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
         fault = Fault(parameter="cursor", detail="Not a cursor of this list")
-        raise Refusal("invalid_request", "A parameter is malformed.", faults=(fault,)) from None
+        raise Refusal("unknown_cursor", faults=(fault,)) from None
 
 
 def page(request: Request[Any, Any, Any], content: T, after: Any | None) -> Response[T]:

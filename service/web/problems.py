@@ -29,6 +29,7 @@ STATUS_OF: Final[Mapping[str, int]] = {
     "insufficient_scope": HTTPStatus.FORBIDDEN,
     "not_found": HTTPStatus.NOT_FOUND,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
+    "unknown_cursor": HTTPStatus.CONFLICT,
     "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
@@ -37,13 +38,15 @@ STATUS_OF: Final[Mapping[str, int]] = {
 }
 """The problems of the web layer itself. Those of the slices stand beside their routes."""
 
-_CODE_OF: Final = {status: code for code, status in STATUS_OF.items()}
+_CODE_OF: Final = {status: code for code, status in STATUS_OF.items() if status != HTTPStatus.CONFLICT}
+"""What Litestar's own refusals are called; it has none that conflict."""
 _DETAIL_OF: Final[Mapping[str, str]] = {
     "invalid_request": "The request is malformed.",
     "unauthenticated": "A valid bearer token is required.",
     "insufficient_scope": "The token's scope does not reach this operation.",
     "not_found": "There is nothing here for this caller.",
     "method_not_allowed": "The resource exists, but not for this method.",
+    "unknown_cursor": "The cursor leads nowhere in this list. Start again without one.",
     "body_too_large": "The body exceeds the limit.",
     "unsupported_media_type": "This operation reads another media type.",
     "too_many_requests": "Too many requests; ask again later.",

@@ -53,7 +53,7 @@ SECRET = "ada@mail.example"
         pytest.param({"subject": "s-1\n"}, "/subject", id="a trailing newline"),
         pytest.param({"id": SECRET}, "/id", id="no UUID"),
         pytest.param({"parts": [{"size": 1}, {"size": "2"}]}, "/parts/1/size", id="text for a number, deep inside"),
-        pytest.param({"parts": [{"size": 1.0}]}, "/parts/0/size", id="a fraction for a whole number"),
+        pytest.param({"parts": [{"size": 1.5}]}, "/parts/0/size", id="a fraction for a whole number"),
         pytest.param({"parts": [{"size": 10**30}]}, "/parts/0/size", id="too large a number"),
         pytest.param({"parts": [{"size": 1, SECRET: 1}]}, "/parts/0", id="unknown member inside"),
         pytest.param({"parts": [{"size": 1}] * 4}, "/parts", id="too many"),
@@ -101,6 +101,8 @@ def test_a_malformed_body_is_refused_with_the_pointer_of_the_fault(
         pytest.param(b'{"parts":' + b"[" * 200_000 + b"]" * 200_000 + b"}", id="depth bomb of lists"),
         pytest.param(b'{"a":' * 100_000 + b"1" + b"}" * 100_000, id="depth bomb of objects"),
         pytest.param(raw(parts=[]).replace(b"[]", b"[" + b"9" * 5000 + b"]"), id="endless digits"),
+        pytest.param(raw(parts=[]).replace(b"[]", b'[{"size":1.0},1e999]'), id="infinite, after a point"),
+        pytest.param(raw(parts=[]).replace(b"[]", b'[{"size":1.0,"size":1.0}]'), id="twice, with a point"),
         pytest.param(raw(at="0001-01-01T00:00:00+10:00"), id="before the first instant of UTC"),
         pytest.param(raw(at="9999-12-31T23:59:59-00:01"), id="after the last instant of UTC"),
     ],
@@ -121,6 +123,7 @@ def test_what_is_no_plain_json_is_refused(client: TestClient, shelf: Shelf, cont
         pytest.param({"at": "0001-01-01T00:00:00Z"}, id="the first instant"),
         pytest.param({"at": "9999-12-31T23:59:59+00:00"}, id="the last instant"),
         pytest.param({"note": "0001-01-01 is a date"}, id="text about a date"),
+        pytest.param({"parts": [{"size": 1.0}, {"size": 9.0}]}, id="whole numbers with a point"),
     ],
 )
 def test_what_only_looks_wrong_is_accepted(client: TestClient, changes: dict[str, Any]):

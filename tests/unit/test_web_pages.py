@@ -39,6 +39,15 @@ def test_a_link_keeps_the_other_parameters(client: TestClient):
     assert "since=2026-11-22T12%3A00%3A00%2B01%3A00" in answer.headers["link"]
 
 
+@pytest.mark.parametrize("cursor", ["abc", "InRleHQi", "0", "bnVsbA"])
+def test_a_cursor_that_leads_nowhere_is_a_conflict(client: TestClient, cursor: str):
+    answer = client.get(f"/v1/toys?cursor={cursor}", headers=bearer())
+
+    assert answer.status_code == 409
+    assert answer.json()["type"].endswith("/unknown_cursor")
+    assert answer.json()["errors"] == [{"detail": "Not a cursor of this list", "parameter": "cursor"}]
+
+
 @given(st.tuples(st.datetimes(), st.uuids(), st.text(max_size=50)))
 def test_a_cursor_leads_back_to_its_position(position: tuple[object, UUID, str]):
     cursor = cursor_after(position)

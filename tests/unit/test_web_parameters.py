@@ -47,8 +47,6 @@ def ask(client: TestClient, query: str) -> Any:
         ("cursor=%ff", "cursor"),
         ("cursor=a%0a", "cursor"),
         ("cursor=!", "cursor"),
-        ("cursor=abc", "cursor"),
-        ("cursor=InRleHQi", "cursor"),
         ("Limit=1", "Limit"),
         ("limits=1", "limits"),
         ("ada@mail.example=1", "(not a plain name)"),
