@@ -84,7 +84,7 @@ host_option = click.option("--host", help="Address to listen on.  [VOLENS_HOST, 
 port_option = click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.  [8080]")
 
 
-class Span(click.ParamType):
+class Span(click.ParamType[timedelta]):
     """A length of time: a number and one of s, m, h, d."""
 
     name = "span"

@@ -69,6 +69,7 @@ class Telemetry:
         self._issuer_failures = Counter(
             "volens_issuer_failures", "Failed attempts to read an issuer's keys.", ("issuer",), registry=self.registry
         )
+        self._backlog = Gauge("volens_backlog", "Rows that wait for the worker.", ("queue",), registry=self.registry)
         self._policy = Gauge("volens_policy", "The active policy revision.", ("revision",), registry=self.registry)
 
     def request(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
@@ -113,6 +114,10 @@ class Telemetry:
     def issuer_failed(self, issuer: str) -> None:
         self._issuer_failures.labels(issuer).inc()
         self.log.warning("issuer_failed", issuer=issuer)
+
+    def backlog(self, queue: str, waiting: int) -> None:
+        """Note how much waits to be told to others, or to be put in order."""
+        self._backlog.labels(queue).set(waiting)
 
     def policy(self, revision: str) -> None:
         """Note the policy revision that answers from now on."""

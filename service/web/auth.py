@@ -5,7 +5,7 @@ which algorithm is decided by `web/keys.py`, what the claims mean by `web/tokens
 """
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import jwt
 from litestar.connection import ASGIConnection
@@ -18,7 +18,7 @@ from service.web.keys import IssuerSettings, KeyRing
 from service.web.problems import Refusal
 from service.web.tokens import SELF, Grant, Unacceptable, grant, unverified
 
-__all__ = ["PUBLIC", "Authentication", "Authenticator", "IssuerSettings", "Need", "needs", "own_subject", "permit"]
+__all__ = ["PUBLIC", "Authenticates", "Authentication", "Authenticator", "IssuerSettings", "Need", "needs", "own_subject", "permit"]
 
 PUBLIC: Final = "public"
 """A handler with ``opt={PUBLIC: True}`` needs no token. Every other one does."""
@@ -97,10 +97,14 @@ class Authenticator:
         self._grants[credentials] = verified
 
 
+class Authenticates(Protocol):
+    async def caller(self, headers: Iterable[tuple[bytes, bytes]], request_id: str) -> Caller: ...
+
+
 class Authentication:
     """ASGI middleware behind the router: sets `request.user` to the `Caller` on every route that is not public."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticates) -> None:
         self._app = app
         self._authenticator = authenticator
 

@@ -11,7 +11,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
 from service.kernel import DomainError, NewId
-from service.web.auth import Authentication, Authenticator
+from service.web.auth import Authenticates, Authentication
 from service.web.bodies import LiteralRequest
 from service.web.docs import docs
 from service.web.limits import BODY_LIMIT, Edge, Observer, Options
@@ -26,7 +26,7 @@ def site(
     *,
     statuses: Mapping[type[DomainError], int],
     dependencies: Mapping[str, Any],
-    authenticator: Authenticator,
+    authenticator: Authenticates,
     observer: Observer,
     new_id: NewId,
     lifespan: Sequence[Lifespan] = (),

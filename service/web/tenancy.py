@@ -1,19 +1,16 @@
 """A token may be good and speak for a tenant that this installation doesn't serve."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, Protocol
+from typing import Final
 
 from service.kernel import Caller, TenantId
+from service.web.auth import Authenticates
 from service.web.problems import Refusal
 
 _CHALLENGE: Final = {"www-authenticate": 'Bearer error="invalid_token"'}
 
 Known = Callable[[TenantId], Awaitable[bool]]
 """Whether the installation serves this tenant."""
-
-
-class Authenticates(Protocol):
-    async def caller(self, headers: Iterable[tuple[bytes, bytes]], request_id: str) -> Caller: ...
 
 
 class TenantGate:
