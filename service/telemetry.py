@@ -50,6 +50,7 @@ class Telemetry:
         self._seconds = Histogram(
             "volens_request_seconds", "Time to answer.", ("route", "method"), buckets=_BUCKETS, registry=self.registry
         )
+        self._counted: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._bugs = Counter(
             "volens_bugs", "Requests that failed through our fault.", ("error",), registry=self.registry
         )
@@ -76,8 +77,12 @@ class Telemetry:
         """Note a finished request. `status` 0: the client got no whole answer."""
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = scope.get("path_template") or "none"
-        self._requests.labels(route, method, status).inc()
-        self._seconds.labels(route, method).observe(seconds)
+        counted = self._counted.get((route, method, status))
+        if counted is None:  # looking labels up by name costs more than counting
+            counted = self._requests.labels(route, method, status), self._seconds.labels(route, method)
+            self._counted[route, method, status] = counted
+        counted[0].inc()
+        counted[1].observe(seconds)
         caller = scope.get("user")
         self.log.info(
             "request",
