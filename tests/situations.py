@@ -4,10 +4,18 @@
 carry meaning) and still reaches everything that the vocabulary allows.
 """
 
+import os
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+from hypothesis import settings
 from hypothesis import strategies as st
+
+from service.decisions.facts import Template, template
+from service.decisions.policy import Policy
+from service.decisions.simulation import Case, described
 
 words = str.split
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -101,6 +109,24 @@ SIGNALS = words(
     """
 )
 FLAGS = words("restricted objected erased erasure_pending suppressed previously_erased merge_unresolved drop_listed")
+
+EFFORT = int(os.environ.get("EFFORT", "1"))
+"""How many times as much as usual is tried: ``EFFORT=50 pytest tests/policy``."""
+
+
+def tried(examples: int) -> Callable[[Any], Any]:
+    """Try so many situations, times the effort. An engine behind HTTP has no even pace, so no deadline."""
+    return settings(max_examples=examples * EFFORT, deadline=None)
+
+
+def template_of(case: Mapping[str, Any], policy: Policy) -> Template:
+    """Return the template of a case, as a simulation makes it."""
+    situation = described(msgspec.convert(case, Case), policy, None, NOON).situation
+    return template(situation, policy.data, policy.is_holiday)
+
+
+def instant_of(case: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(case["at"]).astimezone(UTC)
 
 
 def instants(around: datetime = NOON) -> st.SearchStrategy[str]:

@@ -1,18 +1,22 @@
 """Reads what `make policy` built (`policies/build`)."""
 
+from collections.abc import Iterable
+from importlib.resources import files
 from pathlib import Path
 from zoneinfo import available_timezones
 
+import holidays
 import msgspec
 
 from service.consent import Vocabulary
 from service.decisions.calendar_of import is_holiday
+from service.decisions.facts import NOWHERE
 from service.decisions.policy import Policy, RuleNote, policy_data
 from service.subjects import Gazetteer
 
 
-def read_policy(build: Path, places: frozenset[str]) -> Policy:
-    """Return the policy in the folder `build`. `places` are the codes that exist at all.
+def read_policy(build: Path) -> Policy:
+    """Return the policy in the folder `build`.
 
     Raises:
         OSError, msgspec.MsgspecError: an artefact is missing or isn't what it should be.
@@ -24,6 +28,19 @@ def read_policy(build: Path, places: frozenset[str]) -> Policy:
         data=data,
         vocabulary=Vocabulary.of(data.actions, data.methods),
         rules={rule.id: rule for rule in rules},
-        gazetteer=Gazetteer(places=places, zones=frozenset(available_timezones())),
+        gazetteer=Gazetteer(places=_places(data.places), zones=frozenset(available_timezones())),
         is_holiday=is_holiday,
     )
+
+
+def _places(of_the_law: Iterable[str]) -> frozenset[str]:
+    """Return the codes that exist: countries by the time zone database, subdivisions as far as a library lists them."""
+    table = (files("tzdata") / "zoneinfo" / "iso3166.tab").read_text()
+    countries = {line.split("\t")[0] for line in table.splitlines() if line and not line.startswith("#")}
+    subdivisions = {
+        f"{country}-{part}"
+        for country, parts in holidays.list_supported_countries().items()
+        if country in countries
+        for part in parts
+    }
+    return frozenset({NOWHERE, *countries, *subdivisions, *of_the_law})

@@ -54,6 +54,10 @@ class OpaPolicyEngine:
             raise DecisionUnavailable("policy engine gave no verdict")
         return verdict_of(answer["result"], facts, self.policy.rules)
 
+    @property
+    def revision(self) -> str:
+        return self.policy.revision
+
     async def check(self) -> None:
         await self._ask({})
 

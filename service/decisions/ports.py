@@ -14,6 +14,11 @@ from service.kernel import Caller, Handle, SubjectId, TenantId
 class PolicyEngine(Engine, Protocol):
     """An engine that can tell whether it would answer."""
 
+    @property
+    def revision(self) -> str:
+        """Of its policy."""
+        ...
+
     async def check(self) -> None:
         """Return when the engine is ready to answer.
 

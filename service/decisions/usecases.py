@@ -39,7 +39,6 @@ class Decide:
         begin: Begin,
         log: DecisionLog,
         memo: Memo,
-        policy: Policy,
         clock: Clock,
         new_id: NewId,
     ) -> None:

@@ -45,6 +45,10 @@ class WasmPolicyEngine:
             raise DecisionUnavailable("policy engine gave no verdict")
         return verdict_of(answer, facts, self.policy.rules)
 
+    @property
+    def revision(self) -> str:
+        return self.policy.revision
+
     async def check(self) -> None:
         """An engine that was built is ready."""
 
