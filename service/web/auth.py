@@ -18,7 +18,17 @@ from service.web.keys import IssuerSettings, KeyRing
 from service.web.problems import Refusal
 from service.web.tokens import SELF, Grant, Unacceptable, grant, unverified
 
-__all__ = ["PUBLIC", "Authenticates", "Authentication", "Authenticator", "IssuerSettings", "Need", "needs", "own_subject", "permit"]
+__all__ = [
+    "PUBLIC",
+    "Authenticates",
+    "Authentication",
+    "Authenticator",
+    "IssuerSettings",
+    "Need",
+    "needs",
+    "own_subject",
+    "permit",
+]
 
 PUBLIC: Final = "public"
 """A handler with ``opt={PUBLIC: True}`` needs no token. Every other one does."""
