@@ -240,7 +240,7 @@ class RebuildState:
     async def __call__(self, *, check: bool, by: Caller) -> Rebuilt:
         """Return how many subjects there are, and how many states differed.
 
-        With `check` nothing is changed. Each repair is audited. Writers of the same subjects wait.
+        With `check` no state is changed. Each repair is audited. Writers of the same subjects wait.
         """
         subjects = differing = 0
         after: Handle | None = None

@@ -1,0 +1,143 @@
+"""The hot read sees everything that was acknowledged, and nothing of other tenants."""
+
+import asyncio
+
+import psycopg
+import pytest
+
+from service.consent import (
+    EMPTY,
+    AppendRecords,
+    OwnPurpose,
+    Profile,
+    PutPurpose,
+    StateUnreadable,
+    fold,
+)
+from service.consent.profiles import ProfileReader
+from service.kernel import Caller, SubjectId, Unavailable
+from service.subjects import NO_FACTS, PutSubject
+from tests.builders import GAZETTEER, VOCABULARY, a_submission, some_facts
+
+ANN, BEN = SubjectId("ann"), SubjectId("ben")
+
+
+@pytest.fixture
+def profiles(pool) -> ProfileReader:
+    return ProfileReader(pool)
+
+
+@pytest.fixture
+def append(begin, clock):
+    store = AppendRecords(begin, clock, VOCABULARY)
+
+    async def one(by: Caller, subject=ANN, **changes):
+        submission = a_submission(subject, **{"ts": clock(), **changes})
+        return (await store([submission], by=by)).records[0]
+
+    return one
+
+
+@pytest.fixture
+def put(begin, clock):
+    return PutSubject(begin, clock, GAZETTEER)
+
+
+async def test_a_profile_joins_facts_and_state(profiles, append, put, caller, tenant):
+    record = await append(caller)
+    stored = await put(ANN, some_facts(), by=caller)
+
+    assert await profiles.read(tenant, ANN) == Profile(
+        handle=stored.subject.handle, version=1, facts=some_facts(), state=fold(EMPTY, [record], VOCABULARY)
+    )
+
+
+async def test_facts_without_records_and_records_without_facts_are_profiles_too(profiles, append, put, caller, tenant):
+    await put(ANN, some_facts(), by=caller)
+    await append(caller, BEN)
+
+    assert (await profiles.read(tenant, ANN)).state == EMPTY
+    ben = await profiles.read(tenant, BEN)
+    assert (ben.version, ben.facts) == (0, NO_FACTS)
+
+
+async def test_nobody_has_no_profile(profiles, tenant):
+    assert await profiles.read(tenant, ANN) is None
+
+
+async def test_a_withdrawal_is_seen_by_the_very_next_read(profiles, append, caller, tenant):
+    await append(caller)
+    before = await profiles.read(tenant, ANN)
+    await append(caller, action="opt_out")
+    after = await profiles.read(tenant, ANN)
+
+    assert (len(before.state.acts), len(after.state.acts)) == (1, 2)
+
+
+async def test_reads_of_one_turn_are_answered_apart(profiles, append, caller, tenant, add_tenant):
+    other = add_tenant()
+    stranger = Caller(tenant=other, actor="shop-backend", request="req-2")
+    ours = await append(caller, ANN)
+    await append(caller, BEN, action="opt_out")
+    theirs = await append(stranger, ANN, action="object")
+
+    ann, ben, nobody, again, elsewhere, unknown = await asyncio.gather(
+        profiles.read(tenant, ANN),
+        profiles.read(tenant, BEN),
+        profiles.read(tenant, SubjectId("cem")),
+        profiles.read(tenant, ANN),
+        profiles.read(other, ANN),
+        profiles.read(other, BEN),
+    )
+
+    assert [act.id for act in ann.state.acts] == [ours.id]
+    assert ben.state.acts[0].signature.action == "opt_out"
+    assert again == ann
+    assert [act.id for act in elsewhere.state.acts] == [theirs.id]
+    assert nobody is unknown is None
+
+
+async def test_a_damaged_state_is_an_error_for_this_subject_alone(profiles, append, caller, tenant, database):
+    await append(caller, ANN)
+    await append(caller, BEN)
+    with psycopg.connect(database.urls.admin) as connection:
+        connection.execute(
+            """
+            UPDATE consent_state SET state = '{"acts":' WHERE tenant = %s AND handle =
+            (SELECT handle FROM subject WHERE subject = 'ann' AND tenant = %s)
+            """,
+            (tenant, tenant),
+        )
+    ann, ben = await asyncio.gather(profiles.read(tenant, ANN), profiles.read(tenant, BEN), return_exceptions=True)
+
+    assert isinstance(ann, StateUnreadable)
+    assert len(ben.state.acts) == 1
+
+
+async def test_purposes_of_one_tenant_mean_nothing_to_another(profiles, begin, clock, caller, tenant, add_tenant):
+    await PutPurpose(begin, clock)(OwnPurpose(purpose="x-a", maps_to="marketing", title="A"), by=caller)
+
+    assert await profiles.maps_to(tenant, "x-a") == "marketing"
+    assert await profiles.maps_to(tenant, "x-b") is None
+    assert await profiles.maps_to(add_tenant(), "x-a") is None
+
+
+async def test_a_purpose_is_found_as_soon_as_it_is_registered(profiles, begin, clock, caller, tenant):
+    assert await profiles.maps_to(tenant, "x-new") is None
+    await PutPurpose(begin, clock)(OwnPurpose(purpose="x-new", maps_to="service", title="New"), by=caller)
+
+    assert await profiles.maps_to(tenant, "x-new") == "service"
+
+
+async def test_a_database_that_is_gone_is_unavailable(profiles, pool, tenant):
+    await pool.close()
+
+    with pytest.raises(Unavailable):
+        await profiles.read(tenant, ANN)
+
+
+async def test_a_history_that_says_the_same_again_and_again_reads_as_one_act(profiles, append, caller, tenant):
+    for number in range(40):
+        await append(caller, evidence=f"form {number}")
+
+    assert len((await profiles.read(tenant, ANN)).state.acts) == 1
