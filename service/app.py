@@ -1,12 +1,12 @@
 """Composition root of `volens serve`: every part is made here, and handed to the parts that need it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from litestar import Litestar
+from litestar import Controller, Litestar, Router
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -49,6 +49,15 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **consent_api.STATUS,
     **decisions_api.STATUS,
 }
+
+CONTROLLERS: Final[Sequence[type[Controller]]] = (
+    consent_api.RecordController,
+    consent_api.RegistryController,
+    subjects_api.SubjectController,
+    decisions_api.DecisionController,
+    audit_api.AuditController,
+)
+"""In one router: Litestar's application can't register one path from two controllers."""
 
 
 def utc_now() -> datetime:
@@ -93,14 +102,7 @@ def assemble(
     memo = Memo(judge)
     log = SqlDecisionLog(pool, audit_statement, new_id)
     return site(
-        [
-            consent_api.RecordController,
-            consent_api.RegistryController,
-            subjects_api.SubjectController,
-            decisions_api.DecisionController,
-            audit_api.AuditController,
-            health(checks(engine, ring, judge), telemetry.registry),
-        ],
+        [Router("/", route_handlers=CONTROLLERS), health(checks(engine, ring, judge), telemetry.registry)],
         statuses=STATUSES,
         dependencies={
             "put_subject": PutSubject(begin, clock, policy.gazetteer),

@@ -7,7 +7,6 @@ import asyncio
 
 import procrastinate
 import psycopg
-import structlog
 
 from service.telemetry import Telemetry
 
@@ -36,11 +35,10 @@ def build(url: str, telemetry: Telemetry) -> procrastinate.App:
 
 async def work(url: str, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Run jobs until `stop` is set, then finish those that have begun."""
-    log = structlog.get_logger("volens.worker")
     app = build(url, telemetry)
     async with app.open_async():
         running = asyncio.create_task(app.run_worker_async(install_signal_handlers=False, wait=True))
-        log.info("worker.started")
+        telemetry.log.info("worker_started")
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
         running.cancel()
@@ -48,4 +46,4 @@ async def work(url: str, telemetry: Telemetry, stop: asyncio.Event) -> None:
         outcome = (await asyncio.gather(running, stopped, return_exceptions=True))[0]
         if isinstance(outcome, Exception):
             raise outcome
-    log.info("worker.stopped")
+    telemetry.log.info("worker_stopped")
