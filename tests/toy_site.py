@@ -166,6 +166,22 @@ class ToyController(Controller):
         raise failures[name]
 
 
+class ShelfController(Controller):
+    """Another controller on a path of the first."""
+
+    path = "/v1/subjects"
+    tags = ("Toys",)
+
+    @put("/{subject:str}/toys", operation_id="giveToy", guards=[needs("records:write", own=True)],
+         responses=documented(404))  # fmt: skip
+    async def give(
+        self, subject: FromPath[SubjectRef], data: StrictBody[Part], request: Request[Caller, Any, State]
+    ) -> ToyView:
+        """Give someone a part."""
+        strictly(data, Part)
+        return ToyView(id=UUID(int=2), owner=subject, tenant=request.user.tenant, actor=request.user.actor)
+
+
 def jwk(key: Any, kid: str, **more: Any) -> dict[str, Any]:
     kinds = {rsa.RSAPrivateKey: "RS256", ec.EllipticCurvePrivateKey: "ES256", ed25519.Ed25519PrivateKey: "EdDSA"}
     algorithm = next(name for kind, name in kinds.items() if isinstance(key, kind))
@@ -236,10 +252,9 @@ def toy_site(
     async def there() -> bool:
         return True
 
+    operation = [health({"database": there}, options.pop("registry"))] if "registry" in options else []
     return site(
-        [ToyController, health({"database": there}, options.pop("registry"))]
-        if "registry" in options
-        else [ToyController],
+        [ToyController, ShelfController, *operation],
         statuses={ToyBroken: 409},
         dependencies={"shelf": shelf or Shelf()},
         authenticator=Authenticator(ring, clock, audience=AUDIENCE),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.routes import HTTPRoute
@@ -40,7 +40,7 @@ def site(
     """
     allowed: dict[str, str] = {}
     app = Litestar(
-        [*routes, docs()],
+        [Router("/", route_handlers=[*routes, docs()])],  # two controllers on one path fail without a router
         dependencies={name: _provided(value) for name, value in dependencies.items()},
         middleware=[
             DefineMiddleware(Options, allowed=allowed),

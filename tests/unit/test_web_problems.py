@@ -94,6 +94,14 @@ def test_405_and_options_name_the_methods_that_are_there(client: TestClient):
     assert (asked.status_code, asked.headers["allow"]) == (204, "GET, OPTIONS, POST")
 
 
+def test_two_controllers_may_share_a_path(client: TestClient):
+    asked = client.options("/v1/subjects/s-1/toys")
+
+    assert asked.headers["allow"] == "GET, OPTIONS, PUT"
+    assert client.get("/v1/subjects/s-1/toys", headers=bearer()).status_code == 200
+    assert client.put("/v1/subjects/s-1/toys", headers=bearer(), json={"size": 1}).status_code == 200
+
+
 def test_a_path_is_never_repeated(client: TestClient):
     answer = client.get("/v1/subjects/ada@mail.example/toys?q=ada", headers=bearer())
 
