@@ -1,7 +1,6 @@
 from typing import Final
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,8 +33,9 @@ class SqlDecisionStore:
         row = rows.mappings().one_or_none()
         if row is None:
             return None
+        members = {name: row[name] for name in Stored.__struct_fields__}
         bodies = {"facts": row["facts"].encode(), "verdict": row["verdict"].encode()}
-        return msgspec.convert({**row, **bodies}, Stored)
+        return Stored(**members | bodies | {"records": tuple(row["records"])})
 
     async def verdict(self, revision: str, facts_hash: bytes) -> bytes | None:
         body = await self._connection.scalar(
