@@ -121,8 +121,9 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sc
         if known is not None:
             parameter["schema"] = _of_parameter(parameter["schema"], schemas[known.meant])
     if "description" in operation:
-        summary, _, rest = operation["description"].partition("\n")
-        operation["summary"], operation["description"] = summary.rstrip("."), rest.strip() or summary
+        summary, _, rest = operation["description"].partition("\n\n")
+        operation["summary"] = " ".join(summary.split()).rstrip(".")
+        operation["description"] = rest or summary
     operation["security"] = _security(handler)
 
 
