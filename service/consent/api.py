@@ -101,7 +101,7 @@ class RecordController(Controller):
         conflict, and so is anything but a refusal that is dated more than five minutes ahead.
         A `notice_version` need not be registered; it is kept as the claim that it is.
 
-        With their own token people record their own acts, as of now.
+        With their own token people record their own acts and nothing else.
         """
         records = strictly(data, RecordsCreate).records
         appended = await append_records([record.to_submission() for record in records], by=request.user)

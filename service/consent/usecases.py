@@ -132,7 +132,7 @@ def _received(submission: Submission, handle: Handle, now: datetime) -> StoredRe
 
 
 def _refuse_what_is_not_theirs(submission: Submission, by: Caller) -> None:
-    """With their own token people speak for themselves, of what they do now."""
+    """With their own token people speak for themselves."""
     if by.subject is None:
         return
     if submission.subject != by.subject:
