@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from service.consent import Channel, Profile, Profiles, State, is_tenant_purpose, state_at
+from service.consent import Channel, Profile, Profiles, State, StateUnreadable, is_tenant_purpose, state_at
 from service.decisions.asking import Answer, answer
 from service.decisions.context import Context
 from service.decisions.domain import (
@@ -82,7 +82,8 @@ class Decide:
             )
         except DecisionUnavailable:
             raise
-        except Unavailable as error:
+        except (Unavailable, StateUnreadable) as error:
+            # Whatever keeps us from knowing is a no, and says so in the problem.
             raise DecisionUnavailable(str(error)) from error
         return decision
 
