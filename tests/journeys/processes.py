@@ -69,9 +69,13 @@ class Service:
         return "\n".join(self.printed)
 
     def stop(self, how: int = signal.SIGINT) -> int:
-        self.process.send_signal(how)
+        """Send a signal and return the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(how)
         code = self.process.wait(30)
         self._reader.join(10)
+        if self.process.stdout:
+            self.process.stdout.close()
         return code
 
 
@@ -81,8 +85,7 @@ def running(*arguments: str, env: Mapping[str, str]) -> Iterator[Service]:
     try:
         yield service
     finally:
-        if service.process.poll() is None:
-            service.stop(signal.SIGTERM)
+        service.stop(signal.SIGTERM)
 
 
 class Client:
@@ -93,7 +96,10 @@ class Client:
 
     def __call__(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         answer = self._http.request(
-            method, path, content=None if body is None else json.dumps(body), headers={"content-type": "application/json"}
+            method,
+            path,
+            content=None if body is None else json.dumps(body),
+            headers={"content-type": "application/json"},
         )
         return answer.status_code, answer.json()
 

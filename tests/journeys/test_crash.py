@@ -59,8 +59,12 @@ def test_a_kill_loses_no_acknowledged_record_and_leaves_no_half_one(installation
     assert APPENDS // 3 < len(acknowledged) < APPENDS, "the kill has to fall into the middle"
     with psycopg.connect(installation.urls.admin) as database:
         stored = {row[0] for row in database.execute("SELECT id FROM record")}
-        audited = {UUID(row[0]) for row in database.execute("SELECT object_id FROM audit_entry WHERE event = 'record.stored'")}
-        announced = {UUID(row[0]) for row in database.execute("SELECT object_id FROM outbox WHERE type = 'record.stored'")}
+        audited = {
+            UUID(row[0]) for row in database.execute("SELECT object_id FROM audit_entry WHERE event = 'record.stored'")
+        }
+        announced = {
+            UUID(row[0]) for row in database.execute("SELECT object_id FROM outbox WHERE type = 'record.stored'")
+        }
         pending = database.execute(
             "SELECT count(*) FROM audit_entry e LEFT JOIN audit_pending p USING (tenant, id) WHERE p.id IS NULL"
         ).fetchone()

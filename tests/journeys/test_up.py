@@ -2,23 +2,27 @@
 
 import re
 import signal
+import subprocess
+import time
 from pathlib import Path
 
 import psutil
 
-from tests.journeys.processes import Client, environment, running, volens
+from tests.journeys.processes import Client, Service, environment, running, volens
 
 
 def test_the_demo_permits_one_and_refuses_one_and_a_second_start_finds_its_data(tmp_path: Path) -> None:
     env = environment(tmp_path / "data")
     with running("up", "--demo", "--port", "0", env=env) as service:
-        client = Client(service.url, volens("token", "--tenant", "demo", "--scope", "decide audit:read", env=env).stdout.strip())
+        wait_for(service, "curl -s")
+        client = Client(
+            service.url, volens("token", "--tenant", "demo", "--scope", "decide audit:read", env=env).stdout.strip()
+        )
         _, permitted = client("POST", "/v1/decisions", {"subject": "anna", "channel": "email", "purpose": "marketing"})
         _, refused = client("POST", "/v1/decisions", {"subject": "ben", "channel": "email", "purpose": "marketing"})
         client.close()
         assert (permitted["decision"], refused["decision"]) == ("permit", "deny")
         assert all(reason["citation"] for reason in permitted["reasons"] + refused["reasons"])
-        wait_for(service, "curl -s")
         children = psutil.Process(service.process.pid).children(recursive=True)
         assert children, "the database runs under the service"
         assert service.stop(signal.SIGINT) == 0
@@ -33,26 +37,24 @@ def test_the_demo_permits_one_and_refuses_one_and_a_second_start_finds_its_data(
     assert f"{service.url}/docs" in printed
 
     with running("up", "--port", "0", env=env) as again:
-        client = Client(again.url, volens("token", "--tenant", "demo", "--scope", "records:read", env=env).stdout.strip())
+        client = Client(
+            again.url, volens("token", "--tenant", "demo", "--scope", "records:read", env=env).stdout.strip()
+        )
         status, history = client("GET", "/v1/subjects/ben/records")
         client.close()
         assert status == 200
         assert [record["action"] for record in history["records"]] == ["opt_in", "opt_out"]
 
 
-def wait_for(service: object, text: str) -> None:
-    import time
-
-    for _ in range(100):
-        if text in service.text:  # type: ignore[attr-defined]
+def wait_for(service: Service, text: str) -> None:
+    for _ in range(200):
+        if text in service.text:
             return
         time.sleep(0.1)
-    raise AssertionError(f"{text!r} was never printed:\n{service.text}")  # type: ignore[attr-defined]
+    raise AssertionError(f"{text!r} was never printed:\n{service.text}")
 
 
 def test_the_printed_curl_works(tmp_path: Path) -> None:
-    import subprocess
-
     env = environment(tmp_path / "data")
     with running("up", "--demo", "--port", "0", env=env) as service:
         assert service.url
