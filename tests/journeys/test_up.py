@@ -26,7 +26,7 @@ def test_the_demo_permits_one_and_refuses_one_and_a_second_start_finds_its_data(
         children = psutil.Process(service.process.pid).children(recursive=True)
         assert children, "the database runs under the service"
         assert service.stop(signal.SIGINT) == 0
-        gone, alive = psutil.wait_procs(children, timeout=10)
+        _, alive = psutil.wait_procs(children, timeout=10)
         assert not alive
 
     printed = service.text
