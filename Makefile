@@ -59,13 +59,13 @@ $(VENV)/test.stamp: requirements-test.lock $(VENV)/run.stamp
 	@$(PIP) --require-hashes -r requirements-test.lock
 	@touch $@
 
-$(abspath $(BUILT_OPA)): tools/go.mod tools/go.sum
+$(BUILT_OPA): tools/go.mod tools/go.sum
 	@command -v go >/dev/null || { $(fail) "Testing needs OPA $(OPA_VERSION), which is built from tools/go.mod with Go, and there is no Go here." "Install Go (https://go.dev/doc/install), or name an OPA: make $(MAKECMDGOALS) OPA=/path/to/opa"; }
 	$(say) 'Build OPA $(OPA_VERSION) (two minutes the first time)'
 	@cd tools && CGO_ENABLED=0 go build -trimpath -o bin/opa github.com/open-policy-agent/opa
 
 .PHONY: opa
-opa: $(filter $(abspath $(BUILT_OPA)),$(OPA))
+opa: $(if $(filter $(abspath $(BUILT_OPA)),$(OPA)),$(BUILT_OPA))
 	@"$(OPA)" version 2>/dev/null | grep -qx 'Version: $(OPA_VERSION)' || \
 		{ $(fail) "$(OPA) is not OPA $(OPA_VERSION), the version that tools/go.mod pins and that built the policies."; }
 

@@ -21,6 +21,8 @@ import pytest
 import yaml
 
 from service import migrate
+from tests.conftest import Database
+from tests.journeys.processes import environment, running
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -238,6 +240,20 @@ def test_the_health_check_of_opa_tells_a_server_with_a_bundle_from_none(opa: str
     assert check(opa) == 0
     assert check("http://127.0.0.1:9") != 0
     assert check(f"{opa}/v1") != 0
+
+
+def test_the_service_of_compose_is_ready_with_its_settings(opa: str, database: Database, tmp_path: Path):
+    here = {
+        "VOLENS_DATABASE_URL": database.urls.app,
+        "VOLENS_OPA_URL": opa,
+        "VOLENS_OPA_TOKEN": "a-token",
+        "VOLENS_ISSUERS": "[]",
+        "VOLENS_LOCAL_ISSUER": "true",
+    }
+    assert here.keys() == SERVICES["serve"]["environment"].keys()
+
+    with running("serve", "--port", "0", env=environment(tmp_path) | here) as service:
+        assert answers(f"{service.url}/health/ready") == 200
 
 
 # --- PostgreSQL with the roles of compose -------------------------------------------------------
