@@ -5,9 +5,11 @@ it must be readable by its owner alone.
 """
 
 import base64
+import contextlib
 import hashlib
 import os
 import stat
+import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -52,8 +54,9 @@ class LocalIssuer:
             KeyExposed: the key's mode lets others in, or it belongs to another user.
         """
         place = directory / KEY_FILE
-        key = _read(place) if place.exists() else _make(place)
-        issuer = cls(key, directory / JWKS_FILE, audience)
+        if not place.exists():
+            _make(place)
+        issuer = cls(_read(place), directory / JWKS_FILE, audience)
         issuer._publish()
         return issuer
 
@@ -91,9 +94,10 @@ class LocalIssuer:
         entry = {"kty": "OKP", "crv": "Ed25519", "x": _public(self._key), "kid": self._id, "alg": "EdDSA", "use": "sig"}
         document = msgspec.json.encode({"keys": [entry]})
         if not self._jwks.exists() or self._jwks.read_bytes() != document:
-            fresh = self._jwks.with_suffix(".new")
-            fresh.write_bytes(document)
-            fresh.replace(self._jwks)
+            descriptor, draft = tempfile.mkstemp(dir=self._jwks.parent, prefix=".jwks-")
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(document)
+            os.replace(draft, self._jwks)
 
 
 def thumbprint(key: Ed25519PrivateKey) -> str:
@@ -102,15 +106,18 @@ def thumbprint(key: Ed25519PrivateKey) -> str:
     return _base64url(hashlib.sha256(members).digest())
 
 
-def _make(place: Path) -> Ed25519PrivateKey:
-    key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def _make(place: Path) -> None:
+    """Write a new key, whole or not at all: of two processes that make one, the first to finish wins."""
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    descriptor, draft = tempfile.mkstemp(dir=place.parent, prefix=".issuer-")  # mode 0600
+    with os.fdopen(descriptor, "wb") as file:
         file.write(pem)
         file.flush()
         os.fsync(file.fileno())
-    return key
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, place)
+    os.unlink(draft)
 
 
 def _read(place: Path) -> Ed25519PrivateKey:

@@ -11,6 +11,7 @@ from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
 from service.kernel import DomainError, NewId
+from service.telemetry import trace
 from service.web.auth import Authenticates, Authentication
 from service.web.bodies import LiteralRequest
 from service.web.docs import docs
@@ -32,6 +33,7 @@ def site(
     lifespan: Sequence[Lifespan] = (),
     body_limit: int = BODY_LIMIT,
     hsts: bool = False,
+    otlp_endpoint: str | None = None,
 ) -> Litestar:
     """Return the application.
 
@@ -55,7 +57,7 @@ def site(
         openapi_config=None,
     )
     allowed |= _methods(app)
-    app.asgi_handler = Edge(app.asgi_handler, observer, new_id, hsts=hsts)
+    app.asgi_handler = trace(Edge(app.asgi_handler, observer, new_id, hsts=hsts), otlp_endpoint)
     return app
 
 

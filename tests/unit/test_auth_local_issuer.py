@@ -1,6 +1,7 @@
 """The issuer of one machine: its key is secret, its tokens are good."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from service.kernel import Caller
 from service.web.auth import Authenticator
 from service.web.keys import KeyRing
-from service.web.local_issuer import ISSUER, JWKS_FILE, KEY_FILE, KeyExposed, LocalIssuer
+from service.web.local_issuer import JWKS_FILE, KEY_FILE, KeyExposed, LocalIssuer
 from service.web.problems import Refusal
 from tests.toy_site import AUDIENCE, NOON, RSA, Clock
 
@@ -97,8 +98,9 @@ async def test_with_a_new_key_old_tokens_are_refused(tmp_path: Path):
         await caller(LocalIssuer.open(tmp_path, AUDIENCE), token)
 
 
-def test_two_that_open_at_once_have_one_key(tmp_path: Path):
-    first, second = LocalIssuer.open(tmp_path, AUDIENCE), LocalIssuer.open(tmp_path, AUDIENCE)
+def test_many_that_open_at_once_have_one_key(tmp_path: Path):
+    with ThreadPoolExecutor(16) as pool:
+        issuers = list(pool.map(lambda _: LocalIssuer.open(tmp_path, AUDIENCE), range(64)))
 
-    assert first._id == second._id
-    assert first.settings.issuer == ISSUER
+    assert len({issuer._id for issuer in issuers}) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {KEY_FILE, JWKS_FILE}

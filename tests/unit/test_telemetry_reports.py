@@ -1,13 +1,17 @@
 """Log lines, metrics and traces hold what is on the list and nothing else."""
 
+import asyncio
 import io
 import logging
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import msgspec
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 from litestar.testing import TestClient
@@ -196,6 +200,28 @@ def test_without_a_collector_nothing_is_traced():
     async def app(*_: Any) -> None: ...
 
     assert trace(app, None) is app
+
+
+async def test_a_trace_names_the_route_and_never_the_path(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
+    received: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def collect(request: web.Request) -> web.Response:
+        await received.put(await request.read())
+        return web.Response()
+
+    collector = web.Application()
+    collector.router.add_post("/v1/traces", collect)
+    async with TestServer(collector) as server:
+        app = toy_site(otlp_endpoint=str(server.make_url("/v1/traces")))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://volens.example") as client:
+            answer = await client.get("/v1/subjects/ada-lovelace/toys", headers=bearer())
+        span = await asyncio.wait_for(received.get(), 10)
+
+    assert answer.status_code == 200
+    assert b"GET /v1/subjects/{subject}/toys" in span
+    assert answer.headers["x-request-id"].encode() in span
+    assert b"lovelace" not in span
 
 
 def test_an_unknown_value_in_a_line_is_named_by_its_type(desk: Desk):
