@@ -38,7 +38,6 @@ from service.consent.usecases import (
     ReadNotice,
     ReadPurposes,
     ReadRecords,
-    ReadStateAt,
     ReadSubject,
     RebuildState,
 )
@@ -50,7 +49,6 @@ from service.consent.vocabulary import (
     PurposeName,
     RecordChannel,
     RecordPurpose,
-    TenantPurpose,
     Vocabulary,
     is_tenant_purpose,
 )
@@ -84,7 +82,6 @@ __all__ = [
     "ReadNotice",
     "ReadPurposes",
     "ReadRecords",
-    "ReadStateAt",
     "ReadSubject",
     "RebuildState",
     "Rebuilt",
@@ -102,7 +99,6 @@ __all__ = [
     "Statement",
     "StoredRecord",
     "Submission",
-    "TenantPurpose",
     "UnacceptableNotice",
     "UnknownNotice",
     "UnknownPurpose",

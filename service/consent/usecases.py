@@ -28,7 +28,7 @@ from service.consent.domain import (
     UnknownNotice,
     UnknownPurpose,
 )
-from service.consent.fold import EMPTY, fold, state_at
+from service.consent.fold import EMPTY, fold
 from service.consent.ports import Begin, ConsentTransaction
 from service.consent.vocabulary import Vocabulary, is_tenant_purpose
 from service.events import Event
@@ -212,22 +212,6 @@ class ReadSubject:
             else:
                 state = fold(EMPTY, await tx.records.history(found.handle, as_of=as_of), self._vocabulary)
         return Overview(subject=subject, version=found.version, facts=found.facts, state=state)
-
-
-class ReadStateAt:
-    """Answer what a history amounts to for a question about the past.
-
-    The stored state is exact from `State.newest` on. Before that a permission may hide the
-    one that was in force, so the history is folded for the question.
-    """
-
-    def __init__(self, begin: Begin, vocabulary: Vocabulary) -> None:
-        self._begin = begin
-        self._vocabulary = vocabulary
-
-    async def __call__(self, handle: Handle, at: datetime, *, by: Caller) -> State:
-        async with self._begin(by.tenant) as tx:
-            return state_at(await tx.records.history(handle), self._vocabulary, at)
 
 
 class RebuildState:

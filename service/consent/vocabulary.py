@@ -84,9 +84,6 @@ OF_RECORDS_ONLY: Final = ("contract", "donation", "product_safety", "collection"
 _TENANT: Final = "x-[a-z0-9-]{1,60}"
 _KNOWN: Final = "|".join(Purpose)
 
-TenantPurpose = Annotated[str, exactly(_TENANT)]
-"""A purpose of the tenant's own. The prefix keeps it apart from every word the law may add."""
-
 PurposeName = Annotated[str, exactly(f"({_KNOWN}|{_TENANT})")]
 """A purpose that can be asked for: a known word, or the tenant's own."""
 

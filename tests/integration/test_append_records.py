@@ -15,7 +15,6 @@ from service.consent import (
     Position,
     PutPurpose,
     ReadRecords,
-    ReadStateAt,
     ReadSubject,
     RebuildState,
     RecordFromTheFuture,
@@ -273,16 +272,6 @@ async def test_as_of_shows_what_had_been_received_by_then(append, begin, caller,
     assert len(acts(await read(SubjectId("s-1"), as_of=None, by=caller))) == 2
     with pytest.raises(UnknownSubject):
         await read(SubjectId("s-2"), as_of=None, by=caller)
-
-
-async def test_the_past_is_answered_from_the_history(append, begin, caller, clock, tenant):
-    earlier, later = now(clock, ts=clock() - 2 * DAY), now(clock)
-    await append([later, earlier], by=caller)
-    async with begin(tenant) as tx:
-        handle = await tx.subjects.handle_of(SubjectId("s-1"))
-    state = await ReadStateAt(begin, VOCABULARY)(handle, clock() - DAY, by=caller)
-
-    assert [act.id for act in state.acts] == [earlier.id, later.id]
 
 
 async def test_a_rebuild_finds_and_repairs_what_differs(append, begin, caller, clock, counts, database, tenant):
