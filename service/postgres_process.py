@@ -6,7 +6,6 @@ so it uses the standard library alone. It is no `preexec_fn`, because that may d
 
 import ctypes
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -53,8 +52,6 @@ def die_with(parent: int, death: int) -> None:
 
 
 def main(parent: str, death: str, identity: str, home: str, program: str, *arguments: str) -> None:
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)  # a background job of a shell inherits "ignore"
     os.umask(0o077)
     become(identity)
     die_with(int(parent), int(death))

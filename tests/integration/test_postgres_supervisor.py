@@ -1,11 +1,15 @@
 """The embedded PostgreSQL: what it offers to whom, one per directory, its life that of its supervisor."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 import psycopg
@@ -79,7 +83,8 @@ def test_no_port_is_open(served):
     server = postmaster(data)
 
     for process in [server, *server.children(recursive=True)]:
-        assert process.net_connections(kind="inet") == []
+        with suppress(psutil.NoSuchProcess):  # a backend of an earlier test takes its leave
+            assert process.net_connections(kind="inet") == []
     assert [connection.laddr for connection in server.net_connections(kind="unix")] == [
         str(data / "postgres" / ".s.PGSQL.5432")
     ]
@@ -167,15 +172,21 @@ def test_who_attaches_while_the_server_starts_waits_for_its_database(tmp_path):
         ready(child)
 
 
-def test_a_server_started_by_hand_is_left_alone(data):
+@contextmanager
+def unsupervised(data: Path, **options: object) -> Iterator[subprocess.Popen[bytes]]:
     home = data / "postgres"
     binaries = postgres_programs.find(home / "cluster")
     who = postgres_programs.identity(home, binaries)
-    by_hand = postgres_programs.command(
-        who, signal.SIGQUIT, home, binaries / "postgres", "-D", "cluster", "-k", "", "-h", ""
-    )
-    with subprocess.Popen(by_hand, stderr=subprocess.DEVNULL) as process:
-        until((home / "cluster" / "postmaster.pid").exists)
+    arguments = ("-D", "cluster", "-k", str(home), "-h", "")
+    command = postgres_programs.command(who, signal.SIGQUIT, home, binaries / "postgres", *arguments)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, **options) as process:
+        while b"ready to accept" not in process.stderr.readline():
+            assert process.poll() is None
+        yield process
+
+
+def test_a_server_started_by_hand_is_left_alone(data):
+    with unsupervised(data) as process:
         with pytest.raises(DataDirectoryInUse, match=f"by hand .process {process.pid}."):
             EmbeddedPostgres(data).start()
         assert process.poll() is None
@@ -183,6 +194,17 @@ def test_a_server_started_by_hand_is_left_alone(data):
 
     with EmbeddedPostgres(data) as urls:
         assert run(urls.app, "SELECT 1") == [(1,)]
+
+
+def test_a_server_of_ours_that_missed_its_supervisors_death_is_ended(data):
+    with (data / "postgres" / "server.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with unsupervised(data, pass_fds=[lock.fileno()]) as process:
+            lock.close()
+            with EmbeddedPostgres(data) as urls:
+                assert process.wait(timeout=1) == 0
+                assert run(urls.app, "SELECT 1") == [(1,)]
+    assert "redo starts" not in log_of(data)
 
 
 def test_a_warm_start_takes_less_than_a_second(data):
