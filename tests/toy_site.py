@@ -161,7 +161,7 @@ class ToyController(Controller):
             "nobody": ToyUnheardOf("no status"),
             "engine": EngineSilent("the engine is silent", decision="deny"),
             "database": Unavailable("the database is gone"),
-            "bug": RuntimeError("ada@mail.example"),
+            "bug": RuntimeError("lovelace@mail.example"),
         }
         raise failures[name]
 

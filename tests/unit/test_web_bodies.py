@@ -36,7 +36,7 @@ def client(shelf: Shelf) -> Iterator[TestClient]:
         yield client
 
 
-SECRET = "ada@mail.example"
+SECRET = "lovelace@mail.example"
 
 
 @pytest.mark.parametrize(
