@@ -1,0 +1,76 @@
+"""The committed OpenAPI document is the contract: generated requests, valid and not, against a real server."""
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis import AuthContext, Case
+
+from service.app import new_id, utc_now
+from service.web.local_issuer import LocalIssuer
+from tests.conftest import Database
+from tests.journeys.processes import environment, running, volens
+
+DOCUMENT = Path(__file__).parents[2] / "openapi" / "openapi.json"
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "25"))
+"""Generated requests for each operation; more by the environment."""
+
+schema = schemathesis.openapi.from_path(DOCUMENT)
+FOLDER = TemporaryDirectory()
+"""The local issuer's key must exist before the server: schemathesis makes requests while tests are collected."""
+
+TOKEN = LocalIssuer.open(Path(FOLDER.name), "volens").sign(
+    tenant="acme",
+    scope="decide records:write records:read subjects:write audit:read policy:read admin",
+    subject="schemathesis",
+    ttl=timedelta(hours=1),
+    now=utc_now(),
+    new_id=new_id,
+)
+
+
+@schema.auth(refresh_interval=None)
+class Bearer:
+    """Known to schemathesis as authentication, so that it can also leave it out."""
+
+    def get(self, case: Case, context: AuthContext) -> str:
+        return TOKEN
+
+    def set(self, case: Case, data: str, context: AuthContext) -> None:
+        case.headers["Authorization"] = f"Bearer {data}"
+
+
+@pytest.fixture(scope="module")
+def served(database: Database) -> Iterator[str]:
+    env = environment(Path(FOLDER.name), database.urls)
+    volens("migrate", env=env)
+    volens("tenant", "add", "acme", env=env)
+    with running("serve", "--port", "0", env=env) as service:
+        yield service.url
+
+
+@schema.parametrize()
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+def test_every_answer_is_as_documented(case: Case, served: str) -> None:
+    case.call_and_validate(base_url=served)
+
+
+def test_requests_that_build_on_each_other_are_answered_as_documented(served: str) -> None:
+    class Workflow(schema.as_state_machine()):  # type: ignore[misc]
+        def get_call_kwargs(self, case: Case) -> dict[str, str]:
+            return {"base_url": served}
+
+    Workflow.run(
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=8,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=True,
+        )
+    )
