@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from litestar import Controller, Litestar, Router
+from litestar import Controller, Litestar
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -57,7 +57,6 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     decisions_api.DecisionController,
     audit_api.AuditController,
 )
-"""In one router: Litestar's application can't register one path from two controllers."""
 
 
 def utc_now() -> datetime:
@@ -102,7 +101,7 @@ def assemble(
     memo = Memo(judge)
     log = SqlDecisionLog(pool, audit_statement, new_id)
     return site(
-        [Router("/", route_handlers=CONTROLLERS), health(checks(engine, ring, judge), telemetry.registry)],
+        [*CONTROLLERS, health(checks(engine, ring, judge), telemetry.registry)],
         statuses=STATUSES,
         dependencies={
             "put_subject": PutSubject(begin, clock, policy.gazetteer),
@@ -124,6 +123,7 @@ def assemble(
         new_id=new_id,
         body_limit=settings.body_limit,
         hsts=settings.hsts,
+        otlp_endpoint=settings.otlp_endpoint,
     )
 
 

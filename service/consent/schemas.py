@@ -17,11 +17,8 @@ from service.consent.domain import (
     Submission,
 )
 from service.consent.vocabulary import Channel, Purpose, PurposeName
-from service.kernel import SubjectId, SubjectRef, exactly
+from service.kernel import IdentifierId, SubjectId, SubjectRef
 from service.subjects import SubjectFacts
-
-IdentifierId = Annotated[str, exactly("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")]
-"""The id of an identifier in the vault. Has no room for an address."""
 
 
 class RecordCreate(Statement, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

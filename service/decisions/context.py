@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from service.kernel import Instant, exactly
+from service.kernel import IdentifierId, Instant, exactly
 
 Word = Annotated[str, Meta(min_length=1, max_length=100)]
 """A value of an enumeration, or a name that is only compared."""
@@ -48,7 +48,7 @@ class Context(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     exempt_informational: bool | None = None
     marketing_related: bool | None = None
     genuine_research: bool | None = None
-    address: Word | None = None
+    address: IdentifierId | None = None
     """The id of an identifier, never an address."""
     brand: Word | None = None
     programme: Word | None = None
