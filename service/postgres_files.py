@@ -202,13 +202,16 @@ def _postmaster(home: Path) -> int | None:
     cluster = home / "cluster"
     try:
         pid = int((cluster / "postmaster.pid").read_text().split("\n", 1)[0])
-        process = Path(f"/proc/{pid}")
+    except (OSError, ValueError):
+        return None
+    process = Path(f"/proc/{pid}")
+    try:
         if (process / "comm").read_text().strip() != "postgres":
             return None
         return pid if (process / "cwd").samefile(cluster) else None
     except PermissionError:
         return pid  # a postgres of somebody else: better not to guess
-    except (OSError, ValueError):
+    except OSError:
         return None
 
 

@@ -54,7 +54,7 @@ def read(**changes) -> RecordCreate:
         {"hours_consent": "6pm"},
         {"address": "ada@shop.example"},
         {"address": "491701234567"},
-        {"address": "a1"},
+        {"address": "+4915112345678"},
         {"expires_at": "2027-01-01"},
         {"received_at": "2026-11-20T12:00:00Z"},
         {"emial": "x"},
