@@ -3,12 +3,16 @@
 from pathlib import Path
 from typing import Final
 
-from opapywasm import UNDEFINED, OpaWasmError, OpaWasmPolicy, PolicyConfig
+from opapywasm import UNDEFINED, OpaWasmError, OpaWasmPolicy, PolicyConfig, runtime
 
 from service.decisions.domain import DecisionUnavailable, Verdict, verdict_of
 from service.decisions.policy import Policy
 
 ENTRYPOINT: Final = "volens/decision/verdict"
+
+# opa-py-wasm 1.2.1 gives every module two pages of memory to start with, and a policy whose
+# constants need more "can't be instantiated". It has no setting for that; four megabytes do.
+runtime._DEFAULT_MEMORY_PAGES = 64  # noqa: SLF001
 
 
 class WasmPolicyEngine:
