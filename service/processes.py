@@ -3,9 +3,10 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import msgspec
 import uvicorn
@@ -19,6 +20,8 @@ from service.postgres import DatabaseUrls, EmbeddedPostgres
 from service.settings import Settings
 from service.telemetry import Telemetry
 from service.web.openapi import document
+
+T = TypeVar("T")
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 
@@ -66,7 +69,7 @@ def _up(settings: Settings, urls: DatabaseUrls, listener: socket.socket, with_de
     token = _demo_token(settings, urls) if with_demo else None
     # a person reads this terminal: only what went wrong belongs beside the demo
     telemetry = _telemetry(msgspec.structs.replace(settings, log_level="warning"))
-    asyncio.run(_run_all(settings, urls, listener, token, console, telemetry))
+    _run(_run_all(settings, urls, listener, token, console, telemetry))
 
 
 async def _run_all(
@@ -104,7 +107,7 @@ async def _welcome(url: str, token: str | None, ready: asyncio.Event, console: C
 def serve(settings: Settings) -> None:
     """Serve HTTP until a signal comes."""
     with _listen(settings) as listener, operations.database(settings) as urls:
-        asyncio.run(_serve(settings, urls, listener))
+        _run(_serve(settings, urls, listener))
 
 
 async def _serve(settings: Settings, urls: DatabaseUrls, listener: socket.socket) -> None:
@@ -116,7 +119,7 @@ async def _serve(settings: Settings, urls: DatabaseUrls, listener: socket.socket
 def work(settings: Settings) -> None:
     """Work off jobs until a signal comes."""
     with operations.database(settings) as urls:
-        asyncio.run(_work(urls.worker, _telemetry(settings)))
+        _run(_work(urls.worker, _telemetry(settings)))
 
 
 async def _work(url: str, telemetry: Telemetry) -> None:
@@ -128,7 +131,7 @@ async def _work(url: str, telemetry: Telemetry) -> None:
 
 def openapi() -> bytes:
     """Return the OpenAPI document. Needs no database."""
-    return asyncio.run(_openapi())
+    return _run(_openapi())
 
 
 async def _openapi() -> bytes:
@@ -137,6 +140,12 @@ async def _openapi() -> bytes:
     async with app.policy_engine(settings, policy) as judge:
         ring = app.key_ring(settings, telemetry, app.utc_now)
         return document(app.assemble(settings, db.engine(nowhere), db.pool(nowhere), ring, judge, policy, telemetry))
+
+
+def _run(main: Coroutine[Any, Any, T]) -> T:
+    """Run `main` on the loop that uvicorn would choose: uvloop, where it can be had."""
+    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+        return runner.run(main)
 
 
 def _demo_token(settings: Settings, urls: DatabaseUrls) -> str:
