@@ -26,6 +26,8 @@ OPA: Final = os.environ.get("OPA", str(ROOT / "tools/bin/opa"))
 ENTRYPOINT: Final = "volens/decision/verdict"
 _RULE_KEYS: Final = ("citation", "stage", "confidence", "in_force")
 _STORED_BLOCK: Final = 0xFFFF
+_MEMORY_IMPORT: Final = b"\x03env\x06memory\x02\x00"
+"""`env.memory`, a memory without a maximum; the least number of pages follows."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -100,8 +102,15 @@ def tables() -> dict[str, Any]:
     return {file.stem: msgspec.json.decode(file.read_bytes()) for file in sorted((POLICIES / "data").glob("*.json"))}
 
 
+def catalogue() -> list[dict[str, Any]]:
+    """Return the rules of the law, in Rego here or not."""
+    rows: list[dict[str, Any]] = msgspec.json.decode((POLICIES / "catalogue.json").read_bytes())
+    return rows
+
+
 def described() -> list[dict[str, Any]]:
     """Return each rule of the law that some rule here is annotated with, once, where it first stands."""
+    regimes = {rule["id"]: rule["regime"] for rule in catalogue()}
     found: dict[str, dict[str, Any]] = {}
     for entry in sorted(annotations(), key=lambda entry: (entry["location"]["file"], entry["location"]["row"])):
         annotation = entry["annotations"]
@@ -111,7 +120,7 @@ def described() -> list[dict[str, Any]]:
         found[rule] = {
             "id": rule,
             "title": annotation["title"],
-            "regime": entry["path"][2]["value"],
+            "regime": regimes[rule],
             "file": "policies/" + entry["location"]["file"],
             "line": entry["location"]["row"],
             **{key: custom[key] for key in _RULE_KEYS if key in custom},
@@ -132,7 +141,7 @@ def _documents(folder: Path) -> list[str]:
         _json(
             {
                 "volens": tables(),
-                "catalogue": msgspec.json.decode((POLICIES / "catalogue.json").read_bytes()),
+                "catalogue": catalogue(),
                 "annotated": annotations(),
             }
         )
@@ -149,7 +158,19 @@ def _module(sources: Mapping[str, bytes]) -> bytes:
             module = archive.extractfile("/policy.wasm")
             if module is None:
                 raise SystemExit("opa build made no module")
-            return module.read()
+            return _asking_for_little(module.read())
+
+
+def _asking_for_little(module: bytes) -> bytes:
+    """Return the module with two pages as the least memory that it imports, whatever it says.
+
+    A trap: opapywasm 1.2 provides two pages and doubles them while instantiation runs out of memory, but a module
+    that *asks* for more never gets so far: the linker refuses it.
+    """
+    start = module.index(_MEMORY_IMPORT) + len(_MEMORY_IMPORT)
+    if not 2 <= module[start] < 0x80:
+        raise SystemExit("the module's memory is declared in a way that this script doesn't know")
+    return module[:start] + b"\x02" + module[start + 1 :]
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:

@@ -1,0 +1,178 @@
+package volens.decision
+
+import data.volens.ccpa
+import data.volens.engine
+import data.volens.gdpr
+import data.volens.mailbox
+import data.volens.situation
+import data.volens.us_federal
+
+# METADATA
+# title: Obligations
+# description: What a permit asks of whoever uses it, and what a denial does (RULES D6). The union over the laws.
+# scope: document
+obligations contains "log_decision" if permitted
+
+obligations contains duty if {
+	permitted
+	_written_to
+	some duty in ["unsubscribe_link", "identify_sender"]
+}
+
+obligations contains "postal_address" if {
+	permitted
+	_written_to
+	situation.american
+}
+
+_written_to if {
+	situation.channel == "email"
+	_solicits
+}
+
+_solicits if situation.family
+
+_solicits if situation.purpose == "sensitive_use"
+
+obligations contains "one_click_header" if {
+	permitted
+	mailbox.bulk
+}
+
+obligations contains duty if {
+	permitted
+	situation.channel == "sms"
+	_can_be_stopped
+	some duty in ["stop_instructions", "identify_sender"]
+}
+
+_can_be_stopped if situation.family
+
+_can_be_stopped if {
+	situation.american
+	situation.service
+}
+
+obligations contains "identify_sender" if {
+	permitted
+	situation.family
+	situation.channel in {"push", "messaging_app", "social_dm"}
+}
+
+obligations contains "include_optout_each_message" if {
+	permitted
+	_european_basis == "soft_opt_in"
+}
+
+obligations contains duty if {
+	permitted
+	_calls
+	some duty in ["caller_id", "identify_sender"]
+}
+
+_calls if situation.channel in {"phone", "phone_auto"}
+
+obligations contains "record_keeping_5y" if {
+	permitted
+	_calls
+	situation.german
+	_european_basis == "consent"
+}
+
+obligations contains "dnc_scrub" if {
+	permitted
+	_calls
+	situation.family
+	_uncalled_for
+}
+
+_uncalled_for if _european_basis == "legitimate_interest"
+
+_uncalled_for if _american_basis == "none"
+
+obligations contains "inform_right_to_object" if {
+	permitted
+	_european_basis == "legitimate_interest"
+}
+
+obligations contains "no_promotional_content" if {
+	permitted
+	not situation.ordinary
+}
+
+obligations contains "single_confirmation_only" if {
+	permitted
+	situation.purpose in {"doi_confirmation", "optout_confirmation"}
+}
+
+obligations contains duty if {
+	permitted
+	situation.purpose == "adm"
+	_explained
+	some duty in ["adm_notice", "human_review_available"]
+}
+
+_explained if situation.european
+
+_explained if ccpa.adm_in_force
+
+obligations contains "transfer_safeguard" if {
+	permitted
+	situation.european
+	gdpr.safeguarded_transfer
+}
+
+obligations contains "minimal_suppression_entry" if {
+	permitted
+	_erased_before
+}
+
+_erased_before if input.flags.previously_erased == true
+
+_erased_before if engine.erasure_on_file
+
+obligations contains "inform_child_withdrawal_right" if {
+	permitted
+	_european_basis == "consent"
+	gdpr.on_parental_consent
+}
+
+obligations contains "parental_verification" if {
+	permitted
+	situation.american
+	us_federal.on_parental_consent
+}
+
+obligations contains "profiling_off" if {
+	permitted
+	engine.profiling_refused
+}
+
+obligations contains "two_step_opt_in" if {
+	permitted
+	situation.californian
+	ccpa.two_steps_due
+}
+
+obligations contains "limit_to_7027m" if {
+	permitted
+	situation.californian
+	ccpa.limited_to_need
+}
+
+obligations contains "retry_after" if closed_hours
+
+obligations contains "confirm_opt_out_status" if {
+	not permitted
+	situation.californian
+	ccpa.confirm_status
+}
+
+obligations contains "no_tracking_pixel" if {
+	not permitted
+	situation.purpose == "email_tracking"
+}
+
+_european_basis := _strongest(european_bases)
+
+_american_basis := _strongest(american_bases)

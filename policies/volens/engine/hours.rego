@@ -1,0 +1,74 @@
+package volens.engine
+
+import data.volens.gdpr
+import data.volens.situation
+import data.volens.us_federal
+
+# METADATA
+# title: Quiet hours
+# description: |
+#   Hours bind the marketing family on calls and texts. The local minute must lie in a window everywhere that the
+#   recipient may be; with no zone known it lies in none.
+hours_bind if {
+	situation.family
+	situation.channel in data.volens.bands.clock_channels
+	count(windows) > 0
+}
+
+# METADATA
+# description: The windows that apply. Someone else's union law alone brings none (RULES D9(21)).
+windows contains data.volens.windows.federal.US if situation.american
+
+windows contains data.volens.windows.default if situation.german
+
+# METADATA
+# description: The windows that are closed now, somewhere.
+closed contains window.rule if {
+	some window in windows
+	not _open(window)
+}
+
+_open(window) if {
+	count(_local) > 0
+	every here in _local {
+		_open_at(window, here)
+	}
+}
+
+_local := object.get(input.clock, "local", [])
+
+_open_at(window, here) if {
+	some span in window.days[_weekdays[here.weekday]]
+	here.minute >= span[0]
+	here.minute < span[1]
+}
+
+# The person's own hours widen open days only (RULES D9(22)).
+_open_at(window, here) if {
+	window.days[_weekdays[here.weekday]]
+	_agreed
+}
+
+_weekdays := ["", "1", "2", "3", "4", "5", "6", "7"]
+
+_agreed if {
+	some i in (gdpr.consenting | us_federal.consenting)
+	input.acts[i].hours_open == true
+}
+
+# METADATA
+# description: Some later hour will be open. Without a zone nobody can say which (RULES D7).
+reopens if count(_local) > 0
+
+# METADATA
+# title: Not at this hour
+# scope: rule
+# custom:
+#   id: ENG-QH-01
+#   citation: 47 CFR 64.1200(c)(1); C. conso. D.223-9
+#   stage: 14
+#   confidence: K
+late contains {"rule": "ENG-QH-01", "stage": 14} if {
+	hours_bind
+	count(closed) > 0
+}

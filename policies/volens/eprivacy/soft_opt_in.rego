@@ -1,0 +1,82 @@
+package volens.eprivacy
+
+import data.volens.gdpr
+import data.volens.germany
+import data.volens.situation
+
+# METADATA
+# title: Own customers, by e-mail, about similar products
+# description: All four conditions must hold (RULES D9(15)); a purchase revives no refusal.
+# scope: rule
+# custom:
+#   id: EU-EPD-02
+#   citation: ePrivacy Dir. Art. 13(2), Rec. 41; GDPR Art. 95; CJEU 13.11.2025 C-654/23 Inteligo Media
+#   stage: 10
+#   confidence: V
+tried contains {"rule": "EU-EPD-02", "stage": 10} if {
+	_eligible
+	count(_sales) > 0
+}
+
+note contains {"rule": "EU-EPD-02", "stage": 10} if "soft_opt_in" in basis
+
+_eligible if {
+	situation.purpose in {"marketing", "reconsent", "survey"}
+	situation.channel == "email"
+}
+
+_sales contains i if {
+	some i, act in input.acts
+	act.action in {"purchase", "free_account"}
+	not act.future
+}
+
+basis contains "soft_opt_in" if {
+	count(soft) > 0
+	not _blocked
+}
+
+_blocked if {
+	situation.german
+	germany.registered
+}
+
+# METADATA
+# description: The sales that carry a soft opt-in, by position.
+soft contains i if {
+	_eligible
+	_own_similar_offer
+	some i in _sales
+	_carries(input.acts[i])
+}
+
+_own_similar_offer if {
+	input.context.similar_product == true
+	input.context.same_seller == true
+	not input.context.optout_in_message == false
+	not situation.minor
+	not gdpr.special
+}
+
+_carries(act) if {
+	act.optout_offered_at_collection == true
+	_sold(act)
+	_fresh(act)
+	not act.person
+	not act.purpose == "product_safety"
+	not "other" in {object.get(act, field, "") | some field in ["seller", "brand", "address"]}
+}
+
+_sold(act) if act.action == "purchase"
+
+_sold(act) if act.indirect_remuneration == true
+
+_fresh(_) if {
+	not situation.german
+	gdpr.active
+}
+
+_fresh(act) if {
+	situation.german
+	germany.used(act)
+}

@@ -1,0 +1,65 @@
+package volens.gdpr
+
+import data.volens.lib
+import data.volens.situation
+
+# METADATA
+# title: A child's consent needs a parent
+# description: The age counts at the time of the consent; a birthday cures nothing. The strictest state involved decides.
+# scope: rule
+# custom:
+#   id: EU-CON-08
+#   citation: GDPR Art. 8(1)-(2), Rec. 38, 58; EDPB 05/2020 paras 124-149
+#   stage: 7
+#   confidence: K
+flaw contains {"act": i, "rule": "EU-CON-08", "stage": 7} if {
+	some i, act in permission
+	act.action == "opt_in"
+	not _of_age(act)
+	not _authorised
+}
+
+_of_age(_) if input.context.information_society_service == false
+
+_of_age(act) if act.age >= consent_age
+
+_of_age(act) if {
+	not act.age
+	not situation.childlike
+}
+
+# METADATA
+# description: The age at which someone can consent alone, in the strictest of the states involved.
+consent_age := max([age |
+	some state in situation.members
+	age := object.get(data.volens.ages.consent, state, data.volens.ages.consent.other)
+]) if {
+	count(situation.members) > 0
+} else := data.volens.ages.consent.other
+
+# METADATA
+# description: A parent has authorised what is asked, provably.
+_authorised if {
+	some act in _parents
+	lib.proven(act)
+	lib.counts(act, situation.channel)
+	not act.expired
+	not act.person
+}
+
+note contains {"rule": "EU-CON-08", "stage": 7} if {
+	situation.ordinary
+	situation.minor
+}
+
+# METADATA
+# description: What is permitted rests on a parent's consent.
+on_parental_consent if {
+	some i in consenting
+	input.acts[i].action == "parental_consent"
+}
+
+on_parental_consent if {
+	some i in consenting
+	not _of_age(input.acts[i])
+}

@@ -1,0 +1,38 @@
+package volens.gdpr
+
+import data.volens.lib
+import data.volens.situation
+
+# METADATA
+# title: Consent goes stale
+# description: Germany has its own rule (DE-STL-01).
+# scope: rule
+# custom:
+#   id: ENG-STALE-01
+#   citation: EDPB Guidelines 05/2020 paras 110-111; GDPR Art. 5(1)(c),(e)
+#   stage: 10
+#   confidence: P/G
+flaw contains {"act": i, "rule": "ENG-STALE-01", "stage": 10} if {
+	not situation.german
+	some i, _ in permission
+	not active
+}
+
+# METADATA
+# description: The person has shown interest within the period (RULES D9(7)).
+active if input.subject.interaction.months_past < data.volens.periods.stale.other
+
+active if {
+	some act in input.acts
+	not act.future
+	act.months_past < data.volens.periods.stale.other
+	_positive(act)
+}
+
+_positive(act) if act.action in {"purchase", "support_given", "inquiry", "free_account"}
+
+_positive(act) if {
+	act.action in {"opt_in", "parental_consent"}
+	lib.counts(act, act.channel)
+	not lib.steered(act)
+}

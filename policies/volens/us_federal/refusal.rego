@@ -1,0 +1,162 @@
+package volens.us_federal
+
+import data.volens.engine
+import data.volens.lib
+import data.volens.situation
+
+# METADATA
+# description: The rank of the latest act that could open the door again; 0 where there is none.
+latest_opening := max({0} | {input.acts[i].rank | some i in _openings})
+
+_openings := _pending if situation.purpose == "doi_confirmation"
+
+_openings := sufficient if situation.purpose != "doi_confirmation"
+
+_pending contains i if {
+	some i, act in input.acts
+	act.action == "opt_in_pending"
+	not act.future
+	not act.person
+	not act.address == "other"
+	lib.names_channel(act, situation.channel)
+}
+
+# METADATA
+# title: Refusals
+# description: |
+#   The refusals that no consent has overtaken. Those that state law knows other ways out of are its own matter.
+# scope: document
+standing contains i if {
+	some i in engine.reaching
+	not _of_the_states(input.acts[i])
+	not latest_opening > input.acts[i].rank
+}
+
+_of_the_states(act) if act.action in {"opt_out_sale", "gpc", "limit"}
+
+_of_the_states(_) if situation.purpose in {"sale_share", "targeted_ads"}
+
+# METADATA
+# description: A refusal, or the flag of one, stands.
+barred if count(standing) > 0
+
+barred if _flagged
+
+_flagged if engine.flagged_objection
+
+# METADATA
+# title: A refusal takes effect on receipt
+# scope: rule
+# custom:
+#   id: ENG-OPT-01
+#   citation: GDPR Art. 7(3), 21(3); 15 U.S.C. 7704(a)(4); 47 CFR 64.1200(a)(10),(d)(3); 11 CCR 7026(f)
+#   stage: 4
+#   confidence: K
+deny contains {"rule": "ENG-OPT-01", "stage": 4} if barred
+
+# METADATA
+# title: A complaint is an objection
+# scope: rule
+# custom:
+#   id: ENG-COMPL-01
+#   citation: GDPR Art. 21(2)-(3), 12(2); 47 CFR 64.1200(a)(10)
+#   stage: 4
+#   confidence: P/K
+deny contains {"rule": "ENG-COMPL-01", "stage": 4} if {
+	some i in standing
+	input.acts[i].action == "complaint"
+}
+
+# METADATA
+# title: Consent to calls and texts is revoked in any reasonable way
+# scope: rule
+# custom:
+#   id: US-TCPA-02
+#   citation: 47 CFR 64.1200(a)(10); FCC 24-24, 89 FR 15756
+#   stage: 4
+#   confidence: V
+deny contains {"rule": "US-TCPA-02", "stage": 4} if {
+	situation.channel in _telephone
+	barred
+}
+
+# METADATA
+# title: Nobody may be told how to revoke
+# scope: rule
+# custom:
+#   id: US-TCPA-04
+#   citation: 47 CFR 64.1200(a)(10)-(11)
+#   stage: 4
+#   confidence: V
+note contains {"rule": "US-TCPA-04", "stage": 4} if {
+	situation.channel in _telephone
+	some i in engine.reaching
+	not input.acts[i].method == "keyword"
+}
+
+# METADATA
+# title: Who asks not to be called is not called
+# scope: rule
+# custom:
+#   id: US-TCPA-07
+#   citation: 47 CFR 64.1200(d)(3),(d)(6)
+#   stage: 4
+#   confidence: V
+deny contains {"rule": "US-TCPA-07", "stage": 4} if {
+	situation.family
+	situation.channel in _telephone
+	barred
+}
+
+_telephone := {"phone", "phone_auto", "sms"}
+
+# METADATA
+# title: A revocation in one matter ends the others
+# description: |
+#   A stop to service messages ends marketing. From the end of the waiver on a stop to marketing also ends service
+#   texts and automatic calls, but for exempt ones (RULES D9(12), D10(8)).
+# scope: rule
+# custom:
+#   id: US-TCPA-03
+#   citation: 47 CFR 64.1200(a)(10); DA 26-12
+#   stage: 4
+#   confidence: V, D
+#   in_force: "2027-02-01"
+deny contains {"rule": "US-TCPA-03", "stage": 4} if count(_other_matters) > 0
+
+_other_matters contains i if {
+	situation.family
+	situation.channel in _telephone
+	some i, act in input.acts
+	_revokes(act)
+	_of_service(act)
+	not latest_opening > act.rank
+}
+
+_other_matters contains i if {
+	situation.service
+	_machine_sent
+	input.clock.law_day >= data.volens.in_force["US-TCPA-03"]
+	not input.context.exempt_informational == true
+	some i, act in input.acts
+	_revokes(act)
+	not _of_service(act)
+	"marketing" in engine.aims[i]
+	not latest_opening > act.rank
+}
+
+_of_service(act) if act.purpose in situation.service_purposes
+
+_revokes(act) if {
+	act.action in {"opt_out", "object", "complaint", "refused_in_call"}
+	act.channel in (_telephone | {"any"})
+}
+
+_machine_sent if situation.channel == "sms"
+
+_machine_sent if situation.automatic_call
+
+# METADATA
+# title: The refusals that decide
+# description: Those that stand, and those of other matters.
+refused := standing | _other_matters
