@@ -1,25 +1,31 @@
-"""docs/api.md is true: its commands are played in order, and each answer that it shows is the one that comes.
+"""docs/api.md and the opening of README.md are true.
 
-An ellipsis in a documented text stands for anything; as the last element of a list, or as a member's name, for more.
+Their commands are played in order, and each answer that they show is the one that comes. An ellipsis in a documented
+text stands for anything; as the last element of a list, or as a member's name, for more.
 """
 
 import json
 import re
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from uuid_utils.compat import uuid7
+
+from service import demo
 from tests.journeys.conftest import Installation
 from tests.journeys.processes import Client, running
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "api.md"
+ROOT = Path(__file__).parents[2]
+DOCUMENT = ROOT / "docs" / "api.md"
 MORE = "…"
 
 
-def blocks() -> list[str]:
-    """Return the indented blocks of the document, without their indentation."""
-    found = re.findall(r"(?:^    .*\n)+", DOCUMENT.read_text(), flags=re.MULTILINE)
+def blocks(document: Path = DOCUMENT) -> list[str]:
+    """Return the indented blocks of a document, without their indentation."""
+    found = re.findall(r"(?:^    .*\n)+", document.read_text(), flags=re.MULTILINE)
     return [re.sub(r"^    ", "", block, flags=re.MULTILINE).strip() for block in found]
 
 
@@ -65,8 +71,21 @@ def test_the_document_shows_what_the_service_answers(installation: Installation)
         client.close()
 
 
+def test_the_answer_that_the_readme_opens_with_is_the_one_the_demo_gives(installation: Installation) -> None:
+    command, answer, *_ = blocks(ROOT / "README.md")
+    question = json.loads(shlex.split(command)[-1])
+
+    with running("serve", "--port", "0", env=installation.env) as service:
+        demo.load(demo.Api(service.url, installation.token), datetime.now(UTC), uuid7)
+        client = Client(service.url, installation.token)
+        _, given = client("POST", "/v1/decisions", question)
+        client.close()
+
+    assert agrees(json.loads(answer), given), json.dumps(given, indent=2)
+
+
 def test_every_operation_is_in_the_document() -> None:
-    described = json.loads((DOCUMENT.parents[1] / "openapi" / "openapi.json").read_text())["paths"]
+    described = json.loads((ROOT / "openapi" / "openapi.json").read_text())["paths"]
     shown = DOCUMENT.read_text()
 
     for template in described:
