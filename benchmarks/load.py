@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
+from typing import cast
 
 Request = Callable[[int], bytes]
 """Makes the n-th request, complete with head and body."""
@@ -33,34 +34,67 @@ def request(method: str, path: str, *, token: str = "", body: bytes = b"") -> by
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
-async def _one(port: int, numbers: Iterator[int], make: Request, until: float, spans: list[float]) -> int:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    errors = 0
-    try:
-        while (start := time.perf_counter()) < until:
-            writer.write(make(next(numbers)))
-            head = await reader.readuntil(b"\r\n\r\n")
+class Connection(asyncio.Protocol):
+    """One keep-alive connection with one request under way."""
+
+    def __init__(self, make: Request, numbers: Iterator[int], until: float, spans: list[float]) -> None:
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.errors = 0
+        self._make = make
+        self._numbers = numbers
+        self._until = until
+        self._spans = spans
+        self._received = b""
+        self._missing = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self._send()
+
+    def _send(self) -> None:
+        self._started = time.perf_counter()
+        if self._started >= self._until:
+            self._transport.close()
+            return
+        self._transport.write(self._make(next(self._numbers)))
+
+    def data_received(self, data: bytes) -> None:
+        if self._missing:
+            self._missing -= len(data)
+        else:
+            self._received += data
+            head, end, body = self._received.partition(b"\r\n\r\n")
+            if not end:
+                return
+            self.errors += head[9:10] != b"2"
             length = head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0]
-            await reader.readexactly(int(length))
-            errors += head[9:10] != b"2"
-            spans.append(time.perf_counter() - start)
-    finally:
-        writer.close()
-    return errors
+            self._missing = int(length) - len(body)
+            self._received = b""
+        if not self._missing:
+            self._spans.append(time.perf_counter() - self._started)
+            self._send()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if error:
+            self.errors += 1
+        self.ended.set_result(None)
 
 
 async def _all(port: int, connections: int, seconds: float, make: Request, first: int) -> Measured:
     spans: list[float] = []
     numbers = count(first)
+    loop = asyncio.get_running_loop()
     start = time.perf_counter()
-    errors = await asyncio.gather(
-        *(_one(port, numbers, make, start + seconds, spans) for _ in range(connections))
-    )
+    opened = [
+        (await loop.create_connection(lambda: Connection(make, numbers, start + seconds, spans), "127.0.0.1", port))[1]
+        for _ in range(connections)
+    ]
+    await asyncio.gather(*(connection.ended for connection in opened))
     took = time.perf_counter() - start
     spans.sort()
     return Measured(
         rate=len(spans) / took,
-        errors=sum(errors),
+        errors=sum(connection.errors for connection in opened),
         p50=spans[len(spans) // 2] * 1000,
         p99=spans[int(len(spans) * 0.99)] * 1000,
     )
