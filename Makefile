@@ -100,9 +100,10 @@ bench: $(VENV)/test.stamp ## Print one table of ratios to a reference GET.
 # --- what is generated and committed ----------------------------------------------------------
 
 .PHONY: openapi
-openapi: $(VENV)/test.stamp ## Write openapi/openapi.json anew.
+openapi: $(VENV)/test.stamp ## Write openapi/openapi.json and the answers of its examples anew.
 	@$(BIN)/volens openapi > openapi/openapi.json.new
 	@mv openapi/openapi.json.new openapi/openapi.json
+	@WRITE_EXAMPLES=1 $(BIN)/pytest -q tests/api/test_examples.py
 
 .PHONY: policy
 policy: opa $(VENV)/test.stamp ## Build the policy artefacts in policies/build.

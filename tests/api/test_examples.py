@@ -1,0 +1,57 @@
+"""`openapi/examples`: for each operation a request and its true answer, played in the order of their names."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+OPENAPI = Path(__file__).parents[2] / "openapi"
+EXAMPLES = sorted((OPENAPI / "examples").glob("*.json"))
+WRITE = os.environ.get("WRITE_EXAMPLES") == "1"
+"""Set by `make openapi`: the examples take over the answers of today."""
+CHANGING = {"received_at", "decided_at", "policy_revision", "revision", "revision_then", "revision_now"}
+"""Members whose values differ from run to run, as all ids do but those that an example itself makes."""
+OURS = "01939b66-"
+LONGEST = 2
+"""Rules of the policy that its example shows."""
+ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def cut(body: Any) -> Any:
+    """Return the answer as far as an example shows it."""
+    return {**body, "rules": body["rules"][:LONGEST]} if "rules" in body else body
+
+
+def steady(value: Any) -> Any:
+    """Return `value` without what can't be the same twice."""
+    if isinstance(value, dict):
+        return {name: "…" if name in CHANGING else steady(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [steady(each) for each in value]
+    return "…" if isinstance(value, str) and ID.fullmatch(value) and not value.startswith(OURS) else value
+
+
+async def test_every_example_gets_the_answer_that_it_shows(client: httpx.AsyncClient) -> None:
+    known: dict[str, str] = {}
+    for file in EXAMPLES:
+        example = json.loads(file.read_text())
+        request, shown = example["request"], example["response"]
+        answer = await client.request(request["method"], request["path"].format_map(known), json=request.get("body"))
+        body = answer.json()
+        if example["operation"] == "decide":
+            known["decision"] = body["id"]
+        if WRITE:
+            example["response"] = {"status": answer.status_code, "body": cut(body)}
+            file.write_text(json.dumps(example, indent=2, ensure_ascii=False) + "\n")
+        else:
+            assert (answer.status_code, steady(cut(body))) == (shown["status"], steady(shown["body"])), file.name
+
+
+def test_every_operation_has_an_example() -> None:
+    paths = json.loads((OPENAPI / "openapi.json").read_text())["paths"]
+    operations = {operation["operationId"] for path in paths.values() for operation in path.values()}
+
+    assert {json.loads(file.read_text())["operation"] for file in EXAMPLES} == operations
