@@ -204,8 +204,8 @@ def verdict_of(answer: Any, facts: bytes, rules: Collection[str]) -> Verdict:
 
     Raises:
         DecisionUnavailable: it is no verdict: a field is missing, unknown or of
-            another type, a rule or an act doesn't exist, or it permits and
-            denies at once.
+            another type, a rule or an act doesn't exist, it names no rule at
+            all, or it permits and denies at once.
     """
     try:
         verdict = _VERDICT.decode(answer) if isinstance(answer, bytes) else msgspec.convert(answer, Verdict)
@@ -217,8 +217,10 @@ def verdict_of(answer: Any, facts: bytes, rules: Collection[str]) -> Verdict:
     contradiction = verdict.allow and (
         verdict.closed_hours or any(reason.effect is Effect.DENY for reason in verdict.reasons)
     )
-    if contradiction or not verdict.reasons:
+    if contradiction:
         raise DecisionUnavailable("policy engine contradicts itself")
+    if not verdict.reasons:
+        raise DecisionUnavailable("policy engine gave no reason")
     if any(reason.rule not in rules for reason in verdict.reasons):
         raise DecisionUnavailable("policy engine names a rule that doesn't exist")
     if any(act >= acts for act in verdict.acts):

@@ -8,13 +8,22 @@ import pytest
 
 from service.decisions import Memo, PolicyEngine, check_cases
 from service.decisions.cases import play
+from service.decisions.facts import fill
+from tests.situations import BOOLEANS_OF_CONTEXT, CHANNELS, NOON, PURPOSES, template_of
 
-LINES = [
+FOLDER = Path(__file__).parent / "cases"
+SHARED = [
     line
-    for line in (Path(__file__).parent / "cases" / "shared.jsonl").read_text().splitlines()
+    for line in (FOLDER / "shared.jsonl").read_text().splitlines()
     if json.loads(line)["jurisdiction"] in {"DE", "US-CA"}
 ]
-CASES = [json.loads(line) for line in LINES]
+OWN = [
+    line
+    for file in sorted(FOLDER.glob("*.jsonl"))
+    if file.name != "shared.jsonl"
+    for line in file.read_text().splitlines()
+]
+CASES = [json.loads(line) for line in (*SHARED, *OWN)]
 EXPECTED = {"allow": False, "basis": "none", "must_mention": ["ENG-DENY-01"], "obligations": []}
 STRANGER: dict[str, Any] = {
     "id": "T-1",
@@ -27,15 +36,27 @@ STRANGER: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
-async def test_a_shared_case_gets_the_answer_of_the_law_embedded(case: dict[str, Any], memo: Memo):
+async def test_a_case_gets_the_answer_of_the_law_embedded(case: dict[str, Any], memo: Memo):
     assert await play(case, memo) == []
 
 
-async def test_every_shared_case_gets_the_answer_of_the_law_from_a_server(server: PolicyEngine):
-    result = await check_cases(LINES, server)
+@pytest.mark.parametrize(("lines", "number"), [(SHARED, 59), (OWN, len(OWN))], ids=["shared", "own"])
+async def test_every_case_gets_the_answer_of_the_law_from_a_server(server: PolicyEngine, lines: list[str], number: int):
+    result = await check_cases(lines, server)
 
     assert result.differences == ()
-    assert (result.passed, result.failed) == (59, 0)
+    assert (result.passed, result.failed) == (number, 0)
+
+
+@pytest.mark.parametrize("place", ["DE", "US-CA", "FR", "ZZ"])
+@pytest.mark.parametrize("channel", CHANNELS)
+async def test_every_answer_names_a_rule(memo: Memo, place: str, channel: str):
+    """An answer without a reason is taken for none: it would carry neither rule nor article."""
+    for purpose in PURPOSES:
+        for context in ({}, {"recipient": "PartnerCo"}, dict.fromkeys(BOOLEANS_OF_CONTEXT, True)):
+            case = {"jurisdiction": place, "channel": channel, "purpose": purpose, "context": context}
+            facts = fill(template_of(case, memo.policy), NOON).facts
+            assert (await memo.judge(facts)).verdict.reasons
 
 
 async def test_a_case_that_gets_what_it_expects_passes(wasm: PolicyEngine):
