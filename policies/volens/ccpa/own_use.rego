@@ -19,15 +19,13 @@ enrolling := us_federal.consenting
 gate contains {"rule": "USCA-FP-01", "stage": 10} if situation.purpose in _own_uses
 
 note contains {"rule": "USCA-FP-01", "stage": 10} if {
-	_own_business
+	situation.family
 	_own_data
 }
 
+note contains {"rule": "USCA-FP-01", "stage": 10} if situation.service
+
 _own_uses := {"personalization", "profiling", "analytics", "email_tracking"}
-
-_own_business if situation.family
-
-_own_business if situation.service
 
 _own_data if {
 	not input.context.first_party_only == false

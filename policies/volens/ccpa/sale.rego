@@ -70,7 +70,7 @@ _about_disclosure(act) if "sale_share" in {object.get(act, field, "") | some fie
 #   citation: Civ. Code 1798.100(d), 1798.120, 1798.135; 11 CCR 7013, 7053
 #   stage: 11
 #   confidence: K
-gate contains {"rule": "USCA-OPT-06", "stage": 11} if _sells
+gate contains {"rule": "USCA-OPT-06", "stage": 11} if situation.discloses
 
 _sells if situation.purpose in {"sale_share", "targeted_ads"}
 

@@ -15,10 +15,7 @@ deny contains {"rule": "USCA-GPC-01", "stage": 5} if _signal_binds
 
 deny contains {"rule": "USCA-GPC-01", "stage": 5} if _was_signalled
 
-note contains {"rule": "USCA-GPC-01", "stage": 5} if {
-	situation.discloses
-	input.signals.unlinked_browser_gpc == true
-}
+note contains {"rule": "USCA-GPC-01", "stage": 5} if input.signals.unlinked_browser_gpc == true
 
 note contains {"rule": "USCA-GPC-01", "stage": 5} if {
 	situation.discloses

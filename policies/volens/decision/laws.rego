@@ -124,6 +124,11 @@ _unmet contains reason if {
 
 _unmet contains reason if {
 	"american" in _unmet_laws
+	some reason in us_federal.failing
+}
+
+_unmet contains reason if {
+	"american" in _unmet_laws
 	situation.californian
 	some reason in ccpa.failing
 }
@@ -186,11 +191,13 @@ _notes contains reason if {
 #   else the opt-ins that weren't enough.
 # scope: document
 decisive contains i if {
+	_permitted_but_for_the_hour
 	"consent" in european_bases
 	some i in gdpr.consenting
 }
 
 decisive contains i if {
+	_permitted_but_for_the_hour
 	not "consent" in european_bases
 	"soft_opt_in" in european_bases
 	some i in eprivacy.soft
@@ -207,16 +214,23 @@ decisive contains i if {
 }
 
 decisive contains i if {
+	_permitted_but_for_the_hour
 	"consent" in american_bases
 	some i in (us_federal.sufficient | us_federal.informing)
 }
 
 decisive contains i if {
 	situation.american
-	some i in (us_federal.refused | us_federal.related)
+	some i in us_federal.refused
 }
 
 decisive contains i if {
 	situation.californian
-	some i in ((ccpa.standing | ccpa.opted_in) | ccpa.limits)
+	some i in (ccpa.standing | ccpa.limits)
+}
+
+decisive contains i if {
+	_permitted_but_for_the_hour
+	situation.californian
+	some i in (ccpa.opted_in | us_federal.related)
 }

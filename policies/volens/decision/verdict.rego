@@ -106,3 +106,15 @@ _named[reason.rule] contains [3, reason.stage] if {
 }
 
 _named[reason.rule] contains [3, reason.stage] if some reason in gdpr.territory
+
+_named["ENG-AUD-01"] contains [3, _logged.stage] if permitted
+
+# METADATA
+# title: Every decision is logged
+# scope: rule
+# custom:
+#   id: ENG-AUD-01
+#   citation: GDPR Art. 5(2), 7(1), 24, 30; UWG s.7a; 11 CCR 7101; 47 CFR 64.1200(d)(6)
+#   stage: 15
+#   confidence: K
+_logged := {"rule": "ENG-AUD-01", "stage": 15}

@@ -109,7 +109,7 @@ note contains {"rule": "ENG-MOVE-01", "stage": 0} if input.places.previous
 note contains {"rule": "ENG-MULTI-01", "stage": 0} if situation.abroad
 
 # METADATA
-# title: No law here permits
+# title: No rule grants permission
 # scope: rule
 # custom:
 #   id: ENG-DENY-01

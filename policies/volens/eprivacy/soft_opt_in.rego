@@ -15,7 +15,14 @@ import data.volens.situation
 #   confidence: V
 tried contains {"rule": "EU-EPD-02", "stage": 10} if {
 	_eligible
-	count(_sales) > 0
+	_customer
+}
+
+_customer if input.subject.is_customer == true
+
+_customer if {
+	some act in input.acts
+	act.action in {"purchase", "free_account", "inquiry", "support_given", "basket_abandoned"}
 }
 
 note contains {"rule": "EU-EPD-02", "stage": 10} if "soft_opt_in" in basis
@@ -54,6 +61,7 @@ _own_similar_offer if {
 	input.context.similar_product == true
 	input.context.same_seller == true
 	not input.context.optout_in_message == false
+	not situation.discloses
 	not situation.minor
 	not gdpr.special
 }

@@ -145,7 +145,7 @@ _demonstrable(act) if {
 }
 
 # METADATA
-# title: A consent of one person, or for one address, is none of another
+# title: It is not certain that this reaches the person
 # scope: rule
 # custom:
 #   id: ENG-ID-01

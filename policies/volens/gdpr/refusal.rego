@@ -127,11 +127,18 @@ deny contains {"rule": "EU-OBJ-02", "stage": 5} if {
 
 deny contains {"rule": "EU-OBJ-02", "stage": 5} if _stands({"gpc"})
 
+note contains {"rule": "EU-OBJ-02", "stage": 5} if {
+	input.signals.gpc == true
+	_open_to_signals
+}
+
+_open_to_signals if situation.purpose in {"targeted_ads", "sale_share", "profiling"}
+
 _answered if _latest_opening > input.signals.gpc_first_seen
 
 _signalled if {
 	input.signals.gpc == true
-	situation.purpose in {"targeted_ads", "sale_share", "profiling"}
+	_open_to_signals
 	not input.context.policy.honour_gpc_everywhere == false
 }
 

@@ -101,7 +101,7 @@ discloses if purpose in {"sale_share", "targeted_ads"}
 discloses if input.context.custom_audience_upload == true
 
 discloses if {
-	purpose == "partner_marketing"
+	family
 	input.context.recipient_given == true
 }
 

@@ -31,7 +31,22 @@ gate contains {"rule": "EU-SVC-03", "stage": 2} if {
 basis contains "legal_obligation" if situation.duty
 
 # METADATA
-# title: A message without a way out, or without a sender, is not sent
+# title: It is not certain that this reaches the person
+# scope: rule
+# custom:
+#   id: ENG-ID-01
+#   citation: GDPR Art. 5(1)(d),(f), 7(1); 47 CFR 64.1200(m)
+#   stage: 10
+#   confidence: K
+failing contains {"rule": "ENG-ID-01", "stage": 10} if {
+	some act in input.acts
+	act.action in {"opt_in", "parental_consent"}
+	"other" in {object.get(act, field, "") | some field in ["address", "person"]}
+}
+
+# METADATA
+# title: No rule grants permission
+# description: A message without a way out, or without a sender, has none that could.
 # scope: rule
 # custom:
 #   id: ENG-DENY-01
