@@ -175,7 +175,7 @@ async def test_a_subjects_own_token_reaches_that_subjects_decisions_alone(
     ("method", "path", "scope"),
     [
         ("POST", "/v1/decisions", "records:read"),
-        ("GET", f"/v1/decisions/{uuid4()}", "records:read"),
+        ("GET", "/v1/decisions/01939b66-7c11-7d7a-b6a0-2f1d5b2f9aff", "records:read"),
         ("POST", "/v1/simulations/decision", "records:read"),
         ("GET", "/v1/policy", "decide"),
     ],
