@@ -15,6 +15,9 @@ from service.decisions.policy import Policy
 RETRY_WITHIN: Final = timedelta(days=14)
 """How far an opening is looked for. No window stays shut longer, holidays included."""
 
+ASKED_AT_MOST: Final = 500
+"""Edges that are tried. Two weeks in two zones have fewer; more is somebody's experiment, and gets no opening."""
+
 Evaluate = Callable[[bytes], Awaitable["Judged"]]
 """Returns the verdict on canonical facts, or raises `DecisionUnavailable`."""
 
@@ -77,7 +80,9 @@ async def _opening(template: Template, filled: Filled, at: datetime, evaluate: E
     """Return the first permitted instant: facts change at edges only, so only edges are asked about."""
     zones = template.zones.all
     edge = filled.valid_until
-    while zones and edge is not None and edge <= at + RETRY_WITHIN:
+    for _ in range(ASKED_AT_MOST):
+        if not zones or edge is None or edge > at + RETRY_WITHIN:
+            break
         filled = fill(template, edge)
         if (await evaluate(filled.facts)).verdict.allow:
             return edge.astimezone(zones[0])

@@ -16,6 +16,8 @@ Word = Annotated[str, Meta(min_length=1, max_length=100)]
 
 Country = Annotated[str, exactly("[A-Z]{2}(-[A-Z0-9]{1,3})?")]
 Words = Annotated[list[Word], Meta(max_length=50)]
+ZoneNames = Annotated[list[Word], Meta(max_length=12)]
+"""As many as the largest country has. Each one is asked about at each of its hours."""
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 FreeText = Annotated[str, Meta(max_length=1000)]
 
@@ -67,7 +69,7 @@ class Context(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     processor_country: Country | None = None
     transfer_mechanism: Word | None = None
     approved_at: Instant | None = None
-    plausible_time_zones: Words | None = None
+    plausible_time_zones: ZoneNames | None = None
 
     basis_claimed: Word | None = None
     lia_on_file: bool | None = None

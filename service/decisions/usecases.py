@@ -162,7 +162,10 @@ class SimulateDecision:
             UnknownPurpose, InstantOutOfRange: the question can't be asked like this.
             DecisionUnavailable: nobody can say.
         """
-        mapped = await self._profiles.maps_to(by.tenant, case.purpose) if is_tenant_purpose(case.purpose) else None
+        try:
+            mapped = await self._profiles.maps_to(by.tenant, case.purpose) if is_tenant_purpose(case.purpose) else None
+        except Unavailable as error:
+            raise DecisionUnavailable(str(error)) from error
         case_described = described(case, self._policy, mapped, self._clock())
         at = case_described.situation.question.at
         asked = template(case_described.situation, self._policy.data, self._policy.is_holiday)

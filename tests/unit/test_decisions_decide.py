@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -26,11 +27,13 @@ from service.decisions import (
     QuestionTooFarAhead,
     Verdict,
 )
+from service.decisions.asking import ASKED_AT_MOST, Judged, answer, content_hash
 from service.decisions.domain import Cited
 from service.decisions.ports import Logged
 from service.kernel import Caller, Handle, SubjectId, TenantId, Unavailable
 from service.subjects import SubjectFacts, UnknownZone
 from tests.builders import a_record
+from tests.situations import template_of
 from tests.toy_policy import policy
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday, 13:00 in Berlin
@@ -263,6 +266,40 @@ async def test_without_an_opening_in_two_weeks_there_is_none_to_name(world: Worl
     world.engine.open_from = 1500
 
     assert (await world.ask(channel=Channel.PHONE)).retry_after is None
+
+
+async def test_the_search_for_an_opening_ends_however_many_hours_there_are():
+    minutes = [f"{hour:02}:{minute:02}" for hour in range(8, 16) for minute in (0, 20, 40)]
+    hours = [
+        {
+            "ts": "2026-03-01T10:00:00Z",
+            "channel": "phone",
+            "action": "opt_in",
+            "hours_consent": "-".join(pair),
+            "brand": pair[0],
+        }
+        for pair in pairwise(minutes)
+    ]
+    case = {
+        "jurisdiction": "DE", "channel": "phone", "purpose": "marketing", "at": NOW.isoformat(), "records": hours,
+        "context": {"plausible_time_zones": ["Europe/Berlin", "America/Los_Angeles", "America/New_York"]},
+    }  # fmt: skip
+    asked: list[bytes] = []
+    closed = Verdict(
+        allow=False,
+        basis=Basis.NONE,
+        reasons=(Cited(rule="EU-EPD-01", effect=Effect.DENY, stage=14),),
+        obligations=(),
+        acts=(),
+        closed_hours=True,
+    )
+
+    async def evaluate(facts: bytes) -> Judged:
+        asked.append(facts)
+        return Judged.of(closed, content_hash(facts))
+
+    assert (await answer(template_of(case, POLICY), NOW, evaluate)).retry_after is None
+    assert len(asked) == 1 + ASKED_AT_MOST
 
 
 async def test_an_answer_says_until_when_it_holds(world: World):
