@@ -7,6 +7,7 @@ package volens.decision
 
 import data.volens.engine
 import data.volens.gdpr
+import data.volens.us_federal
 
 # METADATA
 # title: Verdict
@@ -88,7 +89,7 @@ _named[reason.rule] contains [0, reason.stage] if some reason in denials
 
 _named[reason.rule] contains [0, reason.stage] if {
 	_permitted_but_for_the_hour
-	some reason in engine.late
+	some reason in (engine.late | us_federal.late)
 }
 
 _named[reason.rule] contains [1, reason.stage] if {

@@ -20,6 +20,10 @@ test_outside_online_services_the_age_is_no_matter if {
 	f.basis(f.given(f.after(_child, [_own]), {"information_society_service": false})) == "consent"
 }
 
+test_a_parent_may_name_the_purpose if {
+	f.basis(f.after(_child, [f.parental_consent({"purpose": "marketing"})])) == "consent"
+}
+
 test_a_parent_consents if {
 	facts := f.after(_child, [f.parental_consent({})])
 	f.basis(facts) == "consent"
@@ -27,7 +31,7 @@ test_a_parent_consents if {
 }
 
 test_a_parent_authorises if {
-	facts := f.after(_child, [_own, f.parental_consent({"notice": {}})])
+	facts := f.after(_child, [_own, object.remove(f.parental_consent({}), ["notice"])])
 	f.basis(facts) == "consent"
 	"inform_child_withdrawal_right" in f.obliged(facts)
 }

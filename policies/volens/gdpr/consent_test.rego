@@ -35,6 +35,15 @@ test_every_flaw_denies_by_its_rule if {
 	}
 }
 
+test_an_import_with_proof_and_text_counts if {
+	facts := f.after(f.germany("sms", "marketing"), [f.opt_in({"channel": "sms", "method": "import"})])
+	f.basis(facts) == "consent"
+}
+
+test_asking_again_rides_on_a_consent_to_marketing if {
+	f.basis(f.after(f.germany("email", "reconsent"), [f.opt_in({})])) == "consent"
+}
+
 test_a_missing_fact_never_helps if {
 	every path in ["method", "evidence", "notice", "purpose"] {
 		facts := f.after(_mail, [object.remove(f.opt_in({}), [path])])
