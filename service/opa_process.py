@@ -1,4 +1,4 @@
-"""An OPA server of our own, for a check from the command line: found, started on a socket of this machine, ended."""
+"""An OPA server of our own, for a check from the command line: found, started, ended."""
 
 import os
 import shutil
@@ -8,13 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+from typing import Final
+from urllib.request import ProxyHandler, build_opener
 
 from service.kernel import Unavailable
 
-BUILT = Path(__file__).parents[1] / "tools" / "bin" / "opa"
-PATIENCE = 15.0  # seconds
+BUILT: Final = Path(__file__).parents[1] / "tools" / "bin" / "opa"
+PATIENCE: Final = 15.0  # seconds
+_ask = build_opener(ProxyHandler({})).open  # this machine is never behind a proxy
 
 
 def find() -> Path:
@@ -24,26 +25,25 @@ def find() -> Path:
         Unavailable: there is none.
     """
     named = os.environ.get("OPA")
-    if named or BUILT.exists():
-        return Path(named) if named else BUILT
-    if found := shutil.which("opa"):
+    found = shutil.which(named or BUILT) or (None if named else shutil.which("opa"))
+    if found:
         return Path(found)
+    if named:
+        raise Unavailable("OPA in the environment names no program")
     raise Unavailable("no OPA program: set OPA=/path/to/opa, or `make tools/bin/opa`, or VOLENS_OPA_URL to a server")
 
 
 @contextmanager
-def opa_server(bundle: Path) -> Iterator[str]:
-    """Run OPA with `bundle` on a free port of this machine; yield its address.
+def opa_server(bundle: Path, port: int | None = None) -> Iterator[str]:
+    """Run OPA with `bundle` on a port of this machine, any free one by default; yield its address.
 
     Raises:
         Unavailable: it can't be started.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = port or _free_port()
     url = f"http://127.0.0.1:{port}"
     command = [str(find()), "run", "--server", f"--addr=127.0.0.1:{port}", "--log-level=error", "--bundle", str(bundle)]
-    with subprocess.Popen([*command, "--disable-telemetry"], stderr=subprocess.DEVNULL) as server:  # noqa: S603
+    with subprocess.Popen([*command, "--disable-telemetry"], stderr=subprocess.DEVNULL) as server:
         try:
             _wait(server, f"{url}/health?bundles=true")
             yield url
@@ -51,13 +51,19 @@ def opa_server(bundle: Path) -> Iterator[str]:
             server.terminate()
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def _wait(server: subprocess.Popen[bytes], address: str) -> None:
     for _ in range(int(PATIENCE / 0.05)):
         if server.poll() is not None:
             break
         try:
-            with urlopen(address, timeout=1):  # noqa: S310 -- our own server
+            with _ask(address, timeout=1):
                 return
-        except (URLError, OSError):
+        except OSError:
             time.sleep(0.05)
     raise Unavailable("OPA does not start with our bundle")

@@ -1,28 +1,26 @@
-"""What the commands do, one function each: the database found or started, tenants, tokens, checks."""
+"""What the commands do, one function each: tenants, tokens, checks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import psycopg
 from rich.console import Console
 from rich.progress import Progress
-from sqlalchemy.exc import OperationalError
 
 from service import app, db
-from service import migrate as migrations
 from service.audit import AuditEvent
 from service.consent import RebuildState
+from service.databases import apply_migrations, connect, database, migrated, need_owner
 from service.decisions import CheckResult, PolicyEngine, check_cases
 from service.decisions.artefacts import read_policy
-from service.kernel import Caller, DomainError, SubjectRef, TenantId, TenantName, Unavailable
+from service.kernel import Caller, DomainError, SubjectRef, TenantId, TenantName
 from service.opa_process import opa_server
-from service.postgres import DatabaseUrls, EmbeddedPostgres
-from service.settings import Settings
+from service.postgres import DatabaseUrls
+from service.settings import InvalidSettings, Settings
 from service.transaction import Begin, opener
 from service.web.local_issuer import LocalIssuer
 
@@ -61,48 +59,15 @@ class UnusableName(DomainError):
     code = "unusable_name"
 
 
-@contextmanager
-def database(settings: Settings) -> Iterator[DatabaseUrls]:
-    """Yield the database's addresses: of the server that is set, of the embedded one that runs, or of one we start."""
-    if settings.database_url:
-        yield external(settings, settings.database_url)
-    elif urls := EmbeddedPostgres.running(settings.data):
-        yield urls
-    else:
-        with EmbeddedPostgres(settings.data) as urls:
-            yield urls
+class UnusableCases(DomainError):
+    """A file of cases is empty or can't be read."""
 
-
-def external(settings: Settings, url: str) -> DatabaseUrls:
-    """Return the addresses of a server of the operator's.
-
-    Where only one address is set, its user takes on the role of each part
-    (`SET ROLE`), so that row-level security and grants bind all the same.
-    """
-    owner, worker = settings.owner_database_url, settings.worker_database_url
-    return DatabaseUrls(
-        owner=owner or url,
-        app=url if owner else db.as_role(url, "volens_app"),
-        worker=worker or db.as_role(url, "volens_worker"),
-        admin=owner or url,
-    )
+    code = "unusable_cases"
 
 
 def migrate(settings: Settings) -> None:
     with database(settings) as urls:
         apply_migrations(urls)
-
-
-def apply_migrations(urls: DatabaseUrls) -> None:
-    """Bring the database to the present schema.
-
-    Raises:
-        Unavailable: it does not answer.
-    """
-    try:
-        migrations.upgrade(urls.owner)
-    except OperationalError as error:
-        raise Unavailable("the database does not answer, or refuses the owner's address") from error
 
 
 def as_operator(tenant: TenantId) -> Caller:
@@ -112,26 +77,30 @@ def as_operator(tenant: TenantId) -> Caller:
 def add_tenant(settings: Settings, name: str) -> bool:
     """Add a tenant and return whether it was new."""
     tenant = _tenant(name)
+    with migrated(settings) as urls:
+        return store_tenant(urls, tenant)
 
-    async def add(begin: Begin) -> bool:
+
+def store_tenant(urls: DatabaseUrls, tenant: TenantId) -> bool:
+    async def store(begin: Begin) -> bool:
         async with begin(tenant) as tx:
             if added := await tx.tenants.add():
                 await tx.audit.append(event=AuditEvent.TENANT_ADDED, object_id=tenant, by=as_operator(tenant))
             return added
 
-    with database(settings) as urls:
-        apply_migrations(urls)
-        return asyncio.run(_within(urls.owner, add))
+    need_owner(urls)
+    return asyncio.run(_within(urls.owner, store))
 
 
 def list_tenants(settings: Settings) -> list[str]:
-    with database(settings) as urls:
-        apply_migrations(urls)
+    with migrated(settings) as urls:
         return _tenants(urls)
 
 
 def sign_token(settings: Settings, name: str, scope: str, subject: str | None, ttl: timedelta) -> str:
     """Return a token of the local issuer, and leave an audit entry that it was issued."""
+    if not settings.local_issuer:
+        raise InvalidSettings("VOLENS_LOCAL_ISSUER is off: the service would not accept a token of the local key")
     tenant, scopes = _tenant(name), scope.split()
     if not scopes or not set(scopes) <= SCOPES:
         raise UnusableName(f"scopes are {', '.join(sorted(SCOPES))}")
@@ -139,6 +108,15 @@ def sign_token(settings: Settings, name: str, scope: str, subject: str | None, t
         raise UnusableName("--subject and the scope `self` go together")
     if subject is not None:
         _written(subject, SubjectRef, "a subject is 1 to 128 of A-Z a-z 0-9 . _ : -")
+    with migrated(settings) as urls:
+        return issue_token(settings, urls, tenant, " ".join(scopes), subject, ttl)
+
+
+def issue_token(
+    settings: Settings, urls: DatabaseUrls, tenant: TenantId, scope: str, subject: str | None, ttl: timedelta
+) -> str:
+    """Sign what `sign_token` has checked. The entry comes first: no token exists of which the log knows nothing."""
+    issuer = LocalIssuer.open(settings.data, settings.audience)
     token_id = app.new_id()
 
     async def note(begin: Begin) -> None:
@@ -147,12 +125,10 @@ def sign_token(settings: Settings, name: str, scope: str, subject: str | None, t
                 raise UnknownTenant(f"there is no tenant {tenant}; `volens tenant add {tenant}` makes it")
             await tx.audit.append(event=AuditEvent.TOKEN_ISSUED, object_id=str(token_id), by=as_operator(tenant))
 
-    with database(settings) as urls:
-        apply_migrations(urls)
-        asyncio.run(_within(urls.app, note))
-    return LocalIssuer.open(settings.data, settings.audience).sign(
+    asyncio.run(_within(urls.app, note))
+    return issuer.sign(
         tenant=tenant,
-        scope=" ".join(scopes),
+        scope=scope,
         subject=subject or OPERATOR,
         ttl=ttl,
         now=app.utc_now(),
@@ -162,13 +138,14 @@ def sign_token(settings: Settings, name: str, scope: str, subject: str | None, t
 
 async def rebuild_states(settings: Settings, name: str | None, check: bool, progress_on: Console) -> tuple[int, int]:
     """Fold every history again; return how many subjects were seen and how many states differed."""
-    with database(settings) as urls:
-        apply_migrations(urls)
+    with migrated(settings) as urls:
         tenants = [_tenant(name)] if name else [TenantId(known) for known in _tenants(urls)]
         seen = differing = 0
         async with _transactions(urls.app) as begin:
+            if name and not await app.known_tenant(begin)(tenants[0]):
+                raise UnknownTenant(f"there is no tenant {name}; `volens tenant list` shows them")
             rebuild = RebuildState(begin, read_policy(app.BUILD).vocabulary)
-            with Progress(console=progress_on, transient=True) as progress:
+            with Progress(console=progress_on, transient=True, disable=not progress_on.is_terminal) as progress:
                 for tenant in progress.track(tenants, description="tenants"):
                     rebuilt = await rebuild(check=check, by=as_operator(tenant))
                     seen += rebuilt.subjects
@@ -177,11 +154,9 @@ async def rebuild_states(settings: Settings, name: str | None, check: bool, prog
 
 
 def _tenants(urls: DatabaseUrls) -> list[str]:
-    try:
-        with psycopg.connect(urls.owner) as connection:
-            return [name for (name,) in connection.execute("SELECT id FROM tenant ORDER BY id")]
-    except psycopg.OperationalError as error:
-        raise Unavailable("the database does not answer") from error
+    need_owner(urls)
+    with connect(urls.owner) as connection:
+        return [name for (name,) in connection.execute("SELECT id FROM tenant ORDER BY id")]
 
 
 def shown_policy() -> tuple[str, list[dict[str, object]]]:
@@ -191,10 +166,34 @@ def shown_policy() -> tuple[str, list[dict[str, object]]]:
 
 
 async def play(settings: Settings, files: Sequence[Path], engine: str) -> CheckResult:
-    """Play the cases in `files` against an engine."""
-    lines = [line for file in files for line in file.read_text().splitlines() if line.strip()]
+    """Play the cases in `files` against an engine.
+
+    Raises:
+        UnusableCases: a file is empty, or no JSON lines.
+        Unavailable: the engine does not answer, or has another policy.
+    """
+    lines = [line for file in files for line in _cases(file)]
     async with _engine(settings, engine) as asked:
+        await asked.check()
         return await check_cases(lines, asked)
+
+
+def _cases(file: Path) -> list[str]:
+    """Return the cases in a file, each with an `id`: where it stands, if it has none."""
+    cases = []
+    number = 0
+    try:
+        for number, line in enumerate(file.read_text("utf-8").split("\n"), 1):
+            if line.strip():
+                case = msgspec.json.decode(line, type=dict[str, object])
+                cases.append(msgspec.json.encode({"id": f"{file.name}:{number}", **case}).decode())
+    except msgspec.DecodeError as error:
+        raise UnusableCases(f"{file}, line {number}: no case in JSON. {error}") from error
+    except UnicodeDecodeError as error:
+        raise UnusableCases(f"{file} is no text in UTF-8") from error
+    if not cases:
+        raise UnusableCases(f"{file} holds no cases: one a line, in JSON")
+    return cases
 
 
 @asynccontextmanager

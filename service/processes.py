@@ -3,8 +3,8 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -13,9 +13,9 @@ import uvicorn
 from litestar import Litestar
 from rich.console import Console
 
-from service import app, db, demo, operations, worker
+from service import app, databases, db, demo, operations, worker
 from service.decisions.artefacts import read_policy
-from service.kernel import DomainError
+from service.kernel import DomainError, TenantId
 from service.postgres import DatabaseUrls, EmbeddedPostgres
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -23,17 +23,15 @@ from service.web.openapi import document
 
 T = TypeVar("T")
 
-_STOPS = (signal.SIGINT, signal.SIGTERM)
-
 
 class PortTaken(DomainError):
-    """Another program listens there."""
+    """The address can't be listened on."""
 
     code = "port_taken"
 
 
 class Server(uvicorn.Server):
-    """Says when it is ready, and ends by returning: whoever started it cleans up behind it."""
+    """Says when it is ready, and leaves signals to whoever runs it."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -46,53 +44,46 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for stop in _STOPS:
-            loop.add_signal_handler(stop, self.handle_exit, stop, None)
         yield
-        for stop in _STOPS:
-            loop.remove_signal_handler(stop)
 
 
 def up(settings: Settings, *, demo: bool, console: Console) -> None:
     """Run everything on this machine until a signal comes."""
-    with _listen(settings) as listener:
-        if settings.database_url:
-            _up(settings, operations.external(settings, settings.database_url), listener, demo, console)
-            return
-        with EmbeddedPostgres(settings.data) as urls:
-            _up(settings, urls, listener, demo, console)
-
-
-def _up(settings: Settings, urls: DatabaseUrls, listener: socket.socket, with_demo: bool, console: Console) -> None:
-    operations.apply_migrations(urls)
-    token = _demo_token(settings, urls) if with_demo else None
-    # a person reads this terminal: only what went wrong belongs beside the demo
-    telemetry = _telemetry(msgspec.structs.replace(settings, log_level="warning"))
-    _run(_run_all(settings, urls, listener, token, console, telemetry))
+    with _until_signalled(), _listen(settings) as listener, ExitStack() as stack:
+        with console.status("Starting the database"):
+            if settings.database_url:
+                urls = databases.external(settings, settings.database_url)
+            else:
+                urls = stack.enter_context(EmbeddedPostgres(settings.data))
+            databases.apply_migrations(urls)
+        databases.refuse_unguarded_app(urls)
+        databases.refuse_unguarded_worker(urls)
+        token = _demo_token(settings, urls) if demo else None
+        _run(_run_all(settings, urls, listener, token, console))
 
 
 async def _run_all(
-    settings: Settings,
-    urls: DatabaseUrls,
-    listener: socket.socket,
-    token: str | None,
-    console: Console,
-    telemetry: Telemetry,
+    settings: Settings, urls: DatabaseUrls, listener: socket.socket, token: str | None, console: Console
 ) -> None:
-    ready, stop = asyncio.Event(), asyncio.Event()
-    async with app.running(settings, urls, telemetry) as application:
+    # a person reads this terminal: only what went wrong belongs beside the demo
+    telemetry = _telemetry(msgspec.structs.replace(settings, log_level="warning"))
+    ready = asyncio.Event()
+    async with _until_asked() as stop, app.running(settings, urls, telemetry) as application:
         server = Server(_config(application), ready.set)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         working = asyncio.create_task(worker.work(urls.worker, telemetry, stop))
         showing = asyncio.create_task(_welcome(_url(listener), token, ready, console))
         # whichever ends first ends the others: a server without its worker would pile up work unseen
-        await asyncio.wait({serving, working}, return_when=asyncio.FIRST_COMPLETED)
+        serving.add_done_callback(lambda _: stop.set())
+        working.add_done_callback(lambda _: stop.set())
+        showing.add_done_callback(lambda shown: stop.set() if shown.cancelled() or shown.exception() else None)
+        await stop.wait()
         server.should_exit = True
-        stop.set()
         showing.cancel()
-        await asyncio.gather(showing, return_exceptions=True)
-        await asyncio.gather(serving, working)
+        outcomes = await asyncio.gather(serving, working, showing, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
 
 
 async def _welcome(url: str, token: str | None, ready: asyncio.Event, console: Console) -> None:
@@ -102,31 +93,36 @@ async def _welcome(url: str, token: str | None, ready: asyncio.Event, console: C
         api = demo.Api(url, token)
         await asyncio.to_thread(demo.load, api, app.utc_now(), app.new_id)
         await asyncio.to_thread(demo.ask, api, console)
+    console.print(f"Every operation: {url}/docs    Stop with Ctrl-C.\n", highlight=False)
 
 
 def serve(settings: Settings) -> None:
     """Serve HTTP until a signal comes."""
-    with _listen(settings) as listener, operations.database(settings) as urls:
+    with _until_signalled(), _listen(settings) as listener, databases.migrated(settings) as urls:
+        databases.refuse_unguarded_app(urls)
         _run(_serve(settings, urls, listener))
 
 
 async def _serve(settings: Settings, urls: DatabaseUrls, listener: socket.socket) -> None:
-    async with app.running(settings, urls, _telemetry(settings)) as application:
+    async with _until_asked() as stop, app.running(settings, urls, _telemetry(settings)) as application:
         server = Server(_config(application), lambda: _announce(_url(listener)))
-        await server.serve(sockets=[listener])
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        serving.add_done_callback(lambda _: stop.set())
+        await stop.wait()
+        server.should_exit = True
+        await serving
 
 
 def work(settings: Settings) -> None:
     """Work off jobs until a signal comes."""
-    with operations.database(settings) as urls:
+    with _until_signalled(), databases.migrated(settings) as urls:
+        databases.refuse_unguarded_worker(urls)
         _run(_work(urls.worker, _telemetry(settings)))
 
 
 async def _work(url: str, telemetry: Telemetry) -> None:
-    stop = asyncio.Event()
-    for sign in _STOPS:
-        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    await worker.work(url, telemetry, stop)
+    async with _until_asked() as stop:
+        await worker.work(url, telemetry, stop)
 
 
 def openapi() -> bytes:
@@ -144,16 +140,38 @@ async def _openapi() -> bytes:
 
 def _run(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` on the loop that uvicorn would choose: uvloop, where it can be had."""
-    with asyncio.Runner(loop_factory=uvicorn.Config("").get_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
         return runner.run(main)
 
 
+@contextmanager
+def _until_signalled() -> Iterator[None]:
+    """End the block at Ctrl-C or SIGTERM, by way of its clean-up, at whatever stage it is."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@asynccontextmanager
+async def _until_asked() -> AsyncIterator[asyncio.Event]:
+    """Lend an event that signals set: while the loop runs they interrupt nothing, also not half a start."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, stop.set)
+    try:
+        yield stop
+    finally:
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(sign)
+
+
 def _demo_token(settings: Settings, urls: DatabaseUrls) -> str:
-    local = msgspec.structs.replace(
-        settings, database_url=urls.app, owner_database_url=urls.owner, worker_database_url=urls.worker
-    )
-    operations.add_tenant(local, demo.TENANT)
-    return operations.sign_token(local, demo.TENANT, demo.SCOPE, None, timedelta(hours=12))
+    tenant = TenantId(demo.TENANT)
+    operations.store_tenant(urls, tenant)
+    return operations.issue_token(settings, urls, tenant, demo.SCOPE, None, timedelta(hours=12))
 
 
 def _telemetry(settings: Settings) -> Telemetry:
@@ -179,20 +197,19 @@ def _listen(settings: Settings) -> Iterator[socket.socket]:
     """Bind first: a port that is taken must not cost a database start.
 
     Raises:
-        PortTaken: by another program.
+        PortTaken: by another program, or it is none of this machine's.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # head and body of an answer are two writes: without this each would cost a delayed acknowledgement, 40 ms
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        where = f"{settings.host}:{settings.port}"
-        raise PortTaken(f"can't listen on {where} ({error.strerror}); choose another with --port") from None
-    with listener:
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # head and body of an answer are two writes: without this each would cost a delayed acknowledgement, 40 ms
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except (OSError, UnicodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "no name of a host"
+            where = f"{settings.host}:{settings.port}"
+            raise PortTaken(f"can't listen on {where} ({why}); choose another with --host and --port") from None
         yield listener
 
 

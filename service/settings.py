@@ -1,17 +1,22 @@
 """All configuration: one frozen struct, read from the environment once, passed on as values.
 
-Every setting is a variable `VOLENS_<NAME>`. A variable that starts with `VOLENS_` and
-is none of ours is refused: a typing error must not silently switch a protection off.
+Every setting is a variable `VOLENS_<NAME>`. A variable that starts with `VOLENS_` and is
+none of ours is refused, and so is one that is set to nothing: a typing error or an empty
+secret must not silently switch a protection off.
 """
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
 from service.web.auth import IssuerSettings
+from service.web.faults import fault_in_body
+from service.web.local_issuer import ISSUER
 
 PREFIX = "VOLENS_"
 
@@ -23,7 +28,8 @@ class InvalidSettings(Exception):
 class Settings(Struct, frozen=True, kw_only=True):
     data_dir: Annotated[str, Meta(description="Folder of the embedded database and the local keys.")] = ".volens"
     database_url: Annotated[
-        str | None, Meta(description="PostgreSQL 15 or newer, as the application role. Unset: the embedded server.")
+        str | None,
+        Meta(description="PostgreSQL 15 or newer, as the application role. Unset: the embedded server."),
     ] = None
     owner_database_url: Annotated[
         str | None, Meta(description="The same database as its owner, for migrations. Default: VOLENS_DATABASE_URL.")
@@ -47,9 +53,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes any free one.")] = 8080
     body_limit: Annotated[int, Meta(ge=1024, description="Largest request body, in bytes.")] = 8 * 1024 * 1024
-    hsts: Annotated[bool, Meta(description="Answer with Strict-Transport-Security; switch on behind TLS.")] = False
+    hsts: Annotated[
+        bool, Meta(description="Answer with Strict-Transport-Security (true or false); switch on behind TLS.")
+    ] = False
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="Least level of log lines.")
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="Least level of log lines: debug, info, warning or error."),
     ] = "info"
     otlp_endpoint: Annotated[
         str | None, Meta(description="OpenTelemetry collector (OTLP over HTTP); needs the extra `otel`.")
@@ -63,32 +72,81 @@ class Settings(Struct, frozen=True, kw_only=True):
 SECRET = frozenset({"database_url", "owner_database_url", "worker_database_url", "opa_token"})
 """Settings whose value is never shown."""
 
+_HINTS = get_type_hints(Settings, include_extras=True)
+
 
 def read(environment: Mapping[str, str]) -> Settings:
     """Return the settings that `environment` describes.
 
     Raises:
-        InvalidSettings: a `VOLENS_` variable is unknown or its value unusable.
+        InvalidSettings: a `VOLENS_` variable is unknown, or its value unusable.
     """
     given = {name.removeprefix(PREFIX).lower(): text for name, text in environment.items() if name.startswith(PREFIX)}
-    if unknown := sorted(given.keys() - set(Settings.__struct_fields__)):
+    if unknown := sorted(given.keys() - _HINTS.keys()):
         raise InvalidSettings(f"unknown setting {PREFIX}{unknown[0].upper()}; `volens settings` lists them all")
-    hints = get_type_hints(Settings, include_extras=True)
-    values = {}
-    for name, text in given.items():
-        try:
-            raw = msgspec.json.decode(text.encode()) if name == "issuers" else text
-            values[name] = msgspec.convert(raw, hints[name], strict=False)
-        except msgspec.MsgspecError as error:
-            raise InvalidSettings(f"{PREFIX}{name.upper()} has no usable value: {type(error).__name__}") from None
-    return Settings(**values)
+    settings = _converted(given)
+    _refuse_unusable(settings)
+    return settings
 
 
 def described(settings: Settings) -> list[tuple[str, str, str]]:
     """Return (variable, present value, meaning) of every setting, secrets hidden."""
     rows = []
-    for name, hint in get_type_hints(Settings, include_extras=True).items():
+    for name in _HINTS:
         value = getattr(settings, name)
-        shown = "(set)" if name in SECRET and value else msgspec.json.encode(value).decode()
-        rows.append((PREFIX + name.upper(), shown, hint.__metadata__[0].description or ""))
+        shown = "(unset)" if value is None else "(set)" if name in SECRET else msgspec.json.encode(value).decode()
+        rows.append((PREFIX + name.upper(), shown, _meaning(name)))
     return rows
+
+
+def _converted(given: Mapping[str, str]) -> Settings:
+    raw: dict[str, object] = dict(given)
+    for name, text in given.items():
+        if not text.strip():
+            raise _unusable(name, "is set to nothing; unset it, or give it a value")
+    try:
+        if "issuers" in given:
+            raw["issuers"] = msgspec.json.decode(given["issuers"])
+        return msgspec.convert(raw, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        fault = fault_in_body(error)
+        _, name, *place = (fault.pointer or "").split("/")
+        inside = f" at /{'/'.join(place)}" if place else ""
+        raise _unusable(name, f"has no usable value{inside}. {fault.detail}. {_meaning(name)}") from None
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        raise _unusable("issuers", f"is no JSON. {_meaning('issuers')}") from None
+
+
+def _refuse_unusable(settings: Settings) -> None:
+    """Refuse what has the right type and can't work, before anything is started with it."""
+    for name in ("database_url", "owner_database_url", "worker_database_url"):
+        url = getattr(settings, name)
+        if url is not None and not url.startswith("postgresql://"):
+            raise _unusable(name, "is no address postgresql://USER:PASSWORD@HOST/DATABASE")
+        if url is not None and settings.database_url is None:
+            raise _unusable(name, "is set, but VOLENS_DATABASE_URL is not")
+    if settings.opa_url is not None and not _is_opa_address(settings.opa_url):
+        raise _unusable("opa_url", "is no address http(s)://HOST:PORT, without a path")
+    names = [issuer.issuer for issuer in settings.issuers] + [ISSUER] * settings.local_issuer
+    if len(set(names)) < len(names):
+        raise _unusable("issuers", "lists an issuer twice")
+    if settings.otlp_endpoint is not None and find_spec("opentelemetry") is None:
+        raise _unusable("otlp_endpoint", "needs the extra `otel`: install volens[otel]")
+
+
+def _is_opa_address(url: str) -> bool:
+    try:
+        address = urlsplit(url)
+        return bool(
+            address.scheme in {"http", "https"} and address.hostname and address.port != 0 and address.path in {"", "/"}
+        )
+    except ValueError:  # a port that is no number
+        return False
+
+
+def _meaning(name: str) -> str:
+    return str(_HINTS[name].__metadata__[0].description)
+
+
+def _unusable(name: str, why: str) -> InvalidSettings:
+    return InvalidSettings(f"{PREFIX}{name.upper()} {why}")

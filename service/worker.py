@@ -4,11 +4,19 @@ Jobs are rows in the schema `jobs`, put there by the transaction that causes the
 """
 
 import asyncio
+from contextlib import suppress
+from typing import Final
 
 import procrastinate
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
-from service.telemetry import Telemetry
+from service.telemetry import Telemetry, described
+
+PATIENCE: Final = 5.0
+"""Seconds for a connection, and at the end for a job that runs."""
+PAUSE: Final = 2.0
+"""Seconds before a lost database is looked for again."""
 
 BACKLOG = """
     SELECT 'outbox', count(*) FROM outbox
@@ -18,15 +26,17 @@ BACKLOG = """
 
 def build(url: str, telemetry: Telemetry) -> procrastinate.App:
     """Return the job runner on the database `url`, opened as the worker role."""
-    conninfo = url.replace("postgresql+psycopg://", "postgresql://")
-    connector = procrastinate.PsycopgConnector(conninfo=conninfo, kwargs={"options": "-c search_path=jobs"})
+    options = f"{conninfo_to_dict(url).get('options', '')} -c search_path=jobs".strip()  # beside a role of its own
+    connector = procrastinate.PsycopgConnector(
+        conninfo=url, min_size=1, timeout=PATIENCE, kwargs={"options": options, "connect_timeout": int(PATIENCE)}
+    )
     app = procrastinate.App(connector=connector)
 
     @app.periodic(cron="* * * * *")
     @app.task(name="measure_backlog", queue="upkeep", pass_context=False)
     async def measure_backlog(timestamp: int) -> None:
         """Publish how much waits to be told to others and to be sequenced."""
-        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
             for name, waiting in await (await connection.execute(BACKLOG)).fetchall():
                 telemetry.backlog(name, waiting)
 
@@ -34,16 +44,32 @@ def build(url: str, telemetry: Telemetry) -> procrastinate.App:
 
 
 async def work(url: str, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Run jobs until `stop` is set, then finish those that have begun."""
+    """Run jobs until `stop` is set, then finish those that have begun. A lost database is waited for."""
+    telemetry.log.info("worker_started")
+    while not stop.is_set():
+        try:
+            await _run_jobs(url, telemetry, stop)
+        except (procrastinate.exceptions.ConnectorException, psycopg.OperationalError) as error:
+            telemetry.log.warning("worker_waits", **described(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), PAUSE)
+    telemetry.log.info("worker_stopped")
+
+
+async def _run_jobs(url: str, telemetry: Telemetry, stop: asyncio.Event) -> None:
     app = build(url, telemetry)
     async with app.open_async():
-        running = asyncio.create_task(app.run_worker_async(install_signal_handlers=False, wait=True))
-        telemetry.log.info("worker_started")
+        running = asyncio.create_task(
+            app.run_worker_async(
+                install_signal_handlers=False, shutdown_graceful_timeout=PATIENCE, delete_jobs="successful"
+            )
+        )
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        running.cancel()
-        stopped.cancel()
-        outcome = (await asyncio.gather(running, stopped, return_exceptions=True))[0]
-        if isinstance(outcome, Exception):
-            raise outcome
-    telemetry.log.info("worker_stopped")
+        try:
+            await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            running.cancel()
+            stopped.cancel()
+            outcome, _ = await asyncio.gather(running, stopped, return_exceptions=True)
+    if isinstance(outcome, Exception):
+        raise outcome

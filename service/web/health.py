@@ -1,6 +1,8 @@
 """For orchestrators and monitoring: alive, ready, measured. No token, and no detail for strangers."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 from litestar import Controller, Response, Router, get
 from litestar.openapi.datastructures import ResponseSpec
@@ -11,8 +13,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from service.web.auth import PUBLIC
 from service.web.problems import problem_response
 
+LIMIT: Final = 2.0
+"""Seconds for all checks together: who asks has a limit too, and takes silence for worse than a no."""
+
 Check = Callable[[], Awaitable[bool]]
-"""Returns whether a part is ready. Raising means no."""
+"""Returns whether a part is ready. Raising means no, and so does taking too long."""
 
 
 class Liveness(Struct, frozen=True, kw_only=True):
@@ -23,6 +28,8 @@ class Readiness(Struct, frozen=True, kw_only=True):
     ready: bool
     checks: dict[str, bool]
     """Each part the service needs, and whether it is there."""
+    policy_revision: str
+    """The law that answers, for whoever rolls a new one out."""
 
 
 _READY = {500: problem_response(500), 503: ResponseSpec(Readiness, generate_examples=False, description="Not ready")}
@@ -31,7 +38,7 @@ _READY = {500: problem_response(500), 503: ResponseSpec(Readiness, generate_exam
 _METRICS = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # Litestar appends it
 
 
-def health(checks: Mapping[str, Check], registry: CollectorRegistry) -> Router:
+def health(checks: Mapping[str, Check], registry: CollectorRegistry, revision: str) -> Router:
     """Return the routes `/health/live`, `/health/ready` and `/metrics`."""
 
     class HealthController(Controller):
@@ -48,9 +55,11 @@ def health(checks: Mapping[str, Check], registry: CollectorRegistry) -> Router:
         @get("/ready", operation_id="getReadiness", responses=_READY)
         async def ready(self) -> Response[Readiness]:
             """Say whether every part is there: 200, or 503 with the parts that are missing."""
-            results = {name: await _passes(check) for name, check in checks.items()}
-            ready = all(results.values())
-            return Response(Readiness(ready=ready, checks=results), status_code=200 if ready else 503)
+            passed = await asyncio.gather(*map(_passes, checks.values()))
+            answer = Readiness(
+                ready=all(passed), checks=dict(zip(checks, passed, strict=True)), policy_revision=revision
+            )
+            return Response(answer, status_code=200 if answer.ready else 503)
 
     @get("/metrics", include_in_schema=False)
     async def metrics() -> Response[bytes]:
@@ -61,6 +70,6 @@ def health(checks: Mapping[str, Check], registry: CollectorRegistry) -> Router:
 
 async def _passes(check: Check) -> bool:
     try:
-        return await check()
+        return await asyncio.wait_for(check(), LIMIT)
     except Exception:  # noqa: BLE001  whatever is wrong with a part: it is not ready
         return False

@@ -9,7 +9,7 @@ from service.app import STATUSES
 from service.kernel import DomainError
 
 # Refusals of commands, which end as a line on standard error and an exit code. No request can cause them.
-COMMANDS = {"operations", "processes", "postgres", "postgres_files", "postgres_programs"}
+COMMANDS = {"databases", "demo", "operations", "processes", "postgres", "postgres_files", "postgres_programs"}
 
 
 def refusals(parent: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:

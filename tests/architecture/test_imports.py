@@ -58,7 +58,7 @@ BESIDE = {
     "demo": {"kernel"},
 }
 # The composition roots: they import everything, and nothing but a root imports them.
-ROOTS = {"app", "worker", "cli", "operations", "processes"}
+ROOTS = {"app", "worker", "cli", "databases", "operations", "processes"}
 
 PURE = {"domain", "ports", "usecases", "schemas", "__init__"}
 PURE_LIBRARIES = {"msgspec"}

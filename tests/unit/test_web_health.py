@@ -1,5 +1,6 @@
 """Orchestrators learn whether the service lives and is ready; strangers learn no more."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
@@ -26,10 +27,15 @@ async def broken() -> bool:
     raise ConnectionError("postgresql://volens:secret@db.example")
 
 
+async def silent() -> bool:
+    await asyncio.Event().wait()
+    return True
+
+
 def ask(path: str, **checks: Callable[[], Awaitable[bool]]) -> Any:
     clock = Clock()
     app = site(
-        [health(checks, CollectorRegistry())],
+        [health(checks, CollectorRegistry(), "sha256:law")],
         statuses={},
         dependencies={},
         authenticator=Authenticator(ring_of(Issuer(jwk(ED, "ed")), clock), clock, audience=AUDIENCE),
@@ -47,15 +53,27 @@ def test_a_process_that_answers_is_alive():
 def test_it_is_ready_when_every_part_is():
     answer = ask("/health/ready", database=there, policy=there)
 
-    assert (answer.status_code, answer.json()) == (200, {"ready": True, "checks": {"database": True, "policy": True}})
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "ready": True,
+        "checks": {"database": True, "policy": True},
+        "policy_revision": "sha256:law",
+    }
 
 
-@pytest.mark.parametrize("check", [away, broken])
-def test_it_is_not_ready_when_a_part_is_missing_and_says_only_which(check: Callable[[], Awaitable[bool]]):
+@pytest.mark.parametrize("check", [away, broken, silent])
+def test_it_is_not_ready_when_a_part_is_missing_and_says_only_which(
+    check: Callable[[], Awaitable[bool]], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("service.web.health.LIMIT", 0.05)
     answer = ask("/health/ready", database=check, policy=there)
 
     assert answer.status_code == 503
-    assert answer.json() == {"ready": False, "checks": {"database": False, "policy": True}}
+    assert answer.json() == {
+        "ready": False,
+        "checks": {"database": False, "policy": True},
+        "policy_revision": "sha256:law",
+    }
 
 
 def test_metrics_are_in_the_format_of_prometheus():
