@@ -135,6 +135,27 @@ def annotations() -> list[dict[str, Any]]:
     return [entry for entry in entries if not entry["location"]["file"].endswith("_test.rego")]
 
 
+def stated() -> Iterator[dict[str, Any]]:
+    """Yield each reason that a rule states, an object with `rule` and `stage`, as it stands in the syntax."""
+    for file in rules():
+        tree = msgspec.json.decode(_opa("parse", "--format", "json", str(file)))
+        package = ".".join(part["value"] for part in tree["package"]["path"][1:])
+        for reason in _reasons(tree.get("rules", [])):
+            yield {"package": package, **reason}
+
+
+def _reasons(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        if node.get("type") == "object":
+            fields = {key["value"]: value for key, value in node["value"]}
+            if {"rule", "stage"} <= fields.keys() and fields["rule"]["type"] == "string":
+                yield {"rule": fields["rule"]["value"], "stage": fields["stage"]["value"]}
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _reasons(child)
+
+
 def _documents(folder: Path) -> list[str]:
     """Write what tests and checks read besides the policies, and return the paths to load."""
     (folder / "data.json").write_bytes(
@@ -143,6 +164,7 @@ def _documents(folder: Path) -> list[str]:
                 "volens": tables(),
                 "catalogue": catalogue(),
                 "annotated": annotations(),
+                "stated": list(stated()),
             }
         )
     )

@@ -9,7 +9,7 @@ import data.volens.situation
 # scope: rule
 # custom:
 #   id: USCA-DROP-01
-#   citation: Civ. Code 1798.99.80-.99.89 (SB 362; SB 361); 11 CCR 7600 ff.
+#   citation: Civ. Code 1798.99.80-.99.89 (SB 362; SB 361); 11 CCR 7600 ff. (in force 1.1.2026)
 #   stage: 5
 #   confidence: V
 deny contains {"rule": "USCA-DROP-01", "stage": 5} if {

@@ -71,7 +71,7 @@ limited_to_need if {
 # scope: rule
 # custom:
 #   id: USCA-LIM-02
-#   citation: 11 CCR 7001, as amended
+#   citation: 11 CCR 7001 (sensitive personal information), as amended
 #   stage: 8
 #   confidence: V
 #   in_force: "2026-01-01"

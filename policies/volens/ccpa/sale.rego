@@ -120,6 +120,14 @@ _flagged if {
 	engine.flagged_objection
 }
 
+# METADATA
+# title: A refusal takes effect on receipt
+# scope: rule
+# custom:
+#   id: ENG-OPT-01
+#   citation: GDPR Art. 7(3), 21(3); 15 U.S.C. 7704(a)(4); 47 CFR 64.1200(a)(10),(d)(3); 11 CCR 7026(f)
+#   stage: 4
+#   confidence: K
 deny contains {"rule": "ENG-OPT-01", "stage": 4} if count(standing) > 0
 
 # METADATA

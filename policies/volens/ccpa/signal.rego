@@ -8,7 +8,7 @@ import data.volens.situation
 # scope: rule
 # custom:
 #   id: USCA-GPC-01
-#   citation: Civ. Code 1798.135(b),(e); 11 CCR 7025(b)-(c)(1)-(2)
+#   citation: "Civ. Code 1798.135(b),(e); 11 CCR 7025(b)-(c)(1)-(2); GPC spec (Sec-GPC: 1)"
 #   stage: 5
 #   confidence: V
 deny contains {"rule": "USCA-GPC-01", "stage": 5} if _signal_binds
@@ -147,7 +147,7 @@ deny contains {"rule": "USCA-GPC-05", "stage": 5} if {
 # scope: rule
 # custom:
 #   id: USCA-OPT-03
-#   citation: 11 CCR 7026(g), 7025(c)(6)
+#   citation: 11 CCR 7026(g), 7025(c)(6) (as amended, OAL 22-23.9.2025)
 #   stage: 5
 #   confidence: V
 #   in_force: "2026-01-01"
@@ -169,7 +169,7 @@ confirm_status if _universal
 # scope: rule
 # custom:
 #   id: USST-UOOM-01
-#   citation: C.R.S. 6-1-1306(1)(a)(IV); Conn. 42-520(e); Tex. 541.055(e); Md. 14-4707; Or. ORS 646A.574
+#   citation: C.R.S. 6-1-1306(1)(a)(IV); Conn. 42-520(e); Tex. 541.055(e); Md. 14-4707; Or. ORS 646A.574 (1.1.2026) ...
 #   stage: 5
 #   confidence: V
 deny contains {"rule": "USST-UOOM-01", "stage": 5} if _signal_binds

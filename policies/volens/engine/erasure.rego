@@ -51,7 +51,7 @@ untouchable if situation.purpose == "optout_confirmation"
 # scope: rule
 # custom:
 #   id: EU-ERA-02
-#   citation: GDPR Art. 17(3)(a)-(e), 17(1)(a)
+#   citation: GDPR Art. 17(3)(a)-(e)
 #   stage: 1
 #   confidence: K
 note contains {"rule": "EU-ERA-02", "stage": 1} if {

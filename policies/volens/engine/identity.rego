@@ -8,7 +8,7 @@ import data.volens.situation
 # scope: rule
 # custom:
 #   id: ENG-ID-01
-#   citation: GDPR Art. 5(1)(d),(f), 7(1); 47 CFR 64.1200(m)
+#   citation: GDPR Art. 5(1)(d),(f), 7(1); 47 CFR 64.1200(m) (reassigned numbers database)
 #   stage: 0
 #   confidence: K
 deny contains {"rule": "ENG-ID-01", "stage": 0} if not identified

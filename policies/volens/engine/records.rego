@@ -103,7 +103,7 @@ note contains {"rule": "ENG-MOVE-01", "stage": 0} if input.places.previous
 # scope: rule
 # custom:
 #   id: ENG-MULTI-01
-#   citation: GDPR Art. 3(1)-(2); ePrivacy Dir. 2002/58 Art. 3; Cal. Civ. Code 1798.140(i) with 18 CCR 17014
+#   citation: GDPR Art. 3(1)-(2); ePrivacy Dir. 2002/58 Art. 3; Cal. Civ. Code 1798.140(i) with 18 CCR 17014 (resident even if temporarily outside the State)
 #   stage: 0
 #   confidence: K
 note contains {"rule": "ENG-MULTI-01", "stage": 0} if situation.abroad

@@ -71,7 +71,7 @@ gate contains {"rule": "EU-EPD-06", "stage": 10} if {
 # scope: rule
 # custom:
 #   id: EU-CON-13
-#   citation: ePrivacy Dir. Art. 5(3); EDPB Guidelines 2/2023 (v2, 2024)
+#   citation: "ePrivacy Dir. Art. 5(3); EDPB Guidelines 2/2023 (v2, 2024); GB: PECR reg. 6 + Sch. A1 (DUAA s.112)"
 #   stage: 10
 #   confidence: V (DUAA s.112), K
 gate contains {"rule": "EU-CON-13", "stage": 10} if situation.purpose in {"analytics", "email_tracking"}

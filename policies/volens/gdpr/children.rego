@@ -9,9 +9,9 @@ import data.volens.situation
 # scope: rule
 # custom:
 #   id: EU-CON-08
-#   citation: GDPR Art. 8(1)-(2), Rec. 38, 58; EDPB 05/2020 paras 124-149
+#   citation: GDPR Art. 8(1)-(2), Rec. 38, 58; EDPB 05/2020 paras 124-149; UK GDPR Art. 8 (13)
 #   stage: 7
-#   confidence: K
+#   confidence: V (UK), K
 flaw contains {"act": i, "rule": "EU-CON-08", "stage": 7} if {
 	some i, act in permission
 	act.action == "opt_in"

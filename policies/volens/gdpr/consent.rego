@@ -149,7 +149,7 @@ _demonstrable(act) if {
 # scope: rule
 # custom:
 #   id: ENG-ID-01
-#   citation: GDPR Art. 5(1)(d),(f), 7(1); 47 CFR 64.1200(m)
+#   citation: GDPR Art. 5(1)(d),(f), 7(1); 47 CFR 64.1200(m) (reassigned numbers database)
 #   stage: 10
 #   confidence: K
 flaw contains {"act": i, "rule": "ENG-ID-01", "stage": 10} if {
@@ -231,9 +231,9 @@ note contains {"rule": "EU-CON-10", "stage": 10} if {
 # scope: rule
 # custom:
 #   id: EU-CON-11
-#   citation: ePrivacy Dir. Art. 13(1); GDPR Art. 4(11); BGH 1.2.2018 III ZR 196/17
+#   citation: ePrivacy Dir. Art. 13(1); GDPR Art. 4(11); BGH 1.2.2018 III ZR 196/17 (one declaration for several channels ok)
 #   stage: 10
-#   confidence: V, K
+#   confidence: V (BGH), K
 flaw contains {"act": i, "rule": "EU-CON-11", "stage": 10} if {
 	some i, act in permission
 	not _for_channel(act)

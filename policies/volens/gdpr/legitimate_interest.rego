@@ -8,7 +8,7 @@ import data.volens.situation
 # scope: rule
 # custom:
 #   id: EU-LI-01
-#   citation: GDPR Art. 6(1)(f), Rec. 47; CJEU C-621/22 KNLTB; EDPB Guidelines 1/2024
+#   citation: GDPR Art. 6(1)(f), Rec. 47; CJEU C-621/22 KNLTB; EDPB Guidelines 1/2024 (consultation version)
 #   stage: 10
 #   confidence: K
 gate contains {"rule": "EU-LI-01", "stage": 10} if {

@@ -76,6 +76,14 @@ gate contains {"rule": "EU-SVC-04", "stage": 2} if {
 	input.context.notice == "recall"
 }
 
+# METADATA
+# title: Recalls reach the customers concerned, and safety data serve nothing else
+# scope: rule
+# custom:
+#   id: EU-SVC-04
+#   citation: Reg. (EU) 2023/988 (GPSR) Art. 35-36
+#   stage: 10
+#   confidence: K
 failing contains {"rule": "EU-SVC-04", "stage": 10} if {
 	situation.family
 	some act in input.acts
@@ -88,7 +96,7 @@ failing contains {"rule": "EU-SVC-04", "stage": 10} if {
 # scope: rule
 # custom:
 #   id: DE-DOI-01
-#   citation: BGH 10.2.2011 I ZR 164/09; UWG s.7(2); GDPR Art. 7(1); contra OLG Muenchen 27.9.2012 29 U 1682/12
+#   citation: BGH 10.2.2011 I ZR 164/09; UWG s.7(2); GDPR Art. 7(1); contra confirmation mail OLG Muenchen 27.9.2012 29 U 1682/12
 #   stage: 10
 #   confidence: K/D
 gate contains {"rule": "DE-DOI-01", "stage": 10} if input.question.purpose == "doi_confirmation"

@@ -8,7 +8,7 @@ import data.volens.engine
 # scope: rule
 # custom:
 #   id: EU-TRF-01
-#   citation: GDPR Art. 44-49; Dec. (EU) 2023/1795; C-311/18; EDPB 2/2018
+#   citation: GDPR Art. 44-49; Dec. (EU) 2023/1795 (DPF; upheld T-553/23, appeal C-703/25 P pending); C-311/18; EDPB 2/2018
 #   stage: 12
 #   confidence: V (T-553/23 + appeal), K
 deny contains {"rule": "EU-TRF-01", "stage": 12} if {

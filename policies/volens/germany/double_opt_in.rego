@@ -9,7 +9,7 @@ import data.volens.situation
 # scope: rule
 # custom:
 #   id: DE-DOI-01
-#   citation: BGH 10.2.2011 I ZR 164/09; UWG s.7(2); GDPR Art. 7(1); contra OLG Muenchen 27.9.2012 29 U 1682/12
+#   citation: BGH 10.2.2011 I ZR 164/09; UWG s.7(2); GDPR Art. 7(1); contra confirmation mail OLG Muenchen 27.9.2012 29 U 1682/12
 #   stage: 10
 #   confidence: K/D
 flaw contains {"act": i, "rule": "DE-DOI-01", "stage": 10} if {

@@ -35,7 +35,7 @@ basis contains "legal_obligation" if situation.duty
 # scope: rule
 # custom:
 #   id: ENG-ID-01
-#   citation: GDPR Art. 5(1)(d),(f), 7(1); 47 CFR 64.1200(m)
+#   citation: GDPR Art. 5(1)(d),(f), 7(1); 47 CFR 64.1200(m) (reassigned numbers database)
 #   stage: 10
 #   confidence: K
 failing contains {"rule": "ENG-ID-01", "stage": 10} if {

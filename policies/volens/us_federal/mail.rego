@@ -24,6 +24,14 @@ basis contains "none" if {
 	not input.context.wireless_domain == true
 }
 
+# METADATA
+# title: Commercial mail is free until refused
+# scope: rule
+# custom:
+#   id: US-CAN-02
+#   citation: 15 U.S.C. 7704(a)(1)-(3),(5), 7702(2)
+#   stage: 13
+#   confidence: K
 deny contains {"rule": "US-CAN-02", "stage": 13} if {
 	_commercial_mail
 	input.context.postal_address_present == false

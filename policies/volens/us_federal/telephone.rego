@@ -19,7 +19,7 @@ gate contains {"rule": "US-TCPA-01", "stage": 10} if _asks_for_writing
 # scope: rule
 # custom:
 #   id: US-TCPA-06
-#   citation: 47 CFR 64.1200(c)(2),(e),(f)(5),(f)(15)
+#   citation: 47 CFR 64.1200(c)(2),(e),(f)(5),(f)(15); 47 CFR 64.1200(c)(2)(i)(D)
 #   stage: 5
 #   confidence: K
 deny contains {"rule": "US-TCPA-06", "stage": 5} if {
@@ -174,7 +174,7 @@ _last_stop[purpose] := max(ranks) if {
 # scope: rule
 # custom:
 #   id: US-TCPA-05
-#   citation: 47 CFR 64.1200(a)(12)
+#   citation: 47 CFR 64.1200(a)(12) (since 4.4.2024)
 #   stage: 2
 #   confidence: V
 gate contains {"rule": "US-TCPA-05", "stage": 2} if _confirms_by_text
