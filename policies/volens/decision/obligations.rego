@@ -95,6 +95,12 @@ obligations contains "inform_right_to_object" if {
 	_european_basis == "legitimate_interest"
 }
 
+obligations contains "inform_right_to_object" if {
+	permitted
+	_calls
+	_european_basis != "consent"
+}
+
 obligations contains "no_promotional_content" if {
 	permitted
 	not situation.ordinary

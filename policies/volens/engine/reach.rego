@@ -1,5 +1,6 @@
 package volens.engine
 
+import data.volens.lib
 import data.volens.situation
 
 _refusals := {"opt_out", "object", "complaint", "refused_in_call"}
@@ -24,6 +25,15 @@ reaching contains i if {
 	situation.purpose in aims[i]
 }
 
+# Nor where sensitive data are used beside any message.
+reaching contains i if {
+	some i, act in input.acts
+	act.action == "object"
+	situation.purpose == "sensitive_use"
+	situation.channel in {"in_app", "web", "ads"}
+	situation.purpose in aims[i]
+}
+
 # Neither a sale nor an audience has a channel.
 reaching contains i if {
 	some i, act in input.acts
@@ -42,8 +52,9 @@ reaching contains i if {
 reaching contains i if {
 	some i, act in input.acts
 	act.action == "declined_opt_in"
-	_aim(act) == situation.purpose
-	act.channel in {situation.channel, "any"}
+	situation.ordinary
+	_declines(_aim(act))
+	_on_channel(act)
 }
 
 reaching contains i if {
@@ -72,6 +83,10 @@ aims[i] := purposes if {
 	act.action in _refusals
 	purposes := _reach(_aim(act), act.action)
 }
+
+_declines("any")
+
+_declines(aim) if lib.covers_purpose(aim, situation.purpose)
 
 _profiled_message if {
 	situation.family

@@ -1,5 +1,6 @@
 package volens.gdpr
 
+import data.volens.engine
 import data.volens.lib
 import data.volens.situation
 
@@ -38,13 +39,16 @@ consent_age := max([age |
 } else := data.volens.ages.consent.other
 
 # METADATA
-# description: A parent has authorised what is asked, provably.
+# description: A parent has authorised what is asked, provably. A later refusal ends that (RULES D9(4)).
 _authorised if {
 	some act in _parents
 	lib.proven(act)
 	lib.counts(act, situation.channel)
 	not act.expired
 	not act.person
+	every i in engine.reaching {
+		act.rank > input.acts[i].rank
+	}
 }
 
 note contains {"rule": "EU-CON-08", "stage": 7} if {

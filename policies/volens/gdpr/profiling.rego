@@ -23,6 +23,7 @@ _profiles if {
 basis contains "legitimate_interest" if {
 	_profiles
 	situation.channel != "ads"
+	not input.context.significant_effect == true
 	_first_party
 	balanced
 }
@@ -36,10 +37,14 @@ basis contains "legitimate_interest" if {
 #   stage: 8
 #   confidence: K
 deny contains {"rule": "EU-PRO-02", "stage": 8} if {
-	input.context.online_platform == true
+	_shown_by_a_platform
 	_profiled_ad
 	_off_limits
 }
+
+_shown_by_a_platform if input.context.online_platform == true
+
+_shown_by_a_platform if input.context.custom_audience_upload == true
 
 _profiled_ad if situation.purpose == "targeted_ads"
 

@@ -98,7 +98,15 @@ _direct_marketing if situation.purpose in {"personalization", "profiling", "targ
 deny contains {"rule": "EU-OBJ-03", "stage": 4} if {
 	some i in standing
 	input.acts[i].action == "object"
-	input.acts[i].ground in {"21(1)", "other"}
+	_on_grounds(i)
+}
+
+_on_grounds(i) if input.acts[i].ground in {"21(1)", "other"}
+
+# Profiling rests on interest, so an objection to it alone may be on grounds that are still to be weighed.
+_on_grounds(i) if {
+	situation.purpose in {"personalization", "profiling"}
+	not "marketing" in engine.aims[i]
 }
 
 # METADATA
