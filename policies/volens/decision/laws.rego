@@ -147,7 +147,7 @@ _tried contains reason if some reason in engine.tried
 
 _tried contains reason if {
 	situation.european
-	some reason in gdpr.tried
+	some reason in (gdpr.tried | gdpr.futile)
 }
 
 _tried contains reason if {

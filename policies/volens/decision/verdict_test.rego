@@ -3,7 +3,10 @@ package volens.decision_test
 import data.volens.fixtures_test as f
 
 test_the_first_denying_stage_comes_first if {
-	facts := f.flagged(f.after(f.germany("email", "marketing"), [f.opt_out({})]), {"merge_unresolved": true, "restricted": true, "suppressed": true})
+	facts := f.flagged(
+		f.after(f.germany("email", "marketing"), [f.opt_out({})]),
+		{"merge_unresolved": true, "restricted": true, "suppressed": true},
+	)
 	stages := [reason.stage | some reason in f.verdict(facts).reasons; reason.effect == "deny"]
 	stages == sort(stages)
 	f.verdict(facts).reasons[0].rule == "ENG-ID-01"
@@ -48,7 +51,16 @@ test_profiling_is_off_where_it_was_refused if {
 }
 
 test_the_shape_never_varies if {
-	every facts in [f.germany("email", "marketing"), f.germany("email", "service"), f.placed(f.germany("fax", "adm"), {"residence": "ZZ"})] {
+	every facts in [
+		f.germany("email", "marketing"),
+		f.germany("email", "service"),
+		f.placed(f.germany("fax", "adm"), {"residence": "ZZ"}),
+	] {
 		object.keys(f.verdict(facts)) == {"allow", "basis", "reasons", "obligations", "acts", "closed_hours"}
 	}
+}
+
+test_a_call_without_consent_reminds_of_the_right_to_object if {
+	"inform_right_to_object" in f.obliged(f.germany("phone", "service"))
+	not "inform_right_to_object" in f.obliged(f.germany("email", "service"))
 }

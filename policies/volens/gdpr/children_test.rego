@@ -37,7 +37,14 @@ test_a_parent_authorises if {
 }
 
 test_an_unproven_parent_authorises_nothing if {
-	every change in [{"evidence": "null"}, {"method": "unlisted"}, {"expired": true}, {"person": "other"}, {"channel": "sms"}, {"purpose": "survey"}] {
+	every change in [
+		{"evidence": "null"},
+		{"method": "unlisted"},
+		{"expired": true},
+		{"person": "other"},
+		{"channel": "sms"},
+		{"purpose": "survey"},
+	] {
 		f.denied_by(f.after(_child, [_own, f.parental_consent(change)]), "EU-CON-08")
 	}
 }
@@ -61,4 +68,12 @@ test_signs_of_a_child_count_where_the_age_is_unknown if {
 test_without_a_state_the_general_age_rules if {
 	facts := f.after(f.of(f.from_europe("email", "marketing"), {"age": 15}), [_own])
 	f.denied_by(facts, "EU-CON-08")
+}
+
+test_a_refusal_ends_what_the_parent_authorised if {
+	again := object.union(_own, {"rank": 9})
+	refused := f.after(_child, [f.parental_consent({}), f.opt_out({}), again])
+	f.denied_by(refused, "ENG-OPT-01")
+	"EU-CON-08" in f.named(refused)
+	f.basis(f.after(_child, [f.opt_out({}), f.parental_consent({"rank": 8}), again])) == "consent"
 }

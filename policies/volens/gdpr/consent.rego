@@ -32,11 +32,22 @@ consenting contains i if {
 	not i in _flawed
 }
 
-_flawed contains fault.act if some fault in flaw
+_flawed contains fault.act if some fault in _faults
 
-_flawed contains fault.act if {
+_faults contains fault if some fault in flaw
+
+_faults contains fault if {
 	situation.german
 	some fault in germany.flaw
+}
+
+# METADATA
+# description: What is wrong with the acts that came after a refusal, an erasure or a suppression and didn't open again.
+futile contains {"rule": fault.rule, "stage": fault.stage} if {
+	situation.ordinary
+	some fault in _faults
+	some rank in _closed
+	input.acts[fault.act].rank > rank
 }
 
 # METADATA

@@ -14,7 +14,13 @@ test_nothing_on_file_denies if {
 }
 
 _flaws := {
-	"EU-CON-01": [{"method": "silence"}, {"method": "device"}, {"method": "unlisted"}, {"method": "cmp"}, {"dark_pattern": true}],
+	"EU-CON-01": [
+		{"method": "silence"},
+		{"method": "device"},
+		{"method": "unlisted"},
+		{"method": "cmp"},
+		{"dark_pattern": true},
+	],
 	"EU-CON-02": [{"method": "terms"}, {"method": "banner"}, {"unbundled": false}, {"incentive": true}],
 	"EU-CON-03": [{"purpose": "any"}, {"purpose": "survey"}, {"brand": "other"}],
 	"EU-CON-04": [{"notice": {"version": true, "shown": false}}],
@@ -24,7 +30,12 @@ _flaws := {
 	"EU-CON-09": [{"notice": {"version": true, "material_change": true}}],
 	"EU-CON-10": [{"expires": true, "expired": true}],
 	"EU-CON-11": [{"channel": "sms"}, {"channel": "any"}],
-	"EU-CON-14": [{"controllers": "others"}, {"controllers": "nobody"}, {"method": "list"}, {"method": "list", "controllers": "unasked"}],
+	"EU-CON-14": [
+		{"controllers": "others"},
+		{"controllers": "nobody"},
+		{"method": "list"},
+		{"method": "list", "controllers": "unasked"},
+	],
 }
 
 test_every_flaw_denies_by_its_rule if {
@@ -52,7 +63,13 @@ test_a_missing_fact_never_helps if {
 }
 
 test_what_is_passed_is_named if {
-	f.named(_with({"several": true, "incentive": true, "unbundled": true, "controllers": "sender", "expires": true})) & {"EU-CON-02", "EU-CON-10", "EU-CON-11", "EU-CON-14"} == {"EU-CON-02", "EU-CON-10", "EU-CON-11", "EU-CON-14"}
+	f.named(_with({
+		"several": true,
+		"incentive": true,
+		"unbundled": true,
+		"controllers": "sender",
+		"expires": true,
+	})) & {"EU-CON-02", "EU-CON-10", "EU-CON-11", "EU-CON-14"} == {"EU-CON-02", "EU-CON-10", "EU-CON-11", "EU-CON-14"}
 	"EU-CON-09" in f.named(_with({"notice": {"version": true, "current": false}}))
 }
 
@@ -86,4 +103,19 @@ test_a_permission_from_the_future_is_none if {
 
 test_a_consent_after_a_refusal_is_fresh if {
 	"EU-CON-12" in f.named(f.after(_mail, [f.opt_in({"rank": 9}), f.opt_out({})]))
+}
+
+test_what_came_after_a_refusal_and_was_not_enough_is_named if {
+	late := f.opt_in({"rank": 9, "evidence": "null"})
+	denied := f.after(_mail, [f.opt_in({}), f.opt_out({}), late])
+	f.denied_by(denied, "ENG-OPT-01")
+	"EU-CON-05" in f.named(denied)
+	suppressed := f.flagged(f.after(_mail, [f.opt_in({}), late]), {"suppressed": true, "suppressed_rank": 7})
+	f.denied_by(suppressed, "EU-SUP-01")
+	"EU-CON-05" in f.named(suppressed)
+	unconfirmed := f.after(_mail, [f.opt_in({}), f.opt_out({}), f.opt_in({"rank": 9, "method": "act"})])
+	"DE-DOI-01" in f.named(unconfirmed)
+	opened := f.after(_mail, [f.opt_out({}), f.opt_in({"rank": 8}), late])
+	f.basis(opened) == "consent"
+	not "EU-CON-05" in f.named(opened)
 }

@@ -2,7 +2,10 @@ package volens.gdpr_political_test
 
 import data.volens.fixtures_test as f
 
-_ad(changes) := f.after(f.germany("email", "political_ads"), [f.opt_in(object.union({"purpose": "political_ads"}, changes))])
+_ad(changes) := f.after(
+	f.germany("email", "political_ads"),
+	[f.opt_in(object.union({"purpose": "political_ads"}, changes))],
+)
 
 test_it_needs_explicit_consent if {
 	f.denied_by(_ad({}), "EU-POL-01")

@@ -43,6 +43,14 @@ _ended contains input.acts[i].rank if some i in engine.reaching
 
 _ended contains rank if some rank in engine.erasures
 
+# What has ended something, and isn't overtaken.
+_closed contains rank if {
+	some rank in _ended
+	not _latest_opening > rank
+}
+
+_closed contains input.flags.suppressed_rank if not _latest_opening > input.flags.suppressed_rank
+
 _stands(actions) if {
 	some i in standing
 	input.acts[i].action in actions

@@ -8,6 +8,8 @@ _ads := f.germany("ads", "targeted_ads")
 
 _ads_opt_in(rank) := f.opt_in({"channel": "ads", "purpose": "targeted_ads", "rank": rank})
 
+_declined(changes) := f.opt_out(object.union({"action": "declined_opt_in"}, changes))
+
 _object(changes) := f.opt_out(object.union({"action": "object", "channel": "any"}, changes))
 
 test_a_withdrawal_ends_the_consent if {
@@ -39,7 +41,10 @@ test_a_complaint_is_an_objection if {
 }
 
 test_an_opt_out_of_automated_decisions_is_a_refusal if {
-	adm := f.given(f.germany("in_app", "adm"), {"necessary_for_contract": true, "safeguards": ["human_intervention", "representations", "contest", "explanation"]})
+	adm := f.given(
+		f.germany("in_app", "adm"),
+		{"necessary_for_contract": true, "safeguards": ["human_intervention", "representations", "contest", "explanation"]},
+	)
 	f.basis(adm) == "contract"
 	f.denied_by(f.after(adm, [f.opt_out({"action": "adm_opt_out", "channel": "in_app", "purpose": "adm"})]), "EU-CON-06")
 }
@@ -49,7 +54,10 @@ test_the_browser_objects if {
 	f.denied_by(facts, "EU-OBJ-02")
 	f.denied_by(f.signalled(facts, {"gpc_first_seen": 6}), "EU-OBJ-02")
 	f.basis(f.signalled(facts, {"gpc_first_seen": 4})) == "consent"
-	f.denied_by(f.after(_ads, [_ads_opt_in(5), f.opt_out({"action": "gpc", "channel": "web", "purpose": "sale_share"})]), "EU-OBJ-02")
+	f.denied_by(
+		f.after(_ads, [_ads_opt_in(5), f.opt_out({"action": "gpc", "channel": "web", "purpose": "sale_share"})]),
+		"EU-OBJ-02",
+	)
 }
 
 test_a_tenant_may_take_the_law_as_it_stands if {
@@ -58,3 +66,22 @@ test_a_tenant_may_take_the_law_as_it_stands if {
 }
 
 test_asking_for_consent_is_marketing if f.denied_by(f.germany("email", "reconsent"), "EU-CON-15")
+
+test_profiling_rests_while_an_objection_to_it_is_pending if {
+	facts := f.given(f.germany("in_app", "personalization"), {"lia_on_file": true})
+	f.denied_by(f.after(facts, [_object({"purpose": "profiling"})]), "EU-OBJ-03")
+	not f.denied_by(f.after(facts, [_object({})]), "EU-OBJ-03")
+}
+
+test_an_objection_reaches_uses_that_are_no_message if {
+	use := f.after(f.germany("in_app", "sensitive_use"), [f.opt_in({"channel": "in_app", "purpose": "sensitive_use"})])
+	f.basis(use) == "consent"
+	f.denied_by(f.after(use, array.concat(use.acts, [_object({"channel": "email"})])), "EU-OBJ-01")
+}
+
+test_declining_answers_the_same_question_and_no_other if {
+	f.denied_by(f.after(f.germany("email", "reconsent"), [f.opt_in({}), _declined({})]), "ENG-OPT-01")
+	f.denied_by(f.after(_mail, [f.opt_in({}), _declined({"purpose": "any"})]), "ENG-OPT-01")
+	f.basis(f.after(_mail, [f.opt_in({}), _declined({"purpose": "survey"})])) == "consent"
+	f.basis(f.after(f.germany("email", "service"), [_declined({"purpose": "any"})])) == "contract"
+}

@@ -21,7 +21,10 @@ test_promotion_makes_it_marketing if {
 }
 
 test_duties_are_done_whatever_was_refused if {
-	facts := f.flagged(f.after(f.germany("email", "legal_notice"), [f.opt_out({"channel": "any", "purpose": "any"})]), {"restricted": true, "erased": true, "suppressed": true, "objected": true})
+	facts := f.flagged(
+		f.after(f.germany("email", "legal_notice"), [f.opt_out({"channel": "any", "purpose": "any"})]),
+		{"restricted": true, "erased": true, "suppressed": true, "objected": true},
+	)
 	f.basis(facts) == "legal_obligation"
 	"EU-SVC-04" in f.named(f.given(facts, {"notice": "recall"}))
 	"EU-SVC-03" in f.named(f.given(facts, {"content": "mixed"}))
@@ -50,6 +53,13 @@ test_one_confirmation_of_an_opt_out if {
 }
 
 test_agreed_during_a_restriction if {
-	agreed := {"action": "consent_during_restriction", "channel": "email", "purpose": "service", "method": "act", "evidence": "present", "rank": 3}
+	agreed := {
+		"action": "consent_during_restriction",
+		"channel": "email",
+		"purpose": "service",
+		"method": "act",
+		"evidence": "present",
+		"rank": 3,
+	}
 	f.basis(f.flagged(f.after(f.germany("email", "service"), [agreed]), {"restricted": true})) == "consent"
 }
