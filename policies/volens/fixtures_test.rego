@@ -92,7 +92,14 @@ opt_in(changes) := object.union(
 # METADATA
 # description: An opt-out of marketing by e-mail, with whatever is different about it.
 opt_out(changes) := object.union(
-	{"action": "opt_out", "channel": "email", "purpose": "marketing", "method": "withdrawal", "rank": 7, "months_waited": 0},
+	{
+		"action": "opt_out",
+		"channel": "email",
+		"purpose": "marketing",
+		"method": "withdrawal",
+		"rank": 7,
+		"months_waited": 0,
+	},
 	changes,
 )
 

@@ -21,7 +21,14 @@ test_a_tie_refuses_and_is_named if {
 }
 
 test_a_global_refusal_covers_everything if {
-	every change in [{"channel": "any"}, {"channel": "sms", "scope": "global"}, {"channel": "sms", "scope": "unspecified"}, {"channel": "sms", "scope": "other"}, {"brand": "other"}, {"address": "other"}] {
+	every change in [
+		{"channel": "any"},
+		{"channel": "sms", "scope": "global"},
+		{"channel": "sms", "scope": "unspecified"},
+		{"channel": "sms", "scope": "other"},
+		{"brand": "other"},
+		{"address": "other"},
+	] {
 		facts := f.after(_mail, [f.opt_in({}), f.opt_out(change)])
 		f.denied_by(facts, "ENG-OPT-01")
 		"ENG-SCOPE-01" in f.named(facts)
@@ -63,7 +70,10 @@ test_what_a_refusal_reaches if {
 test_a_refusal_without_a_purpose_is_of_marketing if {
 	facts := f.after(_mail, [f.opt_in({}), object.remove(f.opt_out({}), ["purpose"])])
 	f.denied_by(facts, "ENG-OPT-01")
-	f.basis(f.after(f.germany("email", "service"), [object.remove(f.opt_out({"channel": "any"}), ["purpose"])])) == "contract"
+	f.basis(f.after(
+		f.germany("email", "service"),
+		[object.remove(f.opt_out({"channel": "any"}), ["purpose"])],
+	)) == "contract"
 }
 
 test_only_all_reaches_the_service_path if {
@@ -73,14 +83,26 @@ test_only_all_reaches_the_service_path if {
 }
 
 test_necessary_uses_go_on if {
-	use := f.given(f.after(f.california("in_app", "sensitive_use"), [f.opt_out({"channel": "any"})]), {"use": "fraud_prevention"})
+	use := f.given(
+		f.after(f.california("in_app", "sensitive_use"), [f.opt_out({"channel": "any"})]),
+		{"use": "fraud_prevention"},
+	)
 	f.basis(use) == "none"
-	objected := f.given(f.after(f.california("in_app", "sensitive_use"), [f.opt_out({"action": "object", "channel": "any"})]), {"use": "security"})
+	objected := f.given(
+		f.after(f.california("in_app", "sensitive_use"), [f.opt_out({"action": "object", "channel": "any"})]),
+		{"use": "security"},
+	)
 	f.basis(objected) == "none"
 }
 
 test_whatever_hands_data_on_is_a_sale if {
-	facts := f.given(f.after(f.germany("email", "partner_marketing"), [f.opt_in({"purpose": "partner_marketing", "recipients": "recipient"})]), {"recipient_given": true})
+	facts := f.given(
+		f.after(
+			f.germany("email", "partner_marketing"),
+			[f.opt_in({"purpose": "partner_marketing", "recipients": "recipient"})],
+		),
+		{"recipient_given": true},
+	)
 	f.basis(facts) == "consent"
 	sold := object.union(facts, {"acts": array.concat(facts.acts, [f.opt_out({"purpose": "sale_share"})])})
 	f.denied_by(sold, "ENG-OPT-01")
@@ -125,10 +147,16 @@ test_doubt_about_the_person_denies if {
 test_a_reassigned_number_is_someone_elses if {
 	reassigned := f.signalled(_text, {"number_reassigned": true})
 	f.denied_by(f.after(reassigned, [_sms_opt_in]), "ENG-ID-01")
-	f.denied_by(f.after(reassigned, [object.union(_sms_opt_in, {"after_reassignment": true, "method": "unlisted"})]), "ENG-ID-01")
+	f.denied_by(
+		f.after(reassigned, [object.union(_sms_opt_in, {"after_reassignment": true, "method": "unlisted"})]),
+		"ENG-ID-01",
+	)
 	f.basis(f.after(reassigned, [object.union(_sms_opt_in, {"after_reassignment": true})])) == "consent"
 	pending := object.union(_sms_opt_in, {"after_reassignment": true, "action": "opt_in_pending"})
-	f.basis(f.after(f.signalled(f.germany("sms", "doi_confirmation"), {"number_reassigned": true}), [pending])) == "legitimate_interest"
+	f.basis(f.after(
+		f.signalled(f.germany("sms", "doi_confirmation"), {"number_reassigned": true}),
+		[pending],
+	)) == "legitimate_interest"
 	f.basis(f.after(f.signalled(_mail, {"number_reassigned": true}), [f.opt_in({})])) == "consent"
 }
 

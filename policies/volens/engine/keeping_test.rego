@@ -8,7 +8,14 @@ _service := f.germany("email", "service")
 
 _act(action, rank) := {"action": action, "channel": "any", "purpose": "any", "rank": rank}
 
-_consenting := {"action": "consent_during_restriction", "channel": "email", "purpose": "service", "method": "act", "evidence": "present", "rank": 6}
+_consenting := {
+	"action": "consent_during_restriction",
+	"channel": "email",
+	"purpose": "service",
+	"method": "act",
+	"evidence": "present",
+	"rank": 6,
+}
 
 test_restricted_data_are_stored_and_no_more if {
 	every facts in [f.flagged(_service, {"restricted": true}), f.after(_service, [_act("restrict", 5)])] {
@@ -23,7 +30,10 @@ test_a_restriction_is_lifted_when_the_person_was_told if {
 	lifted := f.after(_mail, array.concat(acts, [_act("unrestrict", 6)]))
 	f.basis(lifted) == "consent"
 	"EU-RES-03" in f.named(lifted)
-	f.denied_by(f.after(_mail, array.concat(acts, [object.union(_act("unrestrict", 6), {"informed_subject": false})])), "EU-RES-03")
+	f.denied_by(
+		f.after(_mail, array.concat(acts, [object.union(_act("unrestrict", 6), {"informed_subject": false})])),
+		"EU-RES-03",
+	)
 	f.denied_by(f.after(_mail, array.concat(acts, [object.union(_act("unrestrict", 6), {"future": true})])), "EU-RES-01")
 	f.denied_by(f.after(_mail, array.concat(acts, [_act("unrestrict", 5)])), "EU-RES-01")
 	f.denied_by(f.flagged(lifted, {"restricted": true}), "EU-RES-01")
@@ -34,7 +44,14 @@ test_what_the_person_agrees_to_meanwhile_is_allowed if {
 	f.basis(facts) == "consent"
 	"EU-RES-02" in f.named(facts)
 	f.basis(f.flagged(f.after(_service, [_consenting]), {"restricted": true, "restricted_rank": 5})) == "consent"
-	every change in [{"rank": 5}, {"channel": "sms"}, {"purpose": "any"}, {"method": "unlisted"}, {"future": true}, {"expired": true}] {
+	every change in [
+		{"rank": 5},
+		{"channel": "sms"},
+		{"purpose": "any"},
+		{"method": "unlisted"},
+		{"future": true},
+		{"expired": true},
+	] {
 		f.denied_by(f.after(_service, [_act("restrict", 5), object.union(_consenting, change)]), "EU-RES-01")
 	}
 	marketing := object.union(_consenting, {"purpose": "marketing"})

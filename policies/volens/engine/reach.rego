@@ -94,7 +94,7 @@ _profiled_message if {
 }
 
 # METADATA
-# description: What a refusal names. One that names nothing, or a matter that nobody can be asked about, is of marketing.
+# description: What a refusal names. One that names nothing, or what nobody can be asked about, is of marketing.
 _aim(act) := "profiling" if {
 	act.scope == "profiling_only"
 } else := "sale_share" if {

@@ -30,7 +30,10 @@ test_businesses_are_named if "EU-EPD-05" in f.denying(f.of(f.germany("email", "m
 test_reading_a_device_needs_consent if {
 	f.denied_by(f.germany("web", "analytics"), "EU-CON-13")
 	"no_tracking_pixel" in f.obliged(f.germany("email", "email_tracking"))
-	f.basis(f.after(f.germany("web", "analytics"), [f.opt_in({"channel": "web", "purpose": "analytics", "method": "cmp"})])) == "consent"
+	f.basis(f.after(
+		f.germany("web", "analytics"),
+		[f.opt_in({"channel": "web", "purpose": "analytics", "method": "cmp"})],
+	)) == "consent"
 }
 
 test_the_sender_shows_itself_and_the_way_out if {

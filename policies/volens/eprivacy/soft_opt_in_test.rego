@@ -13,10 +13,24 @@ test_all_conditions_permit if {
 }
 
 test_each_condition_counts if {
-	every change in [{"optout_offered_at_collection": false}, {"seller": "other"}, {"brand": "other"}, {"address": "other"}, {"person": "other"}, {"purpose": "product_safety"}, {"future": true}] {
+	every change in [
+		{"optout_offered_at_collection": false},
+		{"seller": "other"},
+		{"brand": "other"},
+		{"address": "other"},
+		{"person": "other"},
+		{"purpose": "product_safety"},
+		{"future": true},
+	] {
 		not f.verdict(f.after(_mail, [f.purchase(change)])).allow
 	}
-	every context in [{"similar_product": false}, {"same_seller": false}, {"optout_in_message": false}, {"special_category": "health"}, {"custom_audience_upload": true}] {
+	every context in [
+		{"similar_product": false},
+		{"same_seller": false},
+		{"optout_in_message": false},
+		{"special_category": "health"},
+		{"custom_audience_upload": true},
+	] {
 		not f.verdict(f.given(f.after(_mail, [f.purchase({})]), context)).allow
 	}
 	not f.verdict(f.of(f.after(_mail, [f.purchase({})]), {"age": 17})).allow

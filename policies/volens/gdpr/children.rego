@@ -6,7 +6,7 @@ import data.volens.situation
 
 # METADATA
 # title: A child's consent needs a parent
-# description: The age counts at the time of the consent; a birthday cures nothing. The strictest state involved decides.
+# description: The age counts when consent is given; a birthday cures nothing. The strictest state involved decides.
 # scope: rule
 # custom:
 #   id: EU-CON-08

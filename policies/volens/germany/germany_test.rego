@@ -54,6 +54,9 @@ test_robinson_lists_are_honoured if {
 	f.denied_by(f.after(_call, [_agreed, _listed(6)]), "DSR-NAT-01")
 	f.denied_by(f.after(_call, [_agreed, _listed(5)]), "DSR-NAT-01")
 	f.basis(f.after(_call, [_listed(4), _agreed])) == "consent"
-	f.denied_by(f.given(f.signalled(f.germany("post", "marketing"), {"robinson_listed": true}), {"lia_on_file": true}), "DSR-NAT-01")
+	f.denied_by(
+		f.given(f.signalled(f.germany("post", "marketing"), {"robinson_listed": true}), {"lia_on_file": true}),
+		"DSR-NAT-01",
+	)
 	f.basis(f.signalled(f.after(_mail, [f.opt_in({})]), {"robinson_listed": true})) == "consent"
 }
