@@ -18,7 +18,7 @@ deny contains {"rule": "USCA-LIM-01", "stage": 8} if {
 }
 
 deny contains {"rule": "USCA-LIM-01", "stage": 8} if {
-	_young_data
+	_sensitive_data
 	_limited
 }
 
@@ -83,7 +83,14 @@ _young if {
 	input.clock.law_day >= data.volens.in_force["USCA-LIM-02"]
 }
 
-_young_data if {
+# Whatever else they are used for, a limit leaves 7027(m) uses alone.
+_sensitive_data if {
 	_young
 	situation.purpose != "sensitive_use"
+}
+
+_sensitive_data if {
+	situation.purpose in (situation.family_purposes | {"personalization", "profiling", "targeted_ads", "sale_share"})
+	some field in ["sensitive", "special_category"]
+	input.context[field]
 }

@@ -89,6 +89,8 @@ deny contains {"rule": "USCA-MIN-04", "stage": 7} if {
 	act.months_waited < data.volens.periods.reask
 }
 
+note contains {"rule": "USCA-MIN-04", "stage": 7} if count(_declined) > 0
+
 _declined contains act if {
 	_asks_again
 	_about_sale

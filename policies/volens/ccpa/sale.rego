@@ -17,7 +17,7 @@ import data.volens.us_federal
 opted_in contains i if {
 	some i, act in input.acts
 	_allows_sale(act)
-	lib.names_channel(act, situation.channel)
+	_of_this_channel(act)
 	not act.evidence == "null"
 	us_federal.intact(act, situation.channel)
 }
@@ -28,6 +28,11 @@ _allows_sale(act) if {
 	act.action == "opt_in"
 	act.purpose in {"sale_share", situation.purpose}
 }
+
+# A sale has no channel.
+_of_this_channel(act) if act.action == "opt_in_sale"
+
+_of_this_channel(act) if lib.names_channel(act, situation.channel)
 
 # METADATA
 # description: Opt-ins that undo an opt-out, because they were asked for and confirmed in two steps (11 CCR 7028(a)).
@@ -160,10 +165,27 @@ note contains {"rule": "USCA-OPT-05", "stage": 4} if {
 #   citation: Civ. Code 1798.140(h),(l); 11 CCR 7004
 #   stage: 10
 #   confidence: V
-failing contains {"rule": "USCA-CON-01", "stage": 10} if {
+failing contains {"rule": "USCA-CON-01", "stage": 10} if _consented_unfairly
+
+deny contains {"rule": "USCA-CON-01", "stage": 10} if {
+	_opt_in_needed
+	_consented_unfairly
+}
+
+_consented_unfairly if {
 	some act in input.acts
 	act.action in {"opt_in", "opt_in_sale"}
 	_unfair(act)
+}
+
+_opt_in_needed if count(standing) > 0
+
+_opt_in_needed if _signal_binds
+
+_opt_in_needed if {
+	situation.discloses
+	_minor
+	count(own_opt_in | us_federal.parental) == 0
 }
 
 _unfair(act) if lib.steered(act)

@@ -1,6 +1,8 @@
 package volens.ccpa
 
+import data.volens.engine
 import data.volens.situation
+import data.volens.us_federal
 
 # METADATA
 # title: Global Privacy Control is an opt-out
@@ -84,12 +86,17 @@ _first_signal := input.signals.gpc_first_seen
 #   confidence: V
 deny contains {"rule": "USCA-GPC-04", "stage": 5} if {
 	_signal_binds
-	count(_enrolled) > 0
+	_in_some_programme
 }
 
 deny contains {"rule": "USCA-GPC-04", "stage": 5} if {
 	_was_signalled
-	count(_enrolled) > 0
+	_in_some_programme
+}
+
+_in_some_programme if {
+	some i in opted_in
+	input.acts[i].programme
 }
 
 note contains {"rule": "USCA-GPC-04", "stage": 5} if _excepted
@@ -179,5 +186,15 @@ deny contains {"rule": "USST-UOOM-01", "stage": 5} if _universal
 _universal if {
 	situation.purpose == "profiling"
 	input.signals.gpc == true
-	not input.context.policy.honour_gpc_everywhere == false
+	_honoured_by_policy
 }
+
+_universal if {
+	_honoured_by_policy
+	some i in engine.reaching
+	input.acts[i].action == "gpc"
+	situation.purpose == "profiling"
+	not us_federal.latest_opening > input.acts[i].rank
+}
+
+_honoured_by_policy if not input.context.policy.honour_gpc_everywhere == false

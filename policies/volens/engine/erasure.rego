@@ -41,6 +41,22 @@ note contains {"rule": "EU-ERA-03", "stage": 1} if erasure_on_file
 note contains {"rule": "EU-ERA-03", "stage": 1} if input.flags.previously_erased == true
 
 # METADATA
+# title: A refusal is overcome by a fresh and complete consent alone
+# description: So is an erasure, in every place (RULES D8).
+# scope: rule
+# custom:
+#   id: EU-CON-12
+#   citation: GDPR Art. 4(11), 7(1), 7(3), 21(3)
+#   stage: 1
+#   confidence: K
+note contains {"rule": "EU-CON-12", "stage": 1} if {
+	some act in input.acts
+	act.action in _opt_ins
+	not act.future
+	act.rank > max(erasures)
+}
+
+# METADATA
 # description: What stages 1 and 3 leave alone.
 untouchable if situation.duty
 

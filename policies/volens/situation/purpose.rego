@@ -44,8 +44,12 @@ default purpose := "marketing"
 purpose := input.question.purpose if not carries_promotion
 
 # METADATA
-# description: The marketing family (RULES D3).
-family if purpose in {"marketing", "partner_marketing", "fundraising", "survey", "reconsent", "political_ads"}
+# description: The purposes of the marketing family (RULES D3).
+family_purposes := {"marketing", "partner_marketing", "fundraising", "survey", "reconsent", "political_ads"}
+
+# METADATA
+# description: What is judged is of the marketing family.
+family if purpose in family_purposes
 
 # METADATA
 # description: A message that serves the relation and carries nothing else (stage 6).

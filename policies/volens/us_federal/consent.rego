@@ -91,6 +91,34 @@ _by_someone_old_enough(act) if {
 }
 
 # METADATA
+# title: Consent goes stale
+# description: A promised end is honoured, and consent that isn't written ends with interest (RULES D7, D9(7)).
+# scope: rule
+# custom:
+#   id: ENG-STALE-01
+#   citation: EDPB Guidelines 05/2020 paras 110-111; GDPR Art. 5(1)(c),(e)
+#   stage: 10
+#   confidence: P/G
+failing contains {"rule": "ENG-STALE-01", "stage": 10} if _faded
+
+deny contains {"rule": "ENG-STALE-01", "stage": 10} if {
+	barred
+	_faded
+}
+
+_faded if {
+	some act in input.acts
+	act.action == "opt_in"
+	lib.names_channel(act, situation.channel)
+	lib.covers_purpose(act.purpose, situation.purpose)
+	_outlived(act)
+}
+
+_outlived(act) if act.expired == true
+
+_outlived(act) if not _lasting(act)
+
+# METADATA
 # description: True when the act is a written consent (RULES D2).
 in_writing(act) if act.method == "e_sign"
 

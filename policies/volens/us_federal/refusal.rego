@@ -90,7 +90,7 @@ deny contains {"rule": "US-TCPA-02", "stage": 4} if {
 #   confidence: V
 note contains {"rule": "US-TCPA-04", "stage": 4} if {
 	situation.channel in _telephone
-	some i in engine.reaching
+	some i in (engine.reaching | _other_matters)
 	not input.acts[i].method == "keyword"
 }
 
@@ -113,8 +113,8 @@ _telephone := {"phone", "phone_auto", "sms"}
 # METADATA
 # title: A revocation in one matter ends the others
 # description: |
-#   A stop to service messages ends marketing. From the end of the waiver on a stop to marketing also ends service
-#   texts and automatic calls, but for exempt ones (RULES D9(12), D10(8)).
+#   A stop to another matter is honoured as one to marketing on its channel. From the end of the waiver on, a stop by
+#   text or call ends all texts and automatic calls but exempt ones (RULES D9(12), D10(8)).
 # scope: rule
 # custom:
 #   id: US-TCPA-03
@@ -129,23 +129,40 @@ _other_matters contains i if {
 	situation.channel in _telephone
 	some i, act in input.acts
 	_revokes(act)
-	_of_service(act)
+	act.channel in {situation.channel, "any"}
+	_of_another_matter(act)
 	not latest_opening > act.rank
 }
 
 _other_matters contains i if {
-	situation.service
 	_machine_sent
+	_bound_by_every_stop
 	input.clock.law_day >= data.volens.in_force["US-TCPA-03"]
-	not input.context.exempt_informational == true
 	some i, act in input.acts
 	_revokes(act)
-	not _of_service(act)
-	"marketing" in engine.aims[i]
+	_of_messages(i)
+	not i in engine.reaching
 	not latest_opening > act.rank
 }
 
-_of_service(act) if act.purpose in situation.service_purposes
+_bound_by_every_stop if situation.family
+
+_bound_by_every_stop if {
+	situation.service
+	not input.context.exempt_informational == true
+}
+
+_of_another_matter(act) if act.purpose in situation.service_purposes
+
+# A keyword answers a message; a choice made elsewhere is about what it names and no more.
+_of_another_matter(act) if {
+	act.method == "keyword"
+	act.purpose in situation.family_purposes
+	act.purpose != situation.purpose
+	act.purpose != "marketing"
+}
+
+_of_messages(i) if engine.aims[i] & (situation.family_purposes | situation.service_purposes) != set()
 
 _revokes(act) if {
 	act.action in {"opt_out", "object", "complaint", "refused_in_call"}

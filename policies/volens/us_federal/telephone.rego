@@ -23,14 +23,19 @@ gate contains {"rule": "US-TCPA-01", "stage": 10} if _asks_for_writing
 #   stage: 5
 #   confidence: K
 deny contains {"rule": "US-TCPA-06", "stage": 5} if {
-	_called_by_a_person
+	_solicited_by_telephone
 	_listed
 	not _excused
 }
 
 note contains {"rule": "US-TCPA-06", "stage": 5} if {
-	_called_by_a_person
+	_solicited_by_telephone
 	_listed
+}
+
+_solicited_by_telephone if {
+	situation.family
+	situation.channel in _telephone
 }
 
 _called_by_a_person if {
@@ -43,7 +48,7 @@ _listed if input.signals.ndnc_listed == true
 _listed if {
 	some act in input.acts
 	act.action == "dnc_listed"
-	act.channel in {"phone", "any"}
+	act.channel in (_telephone | {"any"})
 }
 
 _excused if count(written) > 0
@@ -53,7 +58,7 @@ _excused if count(related) > 0
 # METADATA
 # description: Purchases and inquiries that make an established business relationship, by position.
 related contains i if {
-	_called_by_a_person
+	_solicited_by_telephone
 	some i, act in input.acts
 	act.months_past < data.volens.periods.ebr[act.action]
 	not act.future
@@ -187,6 +192,7 @@ _confirms_by_text if {
 _in_time if {
 	some act in input.acts
 	act.minutes5 == true
+	act.channel in (_telephone | {"any"})
 }
 
 tried contains {"rule": "US-TCPA-05", "stage": 2} if {

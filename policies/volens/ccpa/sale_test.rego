@@ -1,0 +1,71 @@
+package volens.ccpa_sale_test
+
+import data.volens.fixtures_test as f
+
+_web := f.california("web", "sale_share")
+
+_sale(changes) := f.opt_in(object.union(
+	{"action": "opt_in_sale", "channel": "web", "purpose": "sale_share", "method": "act", "two_step": true, "rank": 8},
+	changes,
+))
+
+_no_sale(changes) := f.opt_out(object.union(
+	{"action": "opt_out_sale", "channel": "web", "purpose": "sale_share"},
+	changes,
+))
+
+_told := {"notice_at_collection": true, "third_party_contract": true}
+
+test_a_sale_has_no_channel if {
+	f.basis(f.after(f.california("ads", "sale_share"), [_no_sale({}), _sale({})])) == "consent"
+	partner := f.given(f.california("email", "partner_marketing"), {"recipient_given": true})
+	f.basis(f.after(partner, [_no_sale({}), _sale({})])) == "none"
+}
+
+test_a_steered_opt_in_is_named_wherever_one_is_needed if {
+	steered := _sale({"dark_pattern": true})
+	f.denied_by(f.given(f.after(_web, [_no_sale({}), steered]), _told), "USCA-CON-01")
+	f.denied_by(f.given(f.signalled(f.after(_web, [steered]), {"gpc": true}), _told), "USCA-CON-01")
+	f.denied_by(f.given(f.of(f.after(_web, [steered]), {"age": 15}), _told), "USCA-CON-01")
+	f.basis(f.given(f.after(_web, [steered]), _told)) == "none"
+}
+
+test_another_programme_was_not_asked if {
+	enrolled := _sale({"programme": "other", "fin_notice": true})
+	f.denied_by(f.signalled(f.after(_web, [enrolled]), {"gpc": true, "consumer_known": true}), "USCA-GPC-04")
+}
+
+test_profiling_remembers_the_signal if {
+	profiling := f.given(f.california("web", "profiling"), {"purpose_disclosed": true})
+	signalled := f.after(profiling, [_no_sale({"action": "gpc"})])
+	f.denied_by(signalled, "USST-UOOM-01")
+	"confirm_opt_out_status" in f.obliged(signalled)
+	f.basis(f.given(signalled, {"policy": {"honour_gpc_everywhere": false}})) == "none"
+	asked := f.opt_in({"channel": "web", "purpose": "profiling", "rank": 9})
+	f.basis(f.after(profiling, [_no_sale({"action": "gpc"}), asked])) == "consent"
+}
+
+test_a_limit_binds_every_use_of_sensitive_data if {
+	limit := f.opt_out({"action": "limit", "channel": "web", "purpose": "sensitive_use"})
+	every purpose in ["personalization", "targeted_ads", "marketing"] {
+		facts := f.after(f.california("web", purpose), [limit])
+		not "USCA-LIM-01" in f.named(facts)
+		f.denied_by(f.given(facts, {"sensitive": "health"}), "USCA-LIM-01")
+		f.denied_by(f.given(facts, {"special_category": "health"}), "USCA-LIM-01")
+	}
+}
+
+test_a_minor_who_declined_may_be_asked_in_the_end if {
+	declined := {
+		"action": "declined_opt_in",
+		"channel": "web",
+		"purpose": "sale_share",
+		"rank": 1,
+		"age": 15,
+		"months_waited": 12,
+	}
+	asking := f.given(f.california("in_app", "reconsent"), {"reconsent_for": "sale_share"})
+	facts := f.of(f.after(asking, [declined]), {"age": 16})
+	f.basis(facts) == "none"
+	"USCA-MIN-04" in f.named(facts)
+}
