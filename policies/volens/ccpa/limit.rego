@@ -12,26 +12,18 @@ import data.volens.us_federal
 #   citation: Civ. Code 1798.121; 11 CCR 7027(g),(m)
 #   stage: 8
 #   confidence: V
-deny contains {"rule": "USCA-LIM-01", "stage": 8} if {
-	situation.purpose == "sensitive_use"
-	_limited
-}
-
-deny contains {"rule": "USCA-LIM-01", "stage": 8} if {
-	_sensitive_data
-	_limited
-}
+deny contains {"rule": "USCA-LIM-01", "stage": 8} if count(limits) > 0
 
 gate contains {"rule": "USCA-LIM-01", "stage": 8} if situation.purpose == "sensitive_use"
-
-_limited if count(limits) > 0
 
 # METADATA
 # description: The limits that no confirmed opt-in has undone, by position.
 limits contains i if {
+	_sensitive
 	some i, act in input.acts
 	_limits(i, act)
 	not situation.necessary_use
+	not _not_yet_sensitive
 	every j in us_federal.consenting {
 		not _undoes(input.acts[j], act)
 	}
@@ -83,13 +75,19 @@ _young if {
 	input.clock.law_day >= data.volens.in_force["USCA-LIM-02"]
 }
 
-# Whatever else they are used for, a limit leaves 7027(m) uses alone.
-_sensitive_data if {
-	_young
-	situation.purpose != "sensitive_use"
+# Sensitive for being a child's and nothing else, which counted for nothing before that day.
+_not_yet_sensitive if {
+	input.context.sensitive == "under16"
+	not input.context.special_category
+	not input.clock.law_day >= data.volens.in_force["USCA-LIM-02"]
 }
 
-_sensitive_data if {
+# By purpose, by age, or by what is declared.
+_sensitive if situation.purpose == "sensitive_use"
+
+_sensitive if _young
+
+_sensitive if {
 	situation.purpose in (situation.family_purposes | {"personalization", "profiling", "targeted_ads", "sale_share"})
 	some field in ["sensitive", "special_category"]
 	input.context[field]

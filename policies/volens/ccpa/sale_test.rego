@@ -69,3 +69,13 @@ test_a_minor_who_declined_may_be_asked_in_the_end if {
 	f.basis(facts) == "none"
 	"USCA-MIN-04" in f.named(facts)
 }
+
+test_childrens_data_are_sensitive_from_2026_on if {
+	limit := f.opt_out({"action": "limit", "channel": "in_app", "purpose": "sensitive_use"})
+	told := {"sensitive": "under16", "notice_right_to_limit": true, "purpose_disclosed": true}
+	facts := f.given(f.of(f.after(f.california("in_app", "sensitive_use"), [limit]), {"age": 15}), told)
+	f.denied_by(facts, "USCA-LIM-01")
+	"USCA-LIM-02" in f.named(facts)
+	f.basis(f.on(facts, "2025-12-28")) == "none"
+	f.denied_by(f.on(f.given(facts, {"special_category": "health"}), "2025-12-28"), "USCA-LIM-01")
+}

@@ -41,7 +41,7 @@ _given(act) if {
 }
 
 # METADATA
-# description: True for an act of someone's own will, still running, of this person, address and brand.
+# description: True for an informed act of someone's own will, still running, of this person, address and brand.
 intact(act, channel) if {
 	not act.future
 	not act.expired
@@ -49,6 +49,7 @@ intact(act, channel) if {
 	not act.address == "other"
 	not act.brand == "other"
 	not act.unbundled == false
+	not act.notice.shown == false
 	lib.counts(act, channel)
 	not lib.steered(act)
 }

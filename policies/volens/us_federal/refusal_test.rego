@@ -56,3 +56,8 @@ test_consent_that_has_faded_is_named if {
 	f.denied_by(f.after(mail, [f.opt_out({"rank": 2}), f.opt_in({"months_past": 24})]), "ENG-STALE-01")
 	not "ENG-STALE-01" in f.named(f.after(mail, [f.opt_in({"months_past": 24})]))
 }
+
+test_consent_without_the_notice_is_none if {
+	f.denied_by(f.after(_text, [_written({"notice": {"shown": false}})]), "US-TCPA-01")
+	f.basis(f.after(_text, [_written({"notice": {"shown": true}})])) == "consent"
+}
