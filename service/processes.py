@@ -190,6 +190,7 @@ def _config(application: Litestar) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here asks for the client's address
         date_header=True,
         timeout_graceful_shutdown=10,
         lifespan="off",
