@@ -13,6 +13,8 @@ import data.volens.situation
 #   confidence: K
 deny contains {"rule": "ENG-ID-01", "stage": 0} if not identified
 
+note contains {"rule": "ENG-ID-01", "stage": 0} if input.signals.number_reassigned == true
+
 # METADATA
 # description: Nobody doubts whose profile, and whose number, this is.
 identified if {

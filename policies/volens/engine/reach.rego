@@ -117,7 +117,10 @@ _reach("sale_share", _) := {"sale_share", "targeted_ads"} | _disclosed
 
 _reach("targeted_ads", _) := {"sale_share", "targeted_ads"}
 
-_reach(purpose, _) := {purpose} if not purpose in {"any", "marketing", "profiling", "sale_share", "targeted_ads"}
+# Nobody can stop what must be said (stage 2), nor its own confirmation.
+_reach(purpose, _) := {purpose} - (situation.duties | {"optout_confirmation"}) if {
+	not purpose in {"any", "marketing", "profiling", "sale_share", "targeted_ads"}
+}
 
 _family := {
 	"marketing",

@@ -41,6 +41,8 @@ _lifted(rank, lifts) if {
 #   confidence: K
 deny contains {"rule": "EU-RES-01", "stage": 3} if _locked
 
+note contains {"rule": "EU-RES-01", "stage": 3} if restricted
+
 _locked if {
 	restricted
 	not untouchable

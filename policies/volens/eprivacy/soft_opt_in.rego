@@ -14,7 +14,8 @@ import data.volens.situation
 #   stage: 10
 #   confidence: V
 tried contains {"rule": "EU-EPD-02", "stage": 10} if {
-	_eligible
+	situation.family
+	situation.channel in {"email", "sms", "messaging_app", "social_dm"}
 	_customer
 }
 
@@ -26,6 +27,20 @@ _customer if {
 }
 
 note contains {"rule": "EU-EPD-02", "stage": 10} if "soft_opt_in" in basis
+
+# METADATA
+# title: A consent that nobody uses lapses
+# description: So does a customer relation in Germany (RULES D10(11)).
+# scope: rule
+# custom:
+#   id: DE-STL-01
+#   citation: BGH 1.2.2018 III ZR 196/17; AG Muenchen 14.2.2023 161 C 12736/22; AG Bonn 10.5.2016 104 C 227/15
+#   stage: 10
+#   confidence: V, D
+note contains {"rule": "DE-STL-01", "stage": 10} if {
+	situation.german
+	"soft_opt_in" in basis
+}
 
 _eligible if {
 	situation.purpose in {"marketing", "reconsent", "survey"}

@@ -65,3 +65,8 @@ test_a_register_blocks_it if {
 	f.denied_by(facts, "EU-EPD-01")
 	"DSR-NAT-01" in f.named(facts)
 }
+
+test_a_sale_is_named_where_it_opens_no_channel if {
+	"EU-EPD-02" in f.named(f.given(f.after(f.germany("sms", "marketing"), [f.purchase({})]), f.similar))
+	"DE-STL-01" in f.named(f.given(f.after(f.germany("email", "marketing"), [f.purchase({})]), f.similar))
+}

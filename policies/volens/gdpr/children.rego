@@ -44,6 +44,8 @@ _authorised if {
 	some act in _parents
 	lib.proven(act)
 	lib.counts(act, situation.channel)
+	lib.names_sender(act)
+	not lib.steered(act)
 	not act.expired
 	not act.person
 	every i in engine.reaching {

@@ -42,6 +42,8 @@ test_an_unproven_parent_authorises_nothing if {
 		{"method": "unlisted"},
 		{"expired": true},
 		{"person": "other"},
+		{"controllers": "others"},
+		{"dark_pattern": true},
 		{"channel": "sms"},
 		{"purpose": "survey"},
 	] {

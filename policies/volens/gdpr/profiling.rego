@@ -42,6 +42,11 @@ deny contains {"rule": "EU-PRO-02", "stage": 8} if {
 	_off_limits
 }
 
+note contains {"rule": "EU-PRO-02", "stage": 8} if {
+	_shown_by_a_platform
+	_profiled_ad
+}
+
 _shown_by_a_platform if input.context.online_platform == true
 
 _shown_by_a_platform if input.context.custom_audience_upload == true

@@ -91,6 +91,12 @@ deny contains {"rule": "EU-OBJ-01", "stage": 4} if {
 	_barred
 }
 
+note contains {"rule": "EU-OBJ-01", "stage": 4} if {
+	_direct_marketing
+	some act in input.acts
+	act.action == "object"
+}
+
 _direct_marketing if situation.family
 
 _direct_marketing if situation.purpose in {"personalization", "profiling", "targeted_ads", "sale_share", "sensitive_use"}

@@ -85,3 +85,13 @@ test_declining_answers_the_same_question_and_no_other if {
 	f.basis(f.after(_mail, [f.opt_in({}), _declined({"purpose": "survey"})])) == "consent"
 	f.basis(f.after(f.germany("email", "service"), [_declined({"purpose": "any"})])) == "contract"
 }
+
+test_what_was_passed_is_named_on_a_permit if {
+	"EU-OBJ-01" in f.named(f.after(_mail, [f.opt_in({}), _object({"purpose": "profiling"})]))
+	suppressed := f.flagged(f.after(_mail, [f.opt_in({})]), {"suppressed": true, "suppressed_rank": 4})
+	f.basis(suppressed) == "consent"
+	"EU-SUP-01" in f.named(suppressed)
+	platform := f.given(f.after(_ads, [_ads_opt_in(5)]), {"online_platform": true})
+	f.basis(platform) == "consent"
+	"EU-PRO-02" in f.named(platform)
+}

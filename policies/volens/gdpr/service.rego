@@ -84,6 +84,12 @@ gate contains {"rule": "EU-SVC-04", "stage": 2} if {
 #   citation: Reg. (EU) 2023/988 (GPSR) Art. 35-36
 #   stage: 10
 #   confidence: K
+tried contains {"rule": "EU-SVC-04", "stage": 2} if {
+	situation.carries_promotion
+	input.question.purpose in situation.duties
+	input.context.notice == "recall"
+}
+
 failing contains {"rule": "EU-SVC-04", "stage": 10} if {
 	situation.family
 	some act in input.acts

@@ -63,3 +63,17 @@ test_agreed_during_a_restriction if {
 	}
 	f.basis(f.flagged(f.after(f.germany("email", "service"), [agreed]), {"restricted": true})) == "consent"
 }
+
+test_a_recall_with_an_offer_was_tried if {
+	facts := f.given(f.germany("email", "legal_notice"), {"notice": "recall", "content": "mixed"})
+	f.denied_by(facts, "EU-EPD-01")
+	{"EU-SVC-02", "EU-SVC-03", "EU-SVC-04"} - f.named(facts) == set()
+}
+
+test_nobody_stops_what_must_be_said if {
+	every purpose in ["legal_notice", "dsr_response"] {
+		stop := f.opt_out({"purpose": purpose})
+		sale := f.opt_out({"action": "opt_out_sale", "purpose": "sale_share"})
+		f.basis(f.given(f.after(f.germany("email", purpose), [stop, sale]), {"custom_audience_upload": true})) == "legal_obligation"
+	}
+}

@@ -33,4 +33,6 @@ deny contains {"rule": "EU-SUP-01", "stage": 1} if {
 	not _admitted_again
 }
 
+note contains {"rule": "EU-SUP-01", "stage": 1} if input.flags.suppressed == true
+
 _admitted_again if _latest_opening > input.flags.suppressed_rank

@@ -1,6 +1,7 @@
 package volens.germany
 
 import data.volens.gdpr
+import data.volens.situation
 
 # METADATA
 # title: A consent that nobody uses lapses
@@ -16,6 +17,11 @@ import data.volens.gdpr
 flaw contains {"act": i, "rule": "DE-STL-01", "stage": 10} if {
 	some i, act in gdpr.permission
 	not used(act)
+}
+
+note contains {"rule": "DE-STL-01", "stage": 10} if {
+	situation.ordinary
+	count(gdpr.consenting) > 0
 }
 
 failing contains {"rule": "DE-STL-01", "stage": 10} if {

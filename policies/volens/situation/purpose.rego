@@ -102,7 +102,11 @@ necessary_use if {
 # description: Personal data go to somebody else, or are used for somebody else's advertising.
 discloses if purpose in {"sale_share", "targeted_ads"}
 
-discloses if input.context.custom_audience_upload == true
+discloses if {
+	not duty
+	not purpose in _confirmations
+	input.context.custom_audience_upload == true
+}
 
 discloses if {
 	family
