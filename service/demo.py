@@ -105,7 +105,7 @@ def ask(api: Api, console: Console) -> None:
         answer = _expect(api("POST", "/v1/decisions", question))
         console.print(f"\n[bold]{title}[/bold]")
         console.print(f"  POST /v1/decisions\n  {json.dumps(question)}\n", markup=False, highlight=False)
-        console.print(Padding(_reasons(answer), (0, 0, 0, 2)))
+        console.print(Padding(_reasons(answer), (0, 0, 0, 2), expand=False))
     console.print("\nAsk the next one yourself:\n")
     _print_curl(api, console)
 

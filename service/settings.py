@@ -81,10 +81,11 @@ def read(environment: Mapping[str, str]) -> Settings:
     Raises:
         InvalidSettings: a `VOLENS_` variable is unknown, or its value unusable.
     """
-    given = {name.removeprefix(PREFIX).lower(): text for name, text in environment.items() if name.startswith(PREFIX)}
-    if unknown := sorted(given.keys() - _HINTS.keys()):
-        raise InvalidSettings(f"unknown setting {PREFIX}{unknown[0].upper()}; `volens settings` lists them all")
-    settings = _converted(given)
+    names = {PREFIX + field.upper(): field for field in _HINTS}
+    ours = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
+    if unknown := sorted(ours.keys() - names.keys()):
+        raise InvalidSettings(f"unknown setting {unknown[0]}; `volens settings` lists them all")
+    settings = _converted({names[name]: text for name, text in ours.items()})
     _refuse_unusable(settings)
     return settings
 

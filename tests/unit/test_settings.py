@@ -1,0 +1,118 @@
+"""The environment becomes settings, or is refused; it is never guessed at."""
+
+import json
+
+import pytest
+
+from service.settings import PREFIX, SECRET, InvalidSettings, Settings, described, read
+
+SECRETS = "postgresql://volens_app:hunter2@db.example/volens"
+
+
+def refused(**variables: str) -> str:
+    with pytest.raises(InvalidSettings) as refusal:
+        read({PREFIX + name: text for name, text in variables.items()})
+    return str(refusal.value)
+
+
+def test_an_empty_environment_runs_on_this_machine_alone():
+    settings = read({})
+
+    assert settings == Settings()
+    assert (settings.host, settings.database_url, settings.opa_url) == ("127.0.0.1", None, None)
+
+
+def test_values_are_read_as_what_they_are():
+    issuer = {"issuer": "https://id.example", "jwks": "https://id.example/keys", "tenant": "acme"}
+    settings = read(
+        {
+            "VOLENS_PORT": "0",
+            "VOLENS_HSTS": "TRUE",
+            "VOLENS_LOCAL_ISSUER": "false",
+            "VOLENS_ISSUERS": json.dumps([issuer]),
+            "VOLENS_DATABASE_URL": SECRETS,
+            "VOLENS_OPA_URL": "https://opa.example:8443/",
+            "PORT": "1",
+        }
+    )
+
+    assert (settings.port, settings.hsts, settings.local_issuer, settings.database_url) == (0, True, False, SECRETS)
+    assert settings.issuers[0].tenant == "acme"
+
+
+def test_a_typing_error_switches_nothing_off_in_silence():
+    for name in ("LOCAL_ISUER", "local_issuer", "LOCAL_ISSUER ", ""):
+        assert f"unknown setting VOLENS_{name};" in refused(**{name: "false"})
+
+
+@pytest.mark.parametrize("name", sorted(Settings.__struct_fields__))
+def test_a_variable_that_is_set_to_nothing_is_no_default(name: str):
+    for nothing in ("", "  "):
+        assert f"VOLENS_{name.upper()} is set to nothing" in refused(**{name.upper(): nothing})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("PORT", "many", "Expected `int`"),
+        ("PORT", "65536", "<= 65535"),
+        ("POOL_SIZE", "0", ">= 1"),
+        ("BODY_LIMIT", "12", ">= 1024"),
+        ("HSTS", "yes", "true or false"),
+        ("LOG_LEVEL", "loud", "debug, info, warning or error"),
+        ("ISSUERS", "[", "no JSON"),
+        ("ISSUERS", "{}", "Expected `array`"),
+        ("ISSUERS", "null", "Expected `array`"),
+        ("ISSUERS", '[{"issuer": "https://id.example"}]', "at /0. Required member `jwks`"),
+        ("ISSUERS", '[{"issuer": "i", "jwks": "f", "tenants": "acme"}]', "Unknown member `tenants`"),
+        ("ISSUERS", '[{"issuer": "i", "jwks": "http://id.example/keys"}]', "at /0"),
+        ("ISSUERS", '[{"issuer": "i", "jwks": "a"}, {"issuer": "i", "jwks": "b"}]', "twice"),
+        ("ISSUERS", '[{"issuer": "https://local.volens.example", "jwks": "a"}]', "twice"),
+        ("DATABASE_URL", "mysql://db.example/volens", "postgresql://"),
+        ("DATABASE_URL", "postgres://db.example/volens", "postgresql://"),
+        ("OPA_URL", "opa.example:8181", "http(s)://"),
+        ("OPA_URL", "http://opa.example:8181/v1", "without a path"),
+        ("OPA_URL", "http://opa.example:port", "http(s)://"),
+    ],
+)
+def test_an_unusable_value_is_refused_by_the_name_of_its_variable(name: str, text: str, said: str):
+    message = refused(**{name: text})
+
+    assert message.startswith(f"VOLENS_{name} ")
+    assert said in message
+
+
+@pytest.mark.parametrize("name", ["OWNER_DATABASE_URL", "WORKER_DATABASE_URL"])
+def test_the_address_of_a_part_without_that_of_the_service_would_start_another_database(name: str):
+    assert "VOLENS_DATABASE_URL is not" in refused(**{name: SECRETS})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("PORT", "hunter2"),
+        ("LOG_LEVEL", "hunter2"),
+        ("DATABASE_URL", "mysql://hunter2@db.example"),
+        ("OPA_URL", "http://hunter2@/path"),
+        ("ISSUERS", '["hunter2"]'),
+        ("ISSUERS", '[{"hun ter2": 1}]'),
+    ],
+)
+def test_a_refusal_never_repeats_the_value(name: str, text: str):
+    assert "hunter2" not in refused(**{name: text})
+    assert "hun ter2" not in refused(**{name: text})
+
+
+def test_every_setting_is_described_and_no_secret_is_shown():
+    rows = described(Settings(**dict.fromkeys(SECRET, SECRETS)))
+
+    assert [name for name, _, _ in rows] == [f"VOLENS_{field.upper()}" for field in Settings.__struct_fields__]
+    assert all(meaning.endswith(".") for _, _, meaning in rows)
+    assert "hunter2" not in str(rows)
+    assert {value for name, value, _ in rows if name.removeprefix(PREFIX).lower() in SECRET} == {"(set)"}
+
+
+def test_what_holds_an_address_or_a_token_is_secret():
+    telling = {name for name in Settings.__struct_fields__ if "token" in name or name.endswith("database_url")}
+
+    assert telling == SECRET
