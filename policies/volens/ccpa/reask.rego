@@ -26,8 +26,10 @@ deny contains {"rule": "USCA-OPT-04", "stage": 4} if {
 note contains {"rule": "USCA-OPT-04", "stage": 4} if count(_opted_out) > 0
 
 # METADATA
-# description: There is an opt-out or limit behind the question. What it asks for takes two steps.
+# description: There is an opt-out, a limit or a minor's no behind the question. What it asks for takes two steps.
 two_steps_due if count(_opted_out) > 0
+
+two_steps_due if count(_declined) > 0
 
 _opted_out contains act if {
 	_asks_again

@@ -35,6 +35,15 @@ test_another_programme_was_not_asked if {
 	f.denied_by(f.signalled(f.after(_web, [enrolled]), {"gpc": true, "consumer_known": true}), "USCA-GPC-04")
 }
 
+test_an_answer_that_names_no_programme_is_about_the_only_one if {
+	enrolled := _sale({"programme": "same", "fin_notice": true, "rank": 3})
+	stays := {"action": "fip_withdrawal_not_affirmed", "channel": "web", "purpose": "sale_share", "rank": 9}
+	known := {"gpc": true, "consumer_known": true}
+	f.basis(f.signalled(f.after(_web, [enrolled, stays]), known)) == "consent"
+	second := object.union(enrolled, {"programme": "other"})
+	f.denied_by(f.signalled(f.after(_web, [enrolled, second, stays]), known), "USCA-GPC-04")
+}
+
 test_profiling_remembers_the_signal if {
 	profiling := f.given(f.california("web", "profiling"), {"purpose_disclosed": true})
 	signalled := f.after(profiling, [_no_sale({"action": "gpc"})])
@@ -66,6 +75,7 @@ test_a_minor_who_declined_may_be_asked_in_the_end if {
 	}
 	asking := f.given(f.california("in_app", "reconsent"), {"reconsent_for": "sale_share"})
 	facts := f.of(f.after(asking, [declined]), {"age": 16})
+	"two_step_opt_in" in f.obliged(facts)
 	f.basis(facts) == "none"
 	"USCA-MIN-04" in f.named(facts)
 }

@@ -117,12 +117,22 @@ _excepted if {
 	some i in _enrolled
 	some act in input.acts
 	act.action == "fip_withdrawal_not_affirmed"
-	act.programme == "same"
+	_about_the_programme(act)
 	not act.future
 	act.rank > input.acts[i].rank
 	act.rank > _first_signal
 	every refusal in input.acts {
 		_asked_after(act, refusal)
+	}
+}
+
+_about_the_programme(act) if act.programme == "same"
+
+# It names none, and there is no other that it could be about.
+_about_the_programme(act) if {
+	not act.programme
+	every other in input.acts {
+		not other.programme == "other"
 	}
 }
 
