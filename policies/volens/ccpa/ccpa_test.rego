@@ -8,9 +8,15 @@ _ads := f.california("web", "targeted_ads")
 
 _told := {"notice_at_collection": true, "third_party_contract": true}
 
-_sale(changes) := f.opt_in(object.union({"action": "opt_in_sale", "channel": "web", "purpose": "sale_share", "method": "act", "two_step": true, "rank": 8}, changes))
+_sale(changes) := f.opt_in(object.union(
+	{"action": "opt_in_sale", "channel": "web", "purpose": "sale_share", "method": "act", "two_step": true, "rank": 8},
+	changes,
+))
 
-_no_sale(changes) := f.opt_out(object.union({"action": "opt_out_sale", "channel": "web", "purpose": "sale_share"}, changes))
+_no_sale(changes) := f.opt_out(object.union(
+	{"action": "opt_out_sale", "channel": "web", "purpose": "sale_share"},
+	changes,
+))
 
 _gpc := _no_sale({"action": "gpc"})
 
@@ -81,12 +87,21 @@ test_only_consent_about_the_conflict_beats_it if {
 	f.basis(f.signalled(f.after(_ads, [_gpc, object.remove(_asked, ["two_step"])]), _known)) == "consent"
 	f.denied_by(f.signalled(f.after(_ads, [_asked]), {"gpc": true}), "USCA-GPC-03")
 	f.denied_by(f.signalled(facts, {"gpc_first_seen": 8}), "USCA-GPC-03")
-	f.denied_by(f.signalled(f.after(_ads, [_sale({"after_conflict_notice": true, "two_step": false})]), _known), "USCA-GPC-03")
+	f.denied_by(
+		f.signalled(f.after(_ads, [_sale({"after_conflict_notice": true, "two_step": false})]), _known),
+		"USCA-GPC-03",
+	)
 }
 
 _enrolled := _sale({"rank": 3, "programme": "same", "fin_notice": true})
 
-_stays := {"action": "fip_withdrawal_not_affirmed", "channel": "web", "purpose": "sale_share", "programme": "same", "rank": 9}
+_stays := {
+	"action": "fip_withdrawal_not_affirmed",
+	"channel": "web",
+	"purpose": "sale_share",
+	"programme": "same",
+	"rank": 9,
+}
 
 test_a_programme_may_ask if {
 	f.denied_by(f.signalled(f.after(_web, [_enrolled]), _known), "USCA-GPC-04")
@@ -94,9 +109,15 @@ test_a_programme_may_ask if {
 	facts := f.signalled(f.after(_web, [_enrolled, _gpc, _stays]), _known)
 	f.basis(facts) == "consent"
 	"USCA-GPC-04" in f.named(facts)
-	f.basis(f.given(f.signalled(f.after(_web, [object.remove(_enrolled, ["fin_notice"]), _stays]), _known), {"fin_notice": true})) == "consent"
+	f.basis(f.given(
+		f.signalled(f.after(_web, [object.remove(_enrolled, ["fin_notice"]), _stays]), _known),
+		{"fin_notice": true},
+	)) == "consent"
 	f.denied_by(f.signalled(f.after(_web, [_enrolled, _no_sale({}), _stays]), _known), "USCA-GPC-04")
-	f.denied_by(f.signalled(f.after(_web, [_enrolled, object.union(_stays, {"programme": "other"})]), _known), "USCA-GPC-04")
+	f.denied_by(
+		f.signalled(f.after(_web, [_enrolled, object.union(_stays, {"programme": "other"})]), _known),
+		"USCA-GPC-04",
+	)
 }
 
 test_nobody_asks_again_within_a_year if {
@@ -110,13 +131,22 @@ test_nobody_asks_again_within_a_year if {
 	f.denied_by(f.signalled(ask, {"gpc": true}), "USCA-OPT-04")
 	f.denied_by(f.after(ask, [f.opt_out({"channel": "web", "purpose": "targeted_ads"})]), "USCA-OPT-04")
 	f.denied_by(f.after(f.california("email", "reconsent"), [_limit]), "USCA-OPT-04")
-	f.denied_by(f.after(f.california("email", "reconsent"), [f.opt_out({"channel": "web", "purpose": "sensitive_use"})]), "USCA-OPT-04")
+	f.denied_by(
+		f.after(f.california("email", "reconsent"), [f.opt_out({"channel": "web", "purpose": "sensitive_use"})]),
+		"USCA-OPT-04",
+	)
 	f.basis(f.given(f.after(f.california("email", "reconsent"), [_no_sale({})]), {"reconsent_for": "marketing"})) == "none"
 }
 
 test_minors_who_declined_are_left_alone if {
 	ask := f.of(f.given(f.california("in_app", "reconsent"), {"reconsent_for": "sale_share"}), {"age": 15})
-	declined := f.opt_out({"action": "declined_opt_in", "channel": "web", "purpose": "sale_share", "months_waited": 12, "age": 15})
+	declined := f.opt_out({
+		"action": "declined_opt_in",
+		"channel": "web",
+		"purpose": "sale_share",
+		"months_waited": 12,
+		"age": 15,
+	})
 	f.denied_by(f.after(ask, [declined]), "USCA-MIN-04")
 	f.denied_by(f.after(ask, [_no_sale({"months_waited": 12})]), "USCA-MIN-04")
 	f.basis(f.of(f.after(ask, [declined]), {"age": 16})) == "none"
@@ -151,7 +181,14 @@ test_paid_programmes_need_an_opt_in_after_notice if {
 	f.basis(f.after(ask, [object.union(refused, {"months_waited": 12})])) == "none"
 }
 
-_limit := {"action": "limit", "channel": "web", "purpose": "sensitive_use", "method": "withdrawal", "rank": 7, "months_waited": 0}
+_limit := {
+	"action": "limit",
+	"channel": "web",
+	"purpose": "sensitive_use",
+	"method": "withdrawal",
+	"rank": 7,
+	"months_waited": 0,
+}
 
 _use := f.given(f.california("in_app", "sensitive_use"), {"notice_right_to_limit": true, "purpose_disclosed": true})
 
@@ -182,7 +219,10 @@ test_own_use_is_free_where_it_is_expected if {
 	"USCA-FP-01" in f.named(own)
 	f.denied_by(f.california("in_app", "personalization"), "USCA-PUR-01")
 	f.denied_by(f.given(own, {"first_party_only": false}), "USCA-FP-01")
-	f.basis(f.after(f.california("in_app", "personalization"), [f.opt_in({"channel": "in_app", "purpose": "personalization", "method": "act"})])) == "consent"
+	f.basis(f.after(
+		f.california("in_app", "personalization"),
+		[f.opt_in({"channel": "in_app", "purpose": "personalization", "method": "act"})],
+	)) == "consent"
 	f.basis(f.california("web", "analytics")) == "none"
 }
 
@@ -209,7 +249,10 @@ test_the_deleted_stay_deleted if {
 	erased := {"action": "erased", "channel": "any", "purpose": "any", "rank": 3}
 	f.denied_by(f.after(mail, [erased]), "USCA-DEL-01")
 	f.basis(f.after(mail, [erased, f.opt_in({"method": "act"})])) == "consent"
-	f.basis(f.flagged(f.after(mail, [f.opt_in({"method": "act"})]), {"suppressed": true, "suppressed_rank": 4})) == "consent"
+	f.basis(f.flagged(
+		f.after(mail, [f.opt_in({"method": "act"})]),
+		{"suppressed": true, "suppressed_rank": 4},
+	)) == "consent"
 	f.basis(f.after(_web, [erased, _sale({})])) == "consent"
 }
 
@@ -222,13 +265,22 @@ test_brokers_delete_who_is_listed if {
 	f.basis(f.given(mail, {"sender_is_data_broker": true, "direct_relationship": true})) == "none"
 	f.basis(f.given(mail, {"sender_is_data_broker": false, "direct_relationship": false})) == "none"
 	f.basis(f.given(f.flagged(mail, {"drop_match": "unverified"}), {"sender_is_data_broker": true})) == "none"
-	f.denied_by(f.given(f.flagged(_ads, {"drop_listed": true, "drop_match": "unverified"}), {"sender_is_data_broker": true}), "USCA-DROP-01")
+	f.denied_by(
+		f.given(f.flagged(_ads, {"drop_listed": true, "drop_match": "unverified"}), {"sender_is_data_broker": true}),
+		"USCA-DROP-01",
+	)
 }
 
 test_their_lists_may_be_records if {
 	broker := f.given(f.california("email", "marketing"), {"sender_is_data_broker": true})
 	f.basis(f.after(broker, [_no_sale({"action": "drop_unverified"})])) == "none"
 	f.denied_by(f.after(broker, [_no_sale({"action": "drop_listed"})]), "USCA-DROP-01")
-	f.denied_by(f.after(broker, [_no_sale({"action": "drop_unverified"}), _no_sale({"action": "drop_listed"})]), "USCA-DROP-01")
-	f.denied_by(f.flagged(f.after(broker, [_no_sale({"action": "drop_unverified"})]), {"drop_listed": true}), "USCA-DROP-01")
+	f.denied_by(
+		f.after(broker, [_no_sale({"action": "drop_unverified"}), _no_sale({"action": "drop_listed"})]),
+		"USCA-DROP-01",
+	)
+	f.denied_by(
+		f.flagged(f.after(broker, [_no_sale({"action": "drop_unverified"})]), {"drop_listed": true}),
+		"USCA-DROP-01",
+	)
 }

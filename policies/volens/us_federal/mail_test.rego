@@ -89,7 +89,10 @@ test_channels_without_a_row if {
 	every channel in ["messaging_app", "social_dm", "fax"] {
 		f.denied_by(f.california(channel, "marketing"), "ENG-DENY-01")
 		f.basis(f.after(f.california(channel, "marketing"), [_opt_in({"channel": channel})])) == "consent"
-		f.denied_by(f.given(f.after(f.california(channel, "marketing"), [_opt_in({"channel": channel})]), {"optout_in_message": false}), "ENG-DENY-01")
+		f.denied_by(
+			f.given(f.after(f.california(channel, "marketing"), [_opt_in({"channel": channel})]), {"optout_in_message": false}),
+			"ENG-DENY-01",
+		)
 	}
 	f.denied_by(f.given(f.california("push", "marketing"), {"sender_identified": false}), "ENG-DENY-01")
 }

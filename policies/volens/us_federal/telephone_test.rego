@@ -42,7 +42,10 @@ test_after_the_waiver_a_stop_to_marketing_ends_service if {
 	f.basis(service) == "consent"
 	f.denied_by(f.on(service, "2027-02-01"), "US-TCPA-03")
 	f.basis(f.on(f.given(service, {"exempt_informational": true}), "2027-02-01")) == "contract"
-	called := f.after(f.california("phone_auto", "service"), [object.union(_informed, {"channel": "phone_auto"}), _stop({})])
+	called := f.after(
+		f.california("phone_auto", "service"),
+		[object.union(_informed, {"channel": "phone_auto"}), _stop({})],
+	)
 	f.denied_by(f.on(called, "2027-02-01"), "US-TCPA-03")
 	f.basis(f.on(f.after(f.california("phone", "service"), [_stop({})]), "2027-02-01")) == "contract"
 }
@@ -60,7 +63,14 @@ test_information_needs_a_number_given_for_it if {
 }
 
 test_agreed_during_a_restriction if {
-	agreed := {"action": "consent_during_restriction", "channel": "email", "purpose": "service", "method": "act", "evidence": "present", "rank": 3}
+	agreed := {
+		"action": "consent_during_restriction",
+		"channel": "email",
+		"purpose": "service",
+		"method": "act",
+		"evidence": "present",
+		"rank": 3,
+	}
 	f.basis(f.flagged(f.after(f.california("email", "service"), [agreed]), {"restricted": true})) == "consent"
 }
 
@@ -69,7 +79,10 @@ test_listed_numbers_are_not_solicited if {
 	"dnc_scrub" in f.obliged(_call)
 	listed := f.signalled(_call, {"ndnc_listed": true})
 	f.denied_by(listed, "US-TCPA-06")
-	f.denied_by(f.after(_call, [{"action": "dnc_listed", "channel": "phone", "purpose": "marketing", "rank": 1}]), "US-TCPA-06")
+	f.denied_by(
+		f.after(_call, [{"action": "dnc_listed", "channel": "phone", "purpose": "marketing", "rank": 1}]),
+		"US-TCPA-06",
+	)
 	f.basis(f.after(listed, [_written({"channel": "phone"})])) == "consent"
 	f.denied_by(f.after(listed, [_written({"channel": "phone", "method": "act"})]), "US-TCPA-06")
 }
@@ -81,7 +94,13 @@ test_an_established_relationship_excuses_for_a_while if {
 		f.basis(facts) == "none"
 		f.verdict(facts).acts == [0]
 	}
-	every change in [{"months_past": 18}, {"action": "inquiry", "months_past": 3}, {"seller": "other"}, {"future": true}, {"person": "other"}] {
+	every change in [
+		{"months_past": 18},
+		{"action": "inquiry", "months_past": 3},
+		{"seller": "other"},
+		{"future": true},
+		{"person": "other"},
+	] {
 		f.denied_by(f.after(listed, [f.purchase(change)]), "US-TCPA-06")
 	}
 }
