@@ -179,7 +179,8 @@ test_own_hours_widen_open_days_only if {
 }
 
 test_the_hour_is_reported_when_all_else_allows if {
-	not "ENG-QH-01" in f.denying(f.at(_text, 5, 0))
+	not "ENG-QH-01" in f.named(f.at(_text, 5, 0))
+	"ENG-QH-01" in f.named(f.at(_text, 5, 600))
 	not f.verdict(f.at(_text, 5, 0)).closed_hours
 }
 

@@ -73,4 +73,7 @@ late contains {"rule": "ENG-QH-01", "stage": 14} if {
 	count(closed) > 0
 }
 
-note contains {"rule": "ENG-QH-01", "stage": 14} if hours_bind
+note contains {"rule": "ENG-QH-01", "stage": 14} if {
+	hours_bind
+	count(closed) == 0
+}

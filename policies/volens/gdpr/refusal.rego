@@ -99,6 +99,8 @@ note contains {"rule": "EU-OBJ-01", "stage": 4} if {
 
 _direct_marketing if situation.family
 
+_direct_marketing if situation.purpose == "doi_confirmation"
+
 _direct_marketing if situation.purpose in {"personalization", "profiling", "targeted_ads", "sale_share", "sensitive_use"}
 
 # METADATA

@@ -95,3 +95,10 @@ test_what_was_passed_is_named_on_a_permit if {
 	f.basis(platform) == "consent"
 	"EU-PRO-02" in f.named(platform)
 }
+
+test_who_objected_is_not_asked_to_confirm if {
+	pending := f.opt_in({"action": "opt_in_pending", "method": "act"})
+	asked := f.after(f.germany("email", "doi_confirmation"), [pending])
+	f.basis(asked) == "legitimate_interest"
+	f.denied_by(f.flagged(asked, {"objected": true}), "EU-OBJ-01")
+}
