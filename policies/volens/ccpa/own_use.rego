@@ -116,6 +116,13 @@ deny contains {"rule": "USCA-DEL-01", "stage": 1} if {
 	not _admitted_again
 }
 
+note contains {"rule": "USCA-DEL-01", "stage": 1} if engine.erasure_on_file
+
+note contains {"rule": "USCA-DEL-01", "stage": 1} if {
+	some flag in ["suppressed", "previously_erased"]
+	input.flags[flag] == true
+}
+
 _admitted_again if _opening > input.flags.suppressed_rank
 
 _begun_anew if {

@@ -89,3 +89,10 @@ test_childrens_data_are_sensitive_from_2026_on if {
 	f.basis(f.on(facts, "2025-12-28")) == "none"
 	f.denied_by(f.on(f.given(facts, {"special_category": "health"}), "2025-12-28"), "USCA-LIM-01")
 }
+
+test_a_deletion_is_named_where_it_no_longer_bars if {
+	mail := f.california("email", "marketing")
+	"USCA-DEL-01" in f.named(f.flagged(f.after(mail, [f.opt_in({})]), {"previously_erased": true}))
+	"USCA-DEL-01" in f.named(f.after(f.california("email", "dsr_response"), [f.opt_out({"action": "erased"})]))
+	not "USCA-DEL-01" in f.named(mail)
+}

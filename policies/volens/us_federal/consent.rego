@@ -112,6 +112,8 @@ _faded if {
 	act.action == "opt_in"
 	lib.names_channel(act, situation.channel)
 	lib.covers_purpose(act.purpose, situation.purpose)
+	lib.counts(act, situation.channel)
+	not act.future
 	_outlived(act)
 }
 

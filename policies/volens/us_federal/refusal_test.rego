@@ -55,6 +55,10 @@ test_consent_that_has_faded_is_named if {
 	mail := f.california("email", "marketing")
 	f.denied_by(f.after(mail, [f.opt_out({"rank": 2}), f.opt_in({"months_past": 24})]), "ENG-STALE-01")
 	not "ENG-STALE-01" in f.named(f.after(mail, [f.opt_in({"months_past": 24})]))
+	every change in [{"future": true}, {"method": "silence"}] {
+		none := f.opt_in(object.union({"channel": "messaging_app", "months_past": 24}, change))
+		not "ENG-STALE-01" in f.named(f.after(message, [none]))
+	}
 }
 
 test_consent_without_the_notice_is_none if {
