@@ -29,7 +29,7 @@ note contains {"rule": "USCA-OPT-04", "stage": 4} if count(_opted_out) > 0
 # description: There is an opt-out, a limit or a minor's no behind the question. What it asks for takes two steps.
 two_steps_due if count(_opted_out) > 0
 
-two_steps_due if count(_declined) > 0
+two_steps_due if _said_no
 
 _opted_out contains act if {
 	_asks_again
@@ -91,7 +91,12 @@ deny contains {"rule": "USCA-MIN-04", "stage": 7} if {
 	act.months_waited < data.volens.periods.reask
 }
 
-note contains {"rule": "USCA-MIN-04", "stage": 7} if count(_declined) > 0
+note contains {"rule": "USCA-MIN-04", "stage": 7} if _said_no
+
+_said_no if {
+	some act in _declined
+	act.action == "declined_opt_in"
+}
 
 _declined contains act if {
 	_asks_again

@@ -65,3 +65,12 @@ test_consent_without_the_notice_is_none if {
 	f.denied_by(f.after(_text, [_written({"notice": {"shown": false}})]), "US-TCPA-01")
 	f.basis(f.after(_text, [_written({"notice": {"shown": true}})])) == "consent"
 }
+
+test_what_a_call_passed_is_named if {
+	call := f.california("phone", "marketing")
+	"US-TCPA-06" in f.named(call)
+	moved := f.signalled(_text, {"number_reassigned": true})
+	passed := f.after(moved, [_written({"after_reassignment": true})])
+	f.basis(passed) == "consent"
+	"US-TCPA-09" in f.named(passed)
+}

@@ -33,6 +33,8 @@ note contains {"rule": "US-TCPA-06", "stage": 5} if {
 	_listed
 }
 
+note contains {"rule": "US-TCPA-06", "stage": 5} if _called_by_a_person
+
 _solicited_by_telephone if {
 	situation.family
 	situation.channel in _telephone
@@ -79,6 +81,11 @@ basis contains "none" if _called_by_a_person
 deny contains {"rule": "US-TCPA-09", "stage": 0} if {
 	situation.channel in _telephone
 	engine.reassigned
+}
+
+note contains {"rule": "US-TCPA-09", "stage": 0} if {
+	situation.channel in _telephone
+	input.signals.number_reassigned == true
 }
 
 # METADATA
