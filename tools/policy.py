@@ -26,8 +26,6 @@ OPA: Final = os.environ.get("OPA", str(ROOT / "tools/bin/opa"))
 ENTRYPOINT: Final = "volens/decision/verdict"
 _RULE_KEYS: Final = ("citation", "stage", "confidence", "in_force")
 _STORED_BLOCK: Final = 0xFFFF
-_MEMORY_IMPORT: Final = b"\x03env\x06memory\x02\x00"
-"""`env.memory`, a memory without a maximum; the least number of pages follows."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -180,19 +178,7 @@ def _module(sources: Mapping[str, bytes]) -> bytes:
             module = archive.extractfile("/policy.wasm")
             if module is None:
                 raise SystemExit("opa build made no module")
-            return _asking_for_little(module.read())
-
-
-def _asking_for_little(module: bytes) -> bytes:
-    """Return the module with two pages as the least memory that it imports, whatever it says.
-
-    A trap: opapywasm 1.2 provides two pages and doubles them while instantiation runs out of memory, but a module
-    that *asks* for more never gets so far: the linker refuses it.
-    """
-    start = module.index(_MEMORY_IMPORT) + len(_MEMORY_IMPORT)
-    if not 2 <= module[start] < 0x80:
-        raise SystemExit("the module's memory is declared in a way that this script doesn't know")
-    return module[:start] + b"\x02" + module[start + 1 :]
+            return module.read()
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:

@@ -19,6 +19,7 @@ opted_in contains i if {
 	_allows_sale(act)
 	_of_this_channel(act)
 	not act.evidence == "null"
+	lib.names_sender(act)
 	us_federal.intact(act, situation.channel)
 }
 

@@ -36,6 +36,13 @@ test_a_parent_authorises if {
 	"inform_child_withdrawal_right" in f.obliged(facts)
 }
 
+test_a_grown_up_has_no_parents_to_consent if {
+	adult := f.of(_mail, {"age": 18})
+	not f.verdict(f.after(adult, [f.parental_consent({"age": 18})])).allow
+	not f.verdict(f.after(adult, [f.parental_consent({})])).allow
+	f.basis(f.after(adult, [f.parental_consent({"age": 15})])) == "consent"
+}
+
 test_an_unproven_parent_authorises_nothing if {
 	every change in [
 		{"evidence": "null"},

@@ -21,6 +21,7 @@ _parents[i] := act if {
 	some i, act in input.acts
 	act.action == "parental_consent"
 	not act.future
+	situation.child_then(act)
 	lib.parent_covers(act, situation.channel, situation.purpose, situation.disclosing)
 }
 

@@ -11,7 +11,13 @@ test_service_survives_a_marketing_opt_out if {
 }
 
 test_promotion_makes_it_marketing if {
-	every context in [{"content": "mixed"}, {"content": "promotional"}, {"content": "other"}, {"message": "newsletter"}] {
+	every context in [
+		{"content": "mixed"},
+		{"content": "promotional"},
+		{"content": "other"},
+		{"message": "newsletter"},
+		{"marketing_related": true},
+	] {
 		facts := f.given(f.germany("email", "service"), context)
 		f.denied_by(facts, "EU-EPD-01")
 		"EU-SVC-02" in f.named(facts)

@@ -32,3 +32,9 @@ _known if input.subject.age >= 0
 # METADATA
 # description: Not of age.
 minor if data.volens.ages.adult in younger_than
+
+# METADATA
+# description: True when the person was a child at the time of an act, or is one now. A grown-up has no parents to consent.
+child_then(_) if minor
+
+child_then(act) if act.age < data.volens.ages.adult

@@ -36,6 +36,11 @@ _promotional if {
 	input.context.message
 }
 
+_promotional if {
+	input.question.purpose in service_purposes
+	input.context.marketing_related == true
+}
+
 # METADATA
 # description: The purpose that is judged.
 # scope: document

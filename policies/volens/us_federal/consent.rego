@@ -27,6 +27,7 @@ consenting contains i if some i in parental
 parental contains i if {
 	some i, act in input.acts
 	act.action == "parental_consent"
+	situation.child_then(act)
 	_given(act)
 	lib.proven(act)
 	lib.parent_covers(act, situation.channel, situation.purpose, situation.disclosing)
