@@ -145,7 +145,7 @@ class Coalescer(Generic[K, V]):
     """
 
     def __init__(
-        self, flush: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], *, limit: int = 1_000, parallel: int = 4
+        self, flush: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], *, limit: int = 1_000, parallel: int = 2
     ) -> None:
         self._flush = flush
         self._limit = limit

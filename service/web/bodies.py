@@ -7,7 +7,6 @@ Litestar checks bodies with the lax rules it needs for query strings: ``"1"`` pa
 import json
 import math
 import re
-from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -62,8 +61,8 @@ def _from_bytes(data: bytes, model: type[T]) -> T:
     except msgspec.ValidationError as error:
         if not _FRACTION.match(str(error)):
             raise
-        return msgspec.convert(_checked(data, _number), model)
-    _checked(data, float)
+        return msgspec.convert(_checked(data, _WHOLE), model)
+    _checked(data, _ANY)
     return value
 
 
@@ -84,10 +83,10 @@ _FRACTION = re.compile(r"Expected `[^`]*\bint\b[^`]*`, got `float`")
 _WITHOUT_UTC = re.compile(r'"(?:0001-01-01|9999-12-31)[Tt ][0-9:.]+[+-](?!00:?00")[0-9:]+"')
 
 
-def _checked(data: bytes, number: Callable[[str], Any]) -> Any:
+def _checked(data: bytes, decoder: json.JSONDecoder) -> Any:
     """Refuse what msgspec lets pass, and return the whole value."""
     text = data.decode()
-    value = json.loads(text, object_pairs_hook=_members, parse_float=number)
+    value = decoder.decode(text)
     if "\\u0000" in text and _has_nul(value):
         raise _malformed(Fault(pointer="", detail="A string contains U+0000"))
     if _WITHOUT_UTC.search(text):
@@ -121,3 +120,7 @@ def _has_nul(value: Any) -> bool:
 
 def _malformed(fault: Fault) -> Refusal:
     return Refusal("invalid_request", "The body is malformed.", faults=(fault,))
+
+
+_ANY: Final = json.JSONDecoder(object_pairs_hook=_members)
+_WHOLE: Final = json.JSONDecoder(object_pairs_hook=_members, parse_float=_number)
