@@ -22,7 +22,7 @@ from service.decisions.usecases import Decide, ReadDecision, SimulateDecision
 from service.kernel import Caller, DomainError
 from service.web.auth import needs, own_subject
 from service.web.bodies import StrictBody, strictly
-from service.web.problems import documented
+from service.web.problems import ON_FAILURE, documented
 
 STATUS: Final[Mapping[type[DomainError], int]] = {
     DecisionUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -31,6 +31,9 @@ STATUS: Final[Mapping[type[DomainError], int]] = {
     PermitsNotOffered: HTTPStatus.CONFLICT,
     QuestionTooFarAhead: HTTPStatus.CONFLICT,
 }
+
+NO: Final[dict[str, Any]] = {ON_FAILURE: {"decision": "deny"}}
+"""Whatever fails on the way to a decision, before the handler too: nobody may take it for a permit."""
 
 Again = Annotated[bool, QueryParameter(description="Also ask the stored facts again, under the policy of today.")]
 
@@ -47,6 +50,7 @@ class DecisionController(Controller):
         guards=[needs("decide", own=True)],
         responses=documented(404, 409),
         status_code=HTTPStatus.OK,
+        opt=NO,
     )
     async def decide(
         self, request: Request[Caller, Any, Any], data: StrictBody[DecisionCreate], decide: NamedDependency[Decide]
@@ -97,6 +101,7 @@ class DecisionController(Controller):
         guards=[needs("decide")],
         responses=documented(409),
         status_code=HTTPStatus.OK,
+        opt=NO,
     )
     async def simulate(
         self,

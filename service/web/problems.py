@@ -99,6 +99,9 @@ class Answer(Struct, frozen=True):
     body: bytes
 
 
+ON_FAILURE: Final = "on_failure"
+"""An option of a handler: members that every problem of 500 and above carries there, whatever failed."""
+
 Report = Callable[[BaseException, str], None]
 """Receives a bug and the id of its request; must log neither message nor values."""
 
@@ -132,12 +135,21 @@ class Problems:
     def handle(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         """Litestar's exception handler, for every exception."""
         answer = self.answer(error, str(request.scope["state"].get("request_id", "")))
+        body = answer.body
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and (said := _said_on_failure(request)):
+            body = msgspec.json.encode({**said, **msgspec.json.decode(body)})
         return Response(
-            answer.body,
+            body,
             status_code=answer.status,
             headers=dict(answer.headers),
             media_type=answer.headers["content-type"],
         )
+
+
+def _said_on_failure(request: Request[Any, Any, Any]) -> Mapping[str, Any]:
+    handler = request.scope.get("route_handler")
+    said: Mapping[str, Any] = {} if handler is None else handler.opt.get(ON_FAILURE, {})
+    return said
 
 
 def problem_handlers(statuses: Mapping[type[DomainError], int], report: Report) -> ExceptionHandlersMap:
