@@ -147,9 +147,9 @@ class Problems:
 
 
 def _said_on_failure(request: Request[Any, Any, Any]) -> Mapping[str, Any]:
-    if "route_handler" not in request.scope:
-        return {}
-    said: Mapping[str, Any] = request.scope["route_handler"].opt.get(ON_FAILURE, {})
+    scope: Mapping[str, Any] = request.scope
+    handler = scope.get("route_handler")  # none where the path leads nowhere
+    said: Mapping[str, Any] = {} if handler is None else handler.opt.get(ON_FAILURE, {})
     return said
 
 
