@@ -44,6 +44,8 @@ def position_in(cursor: str | None, model: type[T]) -> T | None:
         return None
     try:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        if b"\\u0000" in data:
+            raise ValueError("no row is named by what PostgreSQL can't store")
         return msgspec.json.decode(data, type=model)
     except (binascii.Error, msgspec.MsgspecError, UnicodeError, RecursionError, ValueError):
         fault = Fault(parameter="cursor", detail="Not a cursor of this list")

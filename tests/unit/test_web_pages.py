@@ -48,7 +48,15 @@ def test_a_cursor_that_leads_nowhere_is_a_conflict(client: TestClient, cursor: s
     assert answer.json()["errors"] == [{"detail": "Not a cursor of this list", "parameter": "cursor"}]
 
 
-@given(st.tuples(st.datetimes(), st.uuids(), st.text(max_size=50)))
+@pytest.mark.parametrize("text", ["\0", "x-\0", "a\\u0000"])
+def test_a_text_that_the_database_cannot_compare_is_no_cursor(text: str):
+    with pytest.raises(Refusal) as refused:
+        position_in(cursor_after(text), str)
+
+    assert refused.value.code == "unknown_cursor"
+
+
+@given(st.tuples(st.datetimes(), st.uuids(), st.text(st.characters(exclude_characters="\0\\"), max_size=50)))
 def test_a_cursor_leads_back_to_its_position(position: tuple[object, UUID, str]):
     cursor = cursor_after(position)
 
