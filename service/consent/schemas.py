@@ -28,6 +28,8 @@ class RecordCreate(Statement, frozen=True, kw_only=True, omit_defaults=True, for
     subject: SubjectRef
     address: IdentifierId | None = None
     """Which of the subject's identifiers it is about, by its id. Never an address."""
+    subject_ref: SubjectRef | None = None
+    """Whose act it was, where that is somebody else's: a subject's id, never an address."""
 
     def to_submission(self) -> Submission:
         """Return what is meant: the same instants in UTC, and each channel once."""
