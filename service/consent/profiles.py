@@ -95,3 +95,5 @@ def _profile(
         )
     except StateUnreadable as error:
         return error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return StateUnreadable("the facts of a subject are damaged")

@@ -114,6 +114,22 @@ async def test_a_damaged_state_is_an_error_for_this_subject_alone(profiles, appe
     assert len(ben.state.acts) == 1
 
 
+@pytest.mark.parametrize("damaged", ['{"residence":', '{"residence":7}', '{"no":"fact"}'])
+async def test_damaged_facts_are_an_error_for_this_subject_alone(
+    profiles, append, caller, tenant, database, damaged: str
+):
+    await append(caller, ANN)
+    await append(caller, BEN)
+    with psycopg.connect(database.urls.admin) as connection:
+        connection.execute(
+            "UPDATE subject SET facts = convert_to(%s, 'UTF8') WHERE tenant = %s AND subject = 'ann'", (damaged, tenant)
+        )
+    ann, ben = await asyncio.gather(profiles.read(tenant, ANN), profiles.read(tenant, BEN), return_exceptions=True)
+
+    assert isinstance(ann, StateUnreadable)
+    assert len(ben.state.acts) == 1
+
+
 async def test_purposes_of_one_tenant_mean_nothing_to_another(profiles, begin, clock, caller, tenant, add_tenant):
     await PutPurpose(begin, clock)(OwnPurpose(purpose="x-a", maps_to="marketing", title="A"), by=caller)
 
