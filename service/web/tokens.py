@@ -25,7 +25,8 @@ SELF: Final = "self"
 _TYPES = frozenset({"at+jwt", "application/at+jwt"})
 _COMPACT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")
-_ACTOR = re.compile(r"[A-Za-z0-9._:@/|-]{1,128}")
+_ACTOR = re.compile(r"[A-Za-z0-9._:/|-]{1,128}")
+"""Goes into logs and the audit, so it has no room for an address."""
 _END_OF_TIME = 253_402_300_800  # 10000-01-01
 
 

@@ -146,6 +146,7 @@ def test_a_good_token_is_accepted(client: TestClient, made: dict[str, Any]):
         pytest.param(token(jti=None), id="no token id"),
         pytest.param(token(client_id=None), id="no client"),
         pytest.param(token(client_id="Ada Lovelace"), id="a client that is a name"),
+        pytest.param(token(client_id="ada@mail.example"), id="a client that is an address"),
         pytest.param(token(sub=None), id="no subject"),
         pytest.param(token(scope=None), id="no scope"),
         pytest.param(token(scope=""), id="empty scope"),
