@@ -13,7 +13,7 @@ from litestar.testing import TestClient
 
 from service.web.bodies import strictly
 from service.web.problems import Refusal
-from tests.toy_site import Shelf, Toy, bearer, toy_site
+from tests.toy_site import Shelf, Silence, Toy, bearer, toy_site
 
 
 def body(**changes: Any) -> dict[str, Any]:
@@ -182,6 +182,32 @@ documents = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
+
+
+async def test_a_client_that_goes_away_amid_its_body_is_no_bug_of_ours(shelf: Shelf):
+    observer = Silence()
+    messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+    scope: Any = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/toys",
+        "raw_path": b"/v1/toys",
+        "query_string": b"",
+        "root_path": "",
+        "http_version": "1.1",
+        "headers": [(b"content-type", b"application/json"), (b"authorization", bearer()["authorization"].encode())],
+    }
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(_: Any) -> None:
+        """Nobody listens."""
+
+    await toy_site(observer=observer, shelf=shelf)(scope, receive, send)
+
+    assert observer.bugs == []
+    assert observer.requests == [("/v1/toys", 400)]
 
 
 def outcome(content: bytes) -> Toy | Refusal:
