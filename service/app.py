@@ -25,6 +25,7 @@ from service.decisions.artefacts import read_policy
 from service.decisions.log import SqlDecisionLog
 from service.decisions.opa import served
 from service.decisions.wasm import embedded
+from service.decisions.watched import WatchedEngine, WatchedLog
 from service.kernel import Clock, DomainError, Handle, NewId, SubjectId, TenantId, Unavailable
 from service.postgres import DatabaseUrls
 from service.settings import Settings
@@ -98,8 +99,9 @@ def assemble(
     """Return the application over these parts. Opens nothing."""
     begin = opener(engine, clock, new_id)
     profiles = ProfileReader(pool)
+    judge = WatchedEngine(judge, "opa" if settings.opa_url else "wasm", telemetry)
     memo = Memo(judge)
-    log = SqlDecisionLog(pool, audit_statement, new_id)
+    log = WatchedLog(SqlDecisionLog(pool, audit_statement, new_id), telemetry)
     return site(
         [*CONTROLLERS, health(checks(engine, judge), telemetry.registry, policy.revision)],
         statuses=STATUSES,

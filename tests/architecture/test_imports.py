@@ -22,7 +22,7 @@ PURE_MODULES = {
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
     "consent": {"profiles"},
-    "decisions": {"artefacts", "calendar_of", "log", "opa", "wasm"},
+    "decisions": {"artefacts", "calendar_of", "log", "opa", "wasm", "watched"},
 }
 
 # What a file may import from its own slice, by its role.

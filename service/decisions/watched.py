@@ -1,0 +1,58 @@
+"""What a running service reports about its engine and its answers: how many, how fast, and why none came."""
+
+from time import perf_counter
+from typing import Protocol
+
+from service.decisions.domain import DecisionUnavailable, Verdict
+from service.decisions.policy import Policy
+from service.decisions.ports import DecisionLog, Logged, PolicyEngine
+
+
+class Watch(Protocol):
+    """Who is told. `service.telemetry.Telemetry` is one; it learns of no subject, and writes no message of an error."""
+
+    def evaluated(self, engine: str, seconds: float) -> None: ...
+    def engine_failed(self, engine: str, error: BaseException) -> None: ...
+    def decided(self, outcome: str, basis: str) -> None: ...
+
+
+class WatchedEngine:
+    """An engine whose every evaluation is told: the 503 of a caller says only that there was no verdict."""
+
+    def __init__(self, engine: PolicyEngine, name: str, watch: Watch) -> None:
+        self._engine = engine
+        self._name = name
+        self._watch = watch
+
+    @property
+    def policy(self) -> Policy:
+        return self._engine.policy
+
+    @property
+    def revision(self) -> str:
+        return self._engine.revision
+
+    async def evaluate(self, facts: bytes) -> Verdict:
+        began = perf_counter()
+        try:
+            verdict = await self._engine.evaluate(facts)
+        except DecisionUnavailable as error:
+            self._watch.engine_failed(self._name, error)
+            raise
+        self._watch.evaluated(self._name, perf_counter() - began)
+        return verdict
+
+    async def check(self) -> None:
+        await self._engine.check()
+
+
+class WatchedLog:
+    """A log whose decisions are counted once they are stored, by outcome and basis."""
+
+    def __init__(self, log: DecisionLog, watch: Watch) -> None:
+        self._log = log
+        self._watch = watch
+
+    async def append(self, logged: Logged) -> None:
+        await self._log.append(logged)
+        self._watch.decided("permit" if logged.decision.permit else "deny", logged.decision.basis.value)
