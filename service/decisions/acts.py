@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from service.consent import Act, Signature, is_tenant_purpose
 from service.decisions.bands import Ladder, months_past, months_waited
-from service.decisions.clocks import later_by, local_day
+from service.decisions.clocks import Zones, later_by, local_day
 from service.decisions.domain import Question
 from service.decisions.policy import PolicyData
 from service.kernel import SubjectId
@@ -48,7 +47,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     question: Question
     subject: SubjectId | None
     """Nothing in a simulation, where every named person is somebody else."""
-    zone: ZoneInfo
+    zones: Zones
     age: Ladder | None
     reassigned_after: date | None
 
@@ -109,14 +108,14 @@ def _purpose(signature: Signature, asked: Asked, data: PolicyData) -> str | None
 def _item(act: Act, purpose: str | None, rank: int, asked: Asked, data: PolicyData) -> Item:
     signature, bands = act.signature, data.bands
     action = signature.action.value
-    day = local_day(act.at, asked.zone)
+    day = local_day(act.at, asked.zones.of_dates)
     fixed = _said(signature, data) | _compared(signature, asked) | {"action": action, "rank": rank}
     if purpose is not None:
         fixed["purpose"] = purpose
     if act.expires_at is not None:
         fixed["expires"] = True
     if asked.age is not None and action in bands.spans["age"]:
-        fixed["age"] = asked.age.on(day)[0]
+        fixed["age"] = asked.age.on(local_day(act.at, asked.zones.of_waits))[0]
     if asked.reassigned_after is not None and day > asked.reassigned_after:
         fixed["after_reassignment"] = True
     return Item(
@@ -126,7 +125,9 @@ def _item(act: Act, purpose: str | None, rank: int, asked: Asked, data: PolicyDa
         expires_at=act.expires_at,
         fixed=fixed,
         past=months_past(day, bands.months) if action in bands.spans["months_past"] else None,
-        waited=months_waited(day, bands.waits) if action in bands.spans["months_waited"] else None,
+        waited=months_waited(local_day(act.at, asked.zones.of_beginnings), bands.waits)
+        if action in bands.spans["months_waited"]
+        else None,
         windows=tuple(
             (span, later_by(act.at, length)) for span, length in _WINDOWS.items() if action in bands.spans[span]
         ),

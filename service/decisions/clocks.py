@@ -7,7 +7,10 @@ from bisect import bisect_right
 from calendar import monthrange
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 IsHoliday = Callable[[str, date], bool]
 """Whether a day is a national holiday of a country (ISO 3166-1). A country that is not known has none."""
@@ -113,3 +116,36 @@ def _clock_change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime
         else:
             high = middle
     return high
+
+
+class Zones(Struct, frozen=True, kw_only=True):
+    """Where the recipient may be, on the map of time zones."""
+
+    known: ZoneInfo | None = None
+    plausible: tuple[ZoneInfo, ...] = ()
+
+    @property
+    def all(self) -> tuple[ZoneInfo, ...]:
+        """The plausible zones in the caller's order, then the known one. The hour must be right in each."""
+        extra = () if self.known is None or self.known in self.plausible else (self.known,)
+        return self.plausible + extra
+
+    @property
+    def of_dates(self) -> ZoneInfo:
+        """UTC when the zone is unknown: no capital is guessed."""
+        return self.known or _UTC
+
+    @property
+    def of_beginnings(self) -> ZoneInfo:
+        """Where a day begins first, when the zone is unknown: no wait may begin too early."""
+        return self.known or _FIRST
+
+    @property
+    def of_waits(self) -> ZoneInfo:
+        """Where a day begins last, when the zone is unknown: no wait may end, and no birthday come, too early."""
+        return self.known or _LAST
+
+
+_UTC: Final = ZoneInfo("UTC")
+_FIRST: Final = ZoneInfo("Etc/GMT-14")
+_LAST: Final = ZoneInfo("Etc/GMT+12")

@@ -17,7 +17,7 @@ from msgspec import Struct
 from service.consent import State
 from service.decisions.acts import Asked, Item, items
 from service.decisions.bands import Ladder, ages, declared_ages, floor, months_past
-from service.decisions.clocks import IsHoliday, later_by, local_day, midnight, minute_of, next_minute_edge
+from service.decisions.clocks import IsHoliday, Zones, later_by, local_day, midnight, minute_of, next_minute_edge
 from service.decisions.context import COMPARED, Context
 from service.decisions.domain import Flags, Question
 from service.decisions.policy import PolicyData
@@ -30,27 +30,6 @@ _CAPPED: Final = {"prior_confirmation_mails": 2, "prior_confirmation_texts": 2}
 _DAY: Final = timedelta(days=1)
 _INSTANT: Final = timedelta(microseconds=1)
 _canonical: Final = msgspec.json.Encoder(order="sorted")
-
-
-class Zones(Struct, frozen=True, kw_only=True):
-    """Where the recipient may be, on the map of time zones."""
-
-    known: ZoneInfo | None = None
-    plausible: tuple[ZoneInfo, ...] = ()
-
-    @property
-    def all(self) -> tuple[ZoneInfo, ...]:
-        """The plausible zones in the caller's order, then the known one. The hour must be right in each."""
-        extra = () if self.known is None or self.known in self.plausible else (self.known,)
-        return self.plausible + extra
-
-    @property
-    def of_dates(self) -> ZoneInfo:
-        """UTC when the zone is unknown: no capital is guessed."""
-        return self.known or _UTC
-
-
-_UTC: Final = ZoneInfo("UTC")
 
 
 class Situation(Struct, frozen=True, kw_only=True):
@@ -102,7 +81,11 @@ def template(situation: Situation, data: PolicyData, is_holiday: IsHoliday) -> T
     acts = items(
         situation.state.acts,
         Asked(
-            question=question, subject=situation.subject, zone=zone, age=age, reassigned_after=_reassigned_after(facts)
+            question=question,
+            subject=situation.subject,
+            zones=situation.zones,
+            age=age,
+            reassigned_after=_reassigned_after(facts),
         ),
         data,
         ranked,
@@ -139,7 +122,7 @@ def template(situation: Situation, data: PolicyData, is_holiday: IsHoliday) -> T
 
 def fill(template: Template, at: datetime) -> Filled:
     """Return the facts as of `at`, and until when they stay as they are."""
-    now = Now(at, template.zones.of_dates)
+    now = Now(at, template.zones)
     document: dict[str, Any] = dict(template.fixed)
     if subject := _moving_subject(template, now):
         document["subject"] = {**document.get("subject", {}), **subject}
@@ -159,16 +142,24 @@ def fill(template: Template, at: datetime) -> Filled:
 class Now:
     """One instant, which remembers the nearest later one that anybody asked it about."""
 
-    def __init__(self, at: datetime, zone: ZoneInfo) -> None:
+    def __init__(self, at: datetime, zones: Zones) -> None:
         self.at = at
-        self.today = at.astimezone(zone).date()
-        self._zone = zone
+        self.today = at.astimezone(zones.of_dates).date()
+        self._zone = zones.of_dates
+        self._waiting = zones.of_waits
         self._day: date | None = None
         self._instant: datetime | None = None
 
     def rung(self, ladder: Ladder) -> int:
         number, day = ladder.on(self.today)
         self._later_day(day)
+        return number
+
+    def waited(self, ladder: Ladder) -> int:
+        """Return the rung of a wait or an age: on no account a higher one than is true where the person lives."""
+        number, day = ladder.on(self.at.astimezone(self._waiting).date())
+        if day is not None:
+            self.later(midnight(day, self._waiting))
         return number
 
     def reached(self, day: date) -> bool:
@@ -207,7 +198,7 @@ def _act(item: Item, template: Template, now: Now) -> dict[str, Any]:
     if item.past is not None:
         act["months_past"] = now.rung(item.past)
     if item.waited is not None:
-        act["months_waited"] = now.rung(item.waited)
+        act["months_waited"] = now.waited(item.waited)
     for span, end in item.windows:
         if now.at >= item.at and not now.passed(end):
             act[span] = True
@@ -228,7 +219,7 @@ def _within(minute: int, opening: int, closing: int) -> bool:
 def _moving_subject(template: Template, now: Now) -> dict[str, Any]:
     subject: dict[str, Any] = {}
     if template.age is not None:
-        subject["age"] = now.rung(template.age)
+        subject["age"] = now.waited(template.age)
     if template.interaction is not None:
         subject["interaction"] = {"months_past": now.rung(template.interaction)}
     if template.sent is not None:

@@ -9,9 +9,10 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 
 from service.consent import Channel, Purpose, PurposeName, Record, Statement, UnknownPurpose, state_at
+from service.decisions.clocks import Zones
 from service.decisions.context import Context
 from service.decisions.domain import Flags, Question, Reason, Verdict, in_range
-from service.decisions.facts import NOWHERE, Situation, Zones
+from service.decisions.facts import NOWHERE, Situation
 from service.decisions.policy import Policy
 from service.kernel import Instant, SubjectId, exactly
 from service.subjects import Signals, SubjectFacts

@@ -6,6 +6,7 @@ import msgspec
 
 from service.consent import Channel, Profile, Profiles, State, StateUnreadable, is_tenant_purpose, state_at
 from service.decisions.asking import Answer, answer
+from service.decisions.clocks import Zones
 from service.decisions.context import Context
 from service.decisions.domain import (
     FURTHEST_AHEAD,
@@ -21,7 +22,7 @@ from service.decisions.domain import (
     Verdict,
     in_range,
 )
-from service.decisions.facts import Situation, Zones, template
+from service.decisions.facts import Situation, template
 from service.decisions.memo import Memo
 from service.decisions.policy import Policy
 from service.decisions.ports import Begin, DecisionLog, Logged, PolicyEngine

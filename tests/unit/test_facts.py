@@ -308,3 +308,20 @@ def test_an_approval_counts_as_earlier_once_its_instant_is_past():
 
     assert "context" not in facts(case, NOON)
     assert facts(case, NOON + timedelta(microseconds=1))["context"] == {"approved_earlier": True}
+
+
+@given(
+    st.sampled_from(["Pacific/Kiritimati", "Asia/Tokyo", "Europe/Berlin", "America/Los_Angeles", "Pacific/Pago_Pago"]),
+    st.datetimes(datetime(2025, 1, 1), datetime(2025, 12, 31), timezones=st.just(UTC)),
+    st.integers(-30, 30),
+)
+def test_without_a_zone_no_wait_ends_and_no_birthday_comes_earlier_than_where_the_person_may_live(zone, refused, hours):
+    at = refused.replace(year=2026, day=min(refused.day, 28)) + timedelta(hours=hours)
+    refusal = {"ts": refused.isoformat(), "action": "opt_out_sale", "purpose": "sale_share", "channel": "web"}
+    case = {"records": [refusal], "subject": {"birth_date": f"2012-{at:%m}-{min(at.day, 28):02}"}}
+
+    somewhere = facts({**case, "local_time_zone": zone}, at)
+    anywhere = facts({**case, "local_time_zone": None}, at)
+
+    assert anywhere["subject"]["age"] <= somewhere["subject"]["age"]
+    assert anywhere["acts"][0].get("months_waited", 0) <= somewhere["acts"][0].get("months_waited", 0)
