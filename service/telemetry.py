@@ -55,7 +55,6 @@ class Telemetry:
             "volens_bugs", "Requests that failed through our fault.", ("error",), registry=self.registry
         )
         self._decisions = Counter("volens_decisions", "Decisions made.", ("outcome", "basis"), registry=self.registry)
-        self._memo = Counter("volens_memo", "Verdicts looked for in the memo.", ("found",), registry=self.registry)
         self._engine = Histogram(
             "volens_engine_seconds",
             "Time of one policy evaluation.",
@@ -66,7 +65,6 @@ class Telemetry:
         self._engine_failures = Counter(
             "volens_engine_failures", "Evaluations without a verdict.", ("engine",), registry=self.registry
         )
-        self._records = Counter("volens_records", "Records stored.", ("action",), registry=self.registry)
         self._issuer_failures = Counter(
             "volens_issuer_failures", "Failed attempts to read an issuer's keys.", ("issuer",), registry=self.registry
         )
@@ -103,18 +101,12 @@ class Telemetry:
     def decided(self, outcome: str, basis: str, count: int = 1) -> None:
         self._decisions.labels(outcome, basis).inc(count)
 
-    def memo(self, *, found: bool) -> None:
-        self._memo.labels("yes" if found else "no").inc()
-
     def evaluated(self, engine: str, seconds: float) -> None:
         self._engine.labels(engine).observe(seconds)
 
     def engine_failed(self, engine: str, error: BaseException) -> None:
         self._engine_failures.labels(engine).inc()
         self.log.error("engine_failed", engine=engine, **described(error))
-
-    def stored(self, action: str, count: int = 1) -> None:
-        self._records.labels(action).inc(count)
 
     def issuer_failed(self, issuer: str) -> None:
         self._issuer_failures.labels(issuer).inc()

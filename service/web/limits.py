@@ -9,7 +9,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.kernel import NewId
-from service.web.problems import Problems, Refusal
+from service.web.problems import Problems
 
 BODY_LIMIT: Final = 1024 * 1024
 
@@ -105,25 +105,6 @@ async def send_problem(problems: Problems, error: Exception, request_id: str, se
     headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body, "more_body": False})
-
-
-async def read_body(receive: Receive, limit: int = BODY_LIMIT) -> bytes:
-    """Read a body without Litestar, and no further than `limit`.
-
-    Raises:
-        Refusal: 413.
-        ConnectionError: the client went away.
-    """
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise ConnectionError("the client went away")
-        body += message["body"]
-        if len(body) > limit:
-            raise Refusal("body_too_large")
-        if not message.get("more_body", False):
-            return body
 
 
 def _given(headers: Iterable[tuple[bytes, bytes]]) -> str | None:

@@ -8,8 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from litestar.testing import TestClient
 
-from service.web.limits import Edge, read_body
-from service.web.problems import Refusal
+from service.web.limits import Edge
 from tests.toy_site import Silence, bearer, toy_site
 
 GIVEN = "01981234-5678-7abc-8def-0123456789ab"
@@ -120,30 +119,3 @@ async def test_a_request_that_is_cancelled_is_observed_as_unanswered():
         await conversation
 
     assert observer.requests == [("none", 0)]
-
-
-def chunks(*parts: bytes, end: bool = True) -> Any:
-    messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
-    messages.append({"type": "http.request", "body": b"", "more_body": False} if end else {"type": "http.disconnect"})
-    remaining = iter(messages)
-
-    async def receive() -> Any:
-        return next(remaining)
-
-    return receive
-
-
-async def test_a_body_is_read_whole():
-    assert await read_body(chunks(b"ab", b"", b"cd"), limit=4) == b"abcd"
-
-
-async def test_a_body_beyond_the_limit_is_413():
-    with pytest.raises(Refusal) as refused:
-        await read_body(chunks(b"ab", b"cd", b"e"), limit=4)
-
-    assert refused.value.code == "body_too_large"
-
-
-async def test_half_a_body_is_none():
-    with pytest.raises(ConnectionError):
-        await read_body(chunks(b"ab", end=False))
