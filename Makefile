@@ -66,7 +66,7 @@ $(BUILT_OPA): tools/go.mod tools/go.sum
 
 .PHONY: opa
 opa: $(if $(filter $(abspath $(BUILT_OPA)),$(OPA)),$(BUILT_OPA))
-	@"$(OPA)" version 2>/dev/null | grep -qx 'Version: $(OPA_VERSION)' || \
+	@test "$$("$(OPA)" version 2>/dev/null | sed -n 's/^Version: //p')" = '$(OPA_VERSION)' || \
 		{ $(fail) "$(OPA) is not OPA $(OPA_VERSION), the version that tools/go.mod pins and that built the policies."; }
 
 .PHONY: test

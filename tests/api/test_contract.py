@@ -1,6 +1,8 @@
 """The committed OpenAPI document is the contract: generated requests, valid and not, against a real server."""
 
+import gc
 import os
+import warnings
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -45,6 +47,10 @@ class Bearer:
         case.headers["Authorization"] = f"Bearer {data}"
 
 
+# schemathesis leaves some of its sockets to the garbage collector
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
 @pytest.fixture(scope="module")
 def served(database: Database) -> Iterator[str]:
     env = environment(Path(FOLDER.name), database.urls)
@@ -52,6 +58,9 @@ def served(database: Database) -> Iterator[str]:
     volens("tenant", "add", "acme", env=env)
     with running("serve", "--port", "0", env=env) as service:
         yield service.url
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @schema.parametrize()
