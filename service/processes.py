@@ -150,13 +150,17 @@ def _run(main: Coroutine[Any, Any, T]) -> T:
 
 @contextmanager
 def _until_signalled() -> Iterator[None]:
-    """End the block at Ctrl-C or SIGTERM, by way of its clean-up, at whatever stage it is."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """End the block at Ctrl-C or SIGTERM, by way of its clean-up, at whatever stage it is.
+
+    SIGINT as well: a shell that starts us in the background has it ignored.
+    """
+    before = {sign: signal.signal(sign, signal.default_int_handler) for sign in (signal.SIGINT, signal.SIGTERM)}
     try:
         with suppress(KeyboardInterrupt):
             yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
 
 
 @asynccontextmanager
