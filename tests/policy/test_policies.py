@@ -20,7 +20,7 @@ from tools import policy as tool
 POLICIES = Path(__file__).parents[2] / "policies"
 CASES = {file.stem: file.read_text().splitlines() for file in (Path(__file__).parent / "cases").glob("*.jsonl")}
 OWN = sorted(CASES.keys() - {"shared"})
-HELD = {"DE", "US-CA"}
+HELD = {"DE", "EU", "US-CA"}
 
 
 @pytest.fixture(scope="module")

@@ -1,188 +1,78 @@
 package volens.decision
 
-import data.volens.ccpa
-import data.volens.engine
-import data.volens.eprivacy
-import data.volens.gdpr
-import data.volens.germany
-import data.volens.mailbox
 import data.volens.situation
-import data.volens.us_federal
 
 # METADATA
+# title: Laws
 # description: |
-#   What each regime exports, gathered for the laws that apply. `deny` denies whatever else holds. `basis` is what the
-#   law permits on. `gate` forbids what has no basis, and is named on a permit too. `flaw` and `failing` say why
-#   there is none. `tried` and `note` are named, no more.
-_objections contains reason if some reason in engine.deny
-
-_objections contains reason if {
-	situation.european
-	some reason in (gdpr.deny | eprivacy.deny)
-}
-
-_objections contains reason if {
-	situation.german
-	some reason in germany.deny
-}
-
-_objections contains reason if {
-	situation.american
-	some reason in us_federal.deny
-}
-
-_objections contains reason if {
-	situation.californian
-	some reason in ccpa.deny
+#   Each place that has a say is a law of its own, made of its regimes: `DE` of gdpr, eprivacy and germany. Every one
+#   must have a basis (ENG-MULTI-01).
+_of_place[place] contains said if {
+	some regime, said in _said
+	some place in situation.under[regime]
 }
 
 # METADATA
-# description: The bases of Union law, with those that Germany adds.
+# description: The bases that each law permits on.
 # scope: document
-european_bases contains basis if {
-	situation.european
-	some basis in (gdpr.basis | eprivacy.basis)
+_bases[place] contains basis if {
+	some place, all_said in _of_place
+	some said in all_said
+	some basis in said.basis
 }
 
-european_bases contains basis if {
-	situation.german
-	some basis in germany.basis
+_bases[place] contains basis if {
+	some place, all_said in _of_place
+	some said in all_said
+	some basis in said.basis_in[place]
 }
 
 # METADATA
-# description: The bases of federal law, with those that California adds.
-# scope: document
-american_bases contains basis if {
-	situation.american
-	some basis in us_federal.basis
+# description: The strongest basis of each law.
+basis_of[place] := _strongest(_bases[place]) if some place, _ in _of_place
+
+_unmet_laws contains place if {
+	some place in situation.judged
+	not basis_of[place]
 }
 
-american_bases contains basis if {
-	situation.californian
-	some basis in ccpa.basis
-}
-
-_bases := european_bases | american_bases
-
-_unmet_laws contains "european" if {
-	situation.european
-	count(european_bases) == 0
-}
-
-_unmet_laws contains "american" if {
-	situation.american
-	count(american_bases) == 0
-}
-
-_european_gates contains reason if some reason in (gdpr.gate | eprivacy.gate)
-
-_european_gates contains reason if {
-	situation.german
-	some reason in germany.gate
-}
-
-_american_gates contains reason if some reason in us_federal.gate
-
-_american_gates contains reason if {
-	situation.californian
-	some reason in ccpa.gate
+_objections contains reason if {
+	some said in _said
+	some reason in said.deny
 }
 
 _unmet contains reason if {
-	"european" in _unmet_laws
-	some reason in _european_gates
+	some place in _unmet_laws
+	some said in _of_place[place]
+	some reason in (object.get(said, "gate", set()) | object.get(said, "failing", set()))
 }
 
 _unmet contains {"rule": fault.rule, "stage": fault.stage} if {
-	"european" in _unmet_laws
 	situation.ordinary
-	some fault in gdpr.flaw
-}
-
-_unmet contains {"rule": fault.rule, "stage": fault.stage} if {
-	"european" in _unmet_laws
-	situation.ordinary
-	situation.german
-	some fault in germany.flaw
-}
-
-_unmet contains reason if {
-	"european" in _unmet_laws
-	some reason in gdpr.failing
-}
-
-_unmet contains reason if {
-	"european" in _unmet_laws
-	situation.german
-	some reason in germany.failing
-}
-
-_unmet contains reason if {
-	"american" in _unmet_laws
-	some reason in _american_gates
-}
-
-_unmet contains reason if {
-	"american" in _unmet_laws
-	some reason in us_federal.failing
-}
-
-_unmet contains reason if {
-	"american" in _unmet_laws
-	situation.californian
-	some reason in ccpa.failing
+	some place in _unmet_laws
+	some said in _of_place[place]
+	some fault in said.flaw
 }
 
 _met contains reason if {
-	count(european_bases) > 0
-	some reason in _european_gates
+	some place, _ in basis_of
+	some said in _of_place[place]
+	some reason in said.gate
 }
 
-_met contains reason if {
-	count(american_bases) > 0
-	some reason in _american_gates
-}
-
-_tried contains reason if some reason in engine.tried
-
-_tried contains reason if {
-	situation.european
-	some reason in (gdpr.tried | gdpr.futile)
+_late contains reason if {
+	some said in _said
+	some reason in said.late
 }
 
 _tried contains reason if {
-	situation.european
-	not "soft_opt_in" in european_bases
-	some reason in eprivacy.tried
-}
-
-_tried contains reason if {
-	situation.american
-	some reason in us_federal.tried
-}
-
-_notes contains reason if some reason in engine.note
-
-_notes contains reason if some reason in mailbox.note
-
-_notes contains reason if {
-	situation.european
-	some reason in (gdpr.note | eprivacy.note)
+	some said in _said
+	some reason in said.tried
 }
 
 _notes contains reason if {
-	situation.german
-	some reason in germany.note
-}
-
-_notes contains reason if {
-	situation.american
-	some reason in us_federal.note
-}
-
-_notes contains reason if {
-	situation.californian
-	some reason in ccpa.note
+	some said in _said
+	some reason in said.note
 }
 
 # METADATA
@@ -192,45 +82,24 @@ _notes contains reason if {
 # scope: document
 decisive contains i if {
 	_permitted_but_for_the_hour
-	"consent" in european_bases
-	some i in gdpr.consenting
+	some place, basis in basis_of
+	some said in _of_place[place]
+	some i in said.relied[basis]
 }
 
 decisive contains i if {
 	_permitted_but_for_the_hour
-	not "consent" in european_bases
-	"soft_opt_in" in european_bases
-	some i in eprivacy.soft
+	some said in _said
+	some i in said.related
 }
 
 decisive contains i if {
-	situation.european
-	some i in gdpr.standing
+	some said in _said
+	some i in said.refused
 }
 
 decisive contains i if {
-	"european" in _unmet_laws
-	some i, _ in gdpr.permission
-}
-
-decisive contains i if {
-	_permitted_but_for_the_hour
-	"consent" in american_bases
-	some i in (us_federal.sufficient | us_federal.informing)
-}
-
-decisive contains i if {
-	situation.american
-	some i in us_federal.refused
-}
-
-decisive contains i if {
-	situation.californian
-	some i in (ccpa.standing | ccpa.limits)
-}
-
-decisive contains i if {
-	_permitted_but_for_the_hour
-	situation.californian
-	some i in (ccpa.opted_in | us_federal.related)
+	some place in _unmet_laws
+	some said in _of_place[place]
+	some i in said.lacking
 }

@@ -22,8 +22,14 @@ obligations contains duty if {
 obligations contains "postal_address" if {
 	permitted
 	_written_to
-	situation.american
+	_address_due
 }
+
+_address_due if situation.american
+
+_address_due if situation.under.canada
+
+_address_due if situation.under.unknown
 
 _written_to if {
 	situation.channel == "email"
@@ -36,7 +42,14 @@ _solicits if situation.purpose == "sensitive_use"
 
 obligations contains "one_click_header" if {
 	permitted
-	mailbox.bulk
+	_unsubscribed_by_a_click
+}
+
+_unsubscribed_by_a_click if mailbox.bulk
+
+_unsubscribed_by_a_click if {
+	situation.under.unknown
+	_written_to
 }
 
 obligations contains duty if {
@@ -61,7 +74,7 @@ obligations contains "identify_sender" if {
 
 obligations contains "include_optout_each_message" if {
 	permitted
-	_european_basis == "soft_opt_in"
+	"soft_opt_in" in _relied_on
 }
 
 obligations contains duty if {
@@ -75,8 +88,7 @@ _calls if situation.channel in {"phone", "phone_auto"}
 obligations contains "record_keeping_5y" if {
 	permitted
 	_calls
-	situation.german
-	_european_basis == "consent"
+	basis_of.DE == "consent"
 }
 
 obligations contains "dnc_scrub" if {
@@ -86,19 +98,24 @@ obligations contains "dnc_scrub" if {
 	_uncalled_for
 }
 
-_uncalled_for if _european_basis == "legitimate_interest"
-
-_uncalled_for if _american_basis == "none"
+_uncalled_for if {
+	some place, basis in basis_of
+	basis in {"legitimate_interest", "none"}
+}
 
 obligations contains "inform_right_to_object" if {
 	permitted
-	_european_basis == "legitimate_interest"
+	some regime in ["gdpr", "switzerland", "brazil"]
+	some place in situation.under[regime]
+	basis_of[place] == "legitimate_interest"
 }
 
 obligations contains "inform_right_to_object" if {
 	permitted
 	_calls
-	_european_basis != "consent"
+	some regime in ["gdpr", "switzerland"]
+	some place in situation.under[regime]
+	basis_of[place] != "consent"
 }
 
 obligations contains "no_promotional_content" if {
@@ -118,13 +135,13 @@ obligations contains duty if {
 	some duty in ["adm_notice", "human_review_available"]
 }
 
-_explained if situation.european
+_explained if count(situation.judged - {"US-CA"}) > 0
 
 _explained if ccpa.adm_in_force
 
 obligations contains "transfer_safeguard" if {
 	permitted
-	situation.european
+	situation.under.gdpr
 	gdpr.safeguarded_transfer
 }
 
@@ -139,7 +156,8 @@ _erased_before if engine.erasure_on_file
 
 obligations contains "inform_child_withdrawal_right" if {
 	permitted
-	_european_basis == "consent"
+	some place in situation.under.gdpr
+	basis_of[place] == "consent"
 	gdpr.on_parental_consent
 }
 
@@ -156,13 +174,13 @@ obligations contains "profiling_off" if {
 
 obligations contains "two_step_opt_in" if {
 	permitted
-	situation.californian
+	situation.under.ccpa
 	ccpa.two_steps_due
 }
 
 obligations contains "limit_to_7027m" if {
 	permitted
-	situation.californian
+	situation.under.ccpa
 	ccpa.limited_to_need
 }
 
@@ -170,7 +188,7 @@ obligations contains "retry_after" if closed_hours
 
 obligations contains "confirm_opt_out_status" if {
 	not permitted
-	situation.californian
+	situation.under.ccpa
 	ccpa.confirm_status
 }
 
@@ -179,6 +197,4 @@ obligations contains "no_tracking_pixel" if {
 	situation.purpose == "email_tracking"
 }
 
-_european_basis := _strongest(european_bases)
-
-_american_basis := _strongest(american_bases)
+_relied_on := {basis | some basis in basis_of}

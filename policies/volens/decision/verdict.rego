@@ -7,7 +7,6 @@ package volens.decision
 
 import data.volens.engine
 import data.volens.gdpr
-import data.volens.us_federal
 
 # METADATA
 # title: Verdict
@@ -34,7 +33,7 @@ permitted if {
 
 _permitted_but_for_the_hour if {
 	count(denials) == 0
-	count(_bases) > 0
+	count(basis_of) > 0
 }
 
 # METADATA
@@ -71,7 +70,7 @@ closed_hours if {
 # scope: document
 default basis := "none"
 
-basis := _strongest(_bases) if permitted
+basis := _strongest({found | some found in basis_of}) if permitted
 
 _strength := ["consent", "soft_opt_in", "legitimate_interest", "contract", "legal_obligation", "none"]
 
@@ -89,7 +88,7 @@ _named[reason.rule] contains [0, reason.stage] if some reason in denials
 
 _named[reason.rule] contains [0, reason.stage] if {
 	_permitted_but_for_the_hour
-	some reason in (engine.late | us_federal.late)
+	some reason in _late
 }
 
 _named[reason.rule] contains [1, reason.stage] if {

@@ -1,6 +1,7 @@
 package volens.engine
 
 import data.volens.gdpr
+import data.volens.lib
 import data.volens.situation
 import data.volens.us_federal
 
@@ -16,10 +17,37 @@ hours_bind if {
 }
 
 # METADATA
-# description: The windows that apply. Someone else's union law alone brings none (RULES D9(21)).
-windows contains data.volens.windows.federal.US if situation.american
+# description: |
+#   The windows that apply, of every place that the person has. Someone else's Union law alone brings none (RULES
+#   D9(21)). A state's window stands beside the federal one; where no statute has one, the policy does (RULES D7).
+windows contains window if {
+	some place in _clocked
+	window := data.volens.windows.places[place]
+	situation.channel in window.channels
+}
 
-windows contains data.volens.windows.default if situation.german
+windows contains data.volens.windows.federal[lib.country(place)] if some place in _clocked
+
+windows contains data.volens.windows.default if {
+	some place in _clocked
+	not _legislated(place)
+}
+
+_clocked contains _ruling(place) if {
+	some place in situation.judged
+	place != "EU"
+}
+
+# A subdivision without hours of its own has those of its country, unless the federation has some for all.
+_ruling(place) := place if {
+	data.volens.windows.places[place]
+} else := place if {
+	data.volens.windows.federal[lib.country(place)]
+} else := lib.country(place)
+
+_legislated(place) if situation.channel in data.volens.windows.places[place].channels
+
+_legislated(place) if data.volens.windows.federal[lib.country(place)]
 
 # METADATA
 # description: The windows that are closed now, somewhere.

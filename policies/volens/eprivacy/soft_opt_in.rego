@@ -17,6 +17,8 @@ tried contains {"rule": "EU-EPD-02", "stage": 10} if {
 	situation.family
 	situation.channel in {"email", "sms", "messaging_app", "social_dm"}
 	_customer
+	some state in situation.under.eprivacy
+	not basis_in[state]
 }
 
 _customer if input.subject.is_customer == true
@@ -26,21 +28,7 @@ _customer if {
 	act.action in {"purchase", "free_account", "inquiry", "support_given", "basket_abandoned"}
 }
 
-note contains {"rule": "EU-EPD-02", "stage": 10} if "soft_opt_in" in basis
-
-# METADATA
-# title: A consent that nobody uses lapses
-# description: So does a customer relation in Germany (RULES D10(11)).
-# scope: rule
-# custom:
-#   id: DE-STL-01
-#   citation: BGH 1.2.2018 III ZR 196/17; AG Muenchen 14.2.2023 161 C 12736/22; AG Bonn 10.5.2016 104 C 227/15
-#   stage: 10
-#   confidence: V, D
-note contains {"rule": "DE-STL-01", "stage": 10} if {
-	situation.german
-	"soft_opt_in" in basis
-}
+note contains {"rule": "EU-EPD-02", "stage": 10} if count(basis_in) > 0
 
 _eligible if {
 	situation.purpose in {"marketing", "reconsent", "survey"}
@@ -53,23 +41,27 @@ _sales contains i if {
 	not act.future
 }
 
-basis contains "soft_opt_in" if {
-	count(soft) > 0
-	not _blocked
+# METADATA
+# description: The states that permit on a soft opt-in.
+# scope: document
+basis_in[state] contains "soft_opt_in" if {
+	some state, acts in _carrying
+	count(acts) > 0
+	not _blocked(state)
 }
 
-_blocked if {
-	situation.german
-	germany.registered
-}
+_blocked("DE") if germany.registered
 
 # METADATA
 # description: The sales that carry a soft opt-in, by position.
-soft contains i if {
+soft contains i if some i in _carrying[_]
+
+_carrying[state] contains i if {
 	_eligible
 	_own_similar_offer
+	some state in situation.under.eprivacy
 	some i in _sales
-	_carries(input.acts[i])
+	_carries(input.acts[i], state)
 }
 
 _own_similar_offer if {
@@ -81,10 +73,10 @@ _own_similar_offer if {
 	not gdpr.special
 }
 
-_carries(act) if {
+_carries(act, state) if {
 	act.optout_offered_at_collection == true
 	_sold(act)
-	_fresh(act)
+	_fresh(act, state)
 	not act.person
 	not act.purpose == "product_safety"
 	not "other" in {object.get(act, field, "") | some field in ["seller", "brand", "address"]}
@@ -94,12 +86,9 @@ _sold(act) if act.action == "purchase"
 
 _sold(act) if act.indirect_remuneration == true
 
-_fresh(_) if {
-	not situation.german
+_fresh(_, state) if {
+	state != "DE"
 	gdpr.active
 }
 
-_fresh(act) if {
-	situation.german
-	germany.used(act)
-}
+_fresh(act, "DE") if germany.used(act)

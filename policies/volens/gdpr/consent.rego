@@ -1,6 +1,5 @@
 package volens.gdpr
 
-import data.volens.germany
 import data.volens.lib
 import data.volens.situation
 
@@ -36,11 +35,6 @@ consenting contains i if {
 _flawed contains fault.act if some fault in _faults
 
 _faults contains fault if some fault in flaw
-
-_faults contains fault if {
-	situation.german
-	some fault in germany.flaw
-}
 
 # METADATA
 # description: What is wrong with the acts that came after a refusal, an erasure or a suppression and didn't open again.

@@ -5,7 +5,7 @@ import data.volens.situation
 
 # METADATA
 # title: Consent goes stale
-# description: Germany has its own rule (DE-STL-01).
+# description: Where the state has no rule of its own.
 # scope: rule
 # custom:
 #   id: ENG-STALE-01
@@ -13,9 +13,14 @@ import data.volens.situation
 #   stage: 10
 #   confidence: P/G
 flaw contains {"act": i, "rule": "ENG-STALE-01", "stage": 10} if {
-	not situation.german
+	_without_a_rule_of_its_own
 	some i, _ in permission
 	not active
+}
+
+_without_a_rule_of_its_own if {
+	some state in situation.under.gdpr
+	not data.volens.periods.stale[state]
 }
 
 # METADATA

@@ -1,5 +1,6 @@
 package volens.germany
 
+import data.volens.eprivacy
 import data.volens.gdpr
 import data.volens.situation
 
@@ -23,6 +24,8 @@ note contains {"rule": "DE-STL-01", "stage": 10} if {
 	situation.ordinary
 	count(gdpr.consenting) > 0
 }
+
+note contains {"rule": "DE-STL-01", "stage": 10} if eprivacy.basis_in.DE
 
 failing contains {"rule": "DE-STL-01", "stage": 10} if {
 	some act in input.acts

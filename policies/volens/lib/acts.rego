@@ -86,10 +86,18 @@ _parent_names("collection", _, false)
 _collection_only(act, true) if act.scope == "collection_only"
 
 # METADATA
-# description: The entry of a place in the table of places. A subdivision without one is judged as its country.
-place(code) := data.volens.places[code]
+# description: |
+#   The entry of a place in the table of places. A subdivision without one is judged as its country, and a country
+#   without one as an unknown place (RULES D9(21)).
+entry(code) := code if {
+	data.volens.places[code]
+} else := country(code) if {
+	data.volens.places[country(code)]
+} else := "ZZ"
 
-place(code) := data.volens.places[country(code)] if not data.volens.places[code]
+# METADATA
+# description: What the table says about a place.
+place(code) := data.volens.places[entry(code)]
 
 # METADATA
 # description: The country of a place.

@@ -24,49 +24,51 @@ only_travelling if {
 }
 
 # METADATA
-# description: True for a place where the GDPR is the law.
-member(code) if "gdpr" in lib.place(code).regimes
+# description: True for a place of the European Economic Area.
+member(code) if "eprivacy" in lib.place(code).regimes
 
 # METADATA
 # description: The sender is established under the GDPR.
 member_sender if member(input.places.sender)
 
 # METADATA
+# description: |
+#   The entries of the table of places whose law is asked. A sender in the Union brings the Union's law without any
+#   state's (RULES D9(21)), under the name EU.
+judged contains lib.entry(code) if some code in places
+
+judged contains "EU" if {
+	member_sender
+	count(members) == 0
+}
+
+# METADATA
+# description: The entries that each regime rules.
+under[regime] contains place if {
+	some place in judged
+	some regime in data.volens.places[place].regimes
+}
+
+# METADATA
 # description: The states of the EEA whose own law applies too.
-members contains lib.country(code) if {
+members contains lib.entry(code) if {
 	some code in places
 	member(code)
 }
 
 # METADATA
-# description: Union law applies, by the person's place, or by that of the sender, whose national law is not added.
-european if count(members) > 0
-
-european if member_sender
-
-# METADATA
-# description: German law applies.
-german if "DE" in members
+# description: Union law applies.
+european if under.eprivacy
 
 # METADATA
 # description: Federal law of the United States applies.
-american if {
-	some code in places
-	"us_federal" in lib.place(code).regimes
-}
-
-# METADATA
-# description: The law of California applies.
-californian if {
-	some code in places
-	"ccpa" in lib.place(code).regimes
-}
+american if under.us_federal
 
 # METADATA
 # description: Places whose law this policy doesn't hold.
-unheld contains code if {
-	some code in places
-	not _held(code)
+unheld contains place if {
+	some place in judged
+	not data.volens.places[place].implemented == true
 }
 
 # METADATA
@@ -82,5 +84,3 @@ _all_places contains input.places.also
 _all_places contains input.places.employer
 
 _all_places contains input.places.location
-
-_held(code) if lib.place(code).implemented == true

@@ -1,0 +1,32 @@
+package volens.decision
+
+import data.volens.ccpa
+import data.volens.situation
+import data.volens.us_federal
+
+_said["us_federal"] := {
+	"deny": us_federal.deny,
+	"basis": us_federal.basis,
+	"gate": us_federal.gate,
+	"failing": us_federal.failing,
+	"tried": us_federal.tried,
+	"note": us_federal.note,
+	"late": us_federal.late,
+	"relied": {"consent": us_federal.sufficient | us_federal.informing},
+	"related": us_federal.related,
+	"refused": us_federal.refused,
+} if {
+	situation.under.us_federal
+}
+
+_said["ccpa"] := {
+	"deny": ccpa.deny,
+	"basis": ccpa.basis,
+	"gate": ccpa.gate,
+	"failing": ccpa.failing,
+	"note": ccpa.note,
+	"related": ccpa.opted_in,
+	"refused": (ccpa.standing | ccpa.limits),
+} if {
+	situation.under.ccpa
+}
