@@ -177,7 +177,7 @@ class RuleView(Struct, frozen=True, kw_only=True):
     citation: str
     stage: int
     """When it is asked: the first stage that denies is reported first."""
-    pack: str | None
+    regime: str | None
     file: str
     line: int
 
@@ -186,7 +186,7 @@ class PolicyView(Struct, frozen=True, kw_only=True):
     """The policy that answers, rule by rule."""
 
     revision: str
-    packs: tuple[str, ...]
+    regimes: tuple[str, ...]
     rules: tuple[RuleView, ...]
 
     @classmethod
@@ -197,12 +197,11 @@ class PolicyView(Struct, frozen=True, kw_only=True):
                 title=rule.title,
                 citation=rule.citation,
                 stage=rule.stage,
-                pack=rule.regime,
+                regime=rule.regime,
                 file=rule.file,
                 line=rule.line,
             )
             for rule in sorted(policy.rules.values(), key=lambda rule: rule.id)
         )
-        return cls(
-            revision=policy.revision, packs=tuple(sorted({rule.pack for rule in rules if rule.pack})), rules=rules
-        )
+        regimes = tuple(sorted({rule.regime for rule in rules if rule.regime}))
+        return cls(revision=policy.revision, regimes=regimes, rules=rules)
