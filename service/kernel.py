@@ -1,6 +1,6 @@
 """Names that every slice shares. Imports nothing of ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, NewType
 from uuid import UUID
@@ -59,14 +59,15 @@ class Caller(Struct, frozen=True, kw_only=True):
 class DomainError(Exception):
     """A refusal the caller can act on.
 
-    The message and the details may be logged and sent to the caller, so they
-    hold identifiers and codes, never personal data.
+    The message and the details may be logged and sent to the caller, so they repeat nothing
+    that was sent. `pointers` are JSON Pointers (RFC 6901) to what is wrong in the body.
     """
 
     code: ClassVar[str]
 
-    def __init__(self, message: str, **details: Any) -> None:
+    def __init__(self, message: str, *, pointers: Sequence[str] = (), **details: Any) -> None:
         super().__init__(message)
+        self.pointers = tuple(pointers)
         self.details = details
 
 

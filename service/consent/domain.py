@@ -308,9 +308,11 @@ class NoticeContent(Struct, frozen=True, kw_only=True):
             UnacceptableNotice
         """
         if not self.texts:
-            raise UnacceptableNotice("a notice needs a text in one language at least")
+            raise UnacceptableNotice("a notice needs a text in one language at least", pointers=["/texts"])
         if not all(_LANGUAGE.fullmatch(tag) for tag in self.texts):
-            raise UnacceptableNotice("texts are named by language tags of BCP 47, such as de or pt-BR")
+            raise UnacceptableNotice(
+                "texts are named by language tags of BCP 47, such as de or pt-BR", pointers=["/texts"]
+            )
 
 
 class Notice(Struct, frozen=True, kw_only=True):

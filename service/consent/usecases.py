@@ -62,12 +62,13 @@ class AppendRecords:
         """
         now = self._clock()
         wanted = _one_of_each(submissions)
-        for submission in wanted.values():
-            self._refuse_the_future(submission, now)
-            _refuse_what_is_not_theirs(submission, by)
+        for number, submission in enumerate(submissions):
+            self._refuse_the_future(submission, number, now)
+            _refuse_what_is_not_theirs(submission, number, by)
 
         async with self._begin(by.tenant) as tx:
-            await _refuse_unregistered(tx, {submission.statement.purpose for submission in wanted.values()})
+            purposes = [submission.statement.purpose for submission in submissions]
+            await _refuse_unregistered(tx, purposes, "/records/{}/purpose")
             ensured = await tx.subjects.ensure([submission.subject for submission in wanted.values()], now)
             states = await tx.states.lock(set(ensured.handles.values()))
             stored = dict(await tx.records.find(wanted))
@@ -78,26 +79,24 @@ class AppendRecords:
                 if known is None:
                     new.append(_received(submission, handle, now))
                 elif known.handle != handle or known.statement != submission.statement:
-                    raise _reused(submission.id)
+                    raise _reused(submission.id, submissions)
             if new:
                 # With the subjects locked, an id that is taken meanwhile was taken for somebody else.
                 added = await tx.records.append(new)
                 for record in new:
                     if record.id not in added:
-                        raise _reused(record.id)
+                        raise _reused(record.id, submissions)
                 await tx.states.write(await self._grown(tx, states, new))
                 await _tell(tx, ensured, new, now, by)
                 stored.update({record.id: record for record in new})
         records = [stored[submission.id].of(submission.subject) for submission in submissions]
         return Appended(records=records, stored=len(new))
 
-    def _refuse_the_future(self, submission: Submission, now: datetime) -> None:
+    def _refuse_the_future(self, submission: Submission, number: int, now: datetime) -> None:
         statement = submission.statement
         latest = max(statement.ts, statement.happened_at)
         if statement.action not in self._vocabulary.refusals and latest > now + SKEW:
-            raise RecordFromTheFuture(
-                "only a refusal may be dated later than now", record_id=str(submission.id), action=statement.action
-            )
+            raise RecordFromTheFuture("only a refusal may be dated later than now", pointers=[f"/records/{number}"])
 
     async def _grown(
         self, tx: ConsentTransaction, states: Mapping[Handle, State | None], new: Iterable[StoredRecord]
@@ -115,23 +114,24 @@ class AppendRecords:
         return grown
 
 
-def _one_of_each(submissions: Iterable[Submission]) -> dict[UUID, Submission]:
+def _one_of_each(submissions: Sequence[Submission]) -> dict[UUID, Submission]:
     wanted: dict[UUID, Submission] = {}
     for submission in submissions:
         if wanted.setdefault(submission.id, submission) != submission:
-            raise _reused(submission.id)
+            raise _reused(submission.id, submissions)
     return wanted
 
 
-def _reused(record_id: UUID) -> RecordIdReused:
-    return RecordIdReused("another record has this id", record_id=str(record_id))
+def _reused(record_id: UUID, submissions: Iterable[Submission]) -> RecordIdReused:
+    places = [f"/records/{number}/id" for number, sent in enumerate(submissions) if sent.id == record_id]
+    return RecordIdReused("another record has this id", pointers=places)
 
 
 def _received(submission: Submission, handle: Handle, now: datetime) -> StoredRecord:
     return StoredRecord(id=submission.id, handle=handle, received_at=now, statement=submission.statement)
 
 
-def _refuse_what_is_not_theirs(submission: Submission, by: Caller) -> None:
+def _refuse_what_is_not_theirs(submission: Submission, number: int, by: Caller) -> None:
     """With their own token people speak for themselves."""
     if by.subject is None:
         return
@@ -139,13 +139,15 @@ def _refuse_what_is_not_theirs(submission: Submission, by: Caller) -> None:
         raise UnknownSubject("no such subject")
     said = submission.statement
     if said.action not in OWN_ACTS or said.original_ts is not None or said.subject_ref not in (None, by.subject):
-        raise NotTheirOwn("this is for others to state", record_id=str(submission.id), action=said.action)
+        raise NotTheirOwn("this is for others to state", pointers=[f"/records/{number}"])
 
 
-async def _refuse_unregistered(tx: ConsentTransaction, purposes: Iterable[str | None]) -> None:
-    own = {purpose for purpose in purposes if purpose is not None and is_tenant_purpose(purpose)}
-    if own and (unknown := own - (await tx.purposes.find(own)).keys()):
-        raise UnknownPurpose("no purpose of this name is registered", purpose=min(unknown))
+async def _refuse_unregistered(tx: ConsentTransaction, purposes: Iterable[str | None], place: str) -> None:
+    """Refuse purposes that nobody registered; `place` is a pointer to them with a gap for their number."""
+    own = {number: name for number, name in enumerate(purposes) if name is not None and is_tenant_purpose(name)}
+    if own and (unknown := set(own.values()) - (await tx.purposes.find(set(own.values()))).keys()):
+        places = [place.format(number) for number, name in own.items() if name in unknown]
+        raise UnknownPurpose("no purpose of this name is registered", pointers=places)
 
 
 async def _tell(
@@ -266,11 +268,11 @@ class PutNotice:
         """
         content.check()
         async with self._begin(by.tenant) as tx:
-            await _refuse_unregistered(tx, content.purposes)
+            await _refuse_unregistered(tx, content.purposes, "/purposes/{}")
             new = await tx.notices.add(content)
             stored = await tx.notices.find(content.notice, content.version)
             if stored is None or stored.content != content:
-                raise NoticeRedefined("this version has other content", notice=content.notice, version=content.version)
+                raise NoticeRedefined("this version has other content")
             if new:
                 name = f"{content.notice}/{content.version}"
                 await tx.audit.append(event=AuditEvent.NOTICE_STORED, object_id=name, by=by, commitment=stored.sha256)
@@ -289,7 +291,7 @@ class ReadNotice:
         async with self._begin(by.tenant) as tx:
             stored = await tx.notices.find(notice, version)
         if stored is None:
-            raise UnknownNotice("no such version of such a notice", notice=notice, version=version)
+            raise UnknownNotice("no such version of such a notice")
         return stored
 
 
@@ -310,7 +312,7 @@ class PutPurpose:
         async with self._begin(by.tenant) as tx:
             new = await tx.purposes.add(purpose)
             if not new and (await tx.purposes.find([purpose.purpose]))[purpose.purpose] != purpose:
-                raise PurposeRedefined("this purpose exists and differs", purpose=purpose.purpose)
+                raise PurposeRedefined("this purpose exists and differs")
             if new:
                 event = AuditEvent.PURPOSE_STORED
                 await tx.audit.append(event=event, object_id=purpose.purpose, by=by)

@@ -64,7 +64,9 @@ class DecisionController(Controller):
         question = strictly(data, DecisionCreate)
         subject = own_subject(request.user, question.subject)
         if question.permit:
-            raise PermitsNotOffered("signed permits are not issued by this version; leave `permit` out")
+            raise PermitsNotOffered(
+                "signed permits are not issued by this version; leave `permit` out", pointers=["/permit"]
+            )
         decision = await decide(
             subject=subject,
             channel=question.channel,

@@ -155,7 +155,9 @@ def in_range(at: datetime) -> datetime:
         InstantOutOfRange: its year is none of `YEARS`.
     """
     if at.year not in YEARS:
-        raise InstantOutOfRange("the year of the question can't be asked about", first=YEARS[0], last=YEARS[-1])
+        raise InstantOutOfRange(
+            "the year of the question can't be asked about", pointers=["/at"], first=YEARS[0], last=YEARS[-1]
+        )
     return at.astimezone(UTC)
 
 

@@ -114,7 +114,7 @@ def meaning(purpose: str, mapped: str | None) -> Purpose:
     try:
         return Purpose(mapped or purpose)
     except ValueError:
-        raise UnknownPurpose("no purpose of this name is registered", purpose=purpose) from None
+        raise UnknownPurpose("no purpose of this name is registered", pointers=["/purpose"]) from None
 
 
 def position(record: UUID) -> int:

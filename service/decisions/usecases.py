@@ -67,7 +67,7 @@ class Decide:
         now = self._clock()
         at = now if at is None else in_range(at)
         if at > now + FURTHEST_AHEAD:
-            raise QuestionTooFarAhead("a question may look 24 hours ahead", hours=24)
+            raise QuestionTooFarAhead("a question may look 24 hours ahead", pointers=["/at"], hours=24)
         plausible = _plausible(context, self._policy)
         try:
             mapped = await self._profiles.maps_to(by.tenant, purpose) if is_tenant_purpose(purpose) else None
@@ -203,7 +203,7 @@ class ReadDecision:
             stored = await tx.decisions.find(decision)
             own = None if by.subject is None else await tx.subjects.handle_of(by.subject)
         if stored is None or (by.subject is not None and (own is None or own != stored.handle)):
-            raise DecisionUnknown("there is no decision with this id", decision=str(decision))
+            raise DecisionUnknown("there is no decision with this id")
         verdict = msgspec.json.decode(stored.verdict, type=Verdict)
         return stored, _told(stored, verdict, self._policy), await self._replay(stored, verdict) if replay else None
 
@@ -262,7 +262,7 @@ def _zone(name: str | None, policy: Policy) -> ZoneInfo | None:
 
 def _plausible(context: Context, policy: Policy) -> tuple[ZoneInfo, ...]:
     zones = context.plausible_time_zones or []
-    for name in zones:
+    for number, name in enumerate(zones):
         if name not in policy.gazetteer.zones:
-            raise UnknownZone("no such time zone", field="context.plausible_time_zones")
+            raise UnknownZone("no such time zone", pointers=[f"/context/plausible_time_zones/{number}"])
     return tuple(ZoneInfo(name) for name in zones)

@@ -122,14 +122,14 @@ class Gazetteer(Struct, frozen=True, kw_only=True):
         """Refuse codes and zones that exist nowhere.
 
         Raises:
-            UnknownJurisdiction, UnknownZone: naming the field, and the code that is no personal datum.
+            UnknownJurisdiction, UnknownZone: pointing to the field.
         """
         for field in ("residence", "current_location", "previous_residence", "establishment_of_employer"):
             code = getattr(facts, field)
             if code is not None and code not in self.places:
-                raise UnknownJurisdiction("no such place; use ZZ when it is unknown", field=field, place=code)
+                raise UnknownJurisdiction("no such place; use ZZ when it is unknown", pointers=[f"/{field}"])
         if facts.time_zone is not None and facts.time_zone not in self.zones:
-            raise UnknownZone("no such time zone", field="time_zone", time_zone=facts.time_zone)
+            raise UnknownZone("no such time zone", pointers=["/time_zone"])
 
 
 def check_consistency(facts: SubjectFacts, now: datetime) -> None:
@@ -139,22 +139,22 @@ def check_consistency(facts: SubjectFacts, now: datetime) -> None:
     at most: the zone in which the age was declared is unknown.
 
     Raises:
-        ContradictoryFacts: naming the fields, never their values.
+        ContradictoryFacts: pointing to the fields.
     """
     if facts.age is None and facts.age_declared_at is not None:
-        raise ContradictoryFacts("age_declared_at dates an age that is missing", fields=["age", "age_declared_at"])
+        raise ContradictoryFacts("age_declared_at dates an age that is missing", pointers=["/age_declared_at"])
     if facts.age_declared_at is not None and facts.age_declared_at > now + timedelta(days=1):
-        raise ContradictoryFacts("an age cannot be declared in the future", fields=["age_declared_at"])
+        raise ContradictoryFacts("an age cannot be declared in the future", pointers=["/age_declared_at"])
     if facts.birth_date is None:
         return
     if facts.birth_date > (now + timedelta(days=1)).date():
-        raise ContradictoryFacts("a birth date cannot lie in the future", fields=["birth_date"])
+        raise ContradictoryFacts("a birth date cannot lie in the future", pointers=["/birth_date"])
     if facts.age is not None:
         declared = _day(facts.age_declared_at or now)
         born = facts.birth_date
         years = declared.year - born.year - ((declared.month, declared.day) < (born.month, born.day))
         if abs(years - facts.age) > 1:
-            raise ContradictoryFacts("age and birth_date contradict each other", fields=["age", "birth_date"])
+            raise ContradictoryFacts("age and birth_date contradict each other", pointers=["/age", "/birth_date"])
 
 
 def dated(facts: SubjectFacts, before: SubjectFacts, now: datetime) -> SubjectFacts:

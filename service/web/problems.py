@@ -189,7 +189,8 @@ def title_of(code: str) -> str:
 
 def _from_domain(error: DomainError, status: int, request_id: str) -> Answer:
     headers = {"retry-after": str(RETRY_AFTER)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return _render(error.code, status, str(error), request_id, headers=headers, details=error.details)
+    faults = tuple(Fault(pointer=pointer, detail=str(error)) for pointer in error.pointers)
+    return _render(error.code, status, str(error), request_id, headers=headers, details=error.details, faults=faults)
 
 
 def _from_litestar(error: HTTPException, request_id: str) -> Answer:

@@ -217,21 +217,21 @@ async def test_a_malformed_question_is_refused_where_it_is_wrong(
 
 
 @pytest.mark.parametrize(
-    ("changes", "code"),
+    ("changes", "code", "pointer"),
     [
-        ({"permit": True}, "permits_not_offered"),
-        ({"at": "2026-11-22T09:00:01Z"}, "question_too_far_ahead"),
-        ({"at": "0001-01-01T00:00:00Z"}, "instant_out_of_range"),
-        ({"purpose": "x-unheard-of"}, "unknown_purpose"),
-        ({"context": {"plausible_time_zones": ["Europe/Atlantis"]}}, "unknown_time_zone"),
+        ({"permit": True}, "permits_not_offered", "/permit"),
+        ({"at": "2026-11-22T09:00:01Z"}, "question_too_far_ahead", "/at"),
+        ({"at": "0001-01-01T00:00:00Z"}, "instant_out_of_range", "/at"),
+        ({"purpose": "x-unheard-of"}, "unknown_purpose", "/purpose"),
+        ({"context": {"plausible_time_zones": ["Mars/Base"]}}, "unknown_time_zone", "/context/plausible_time_zones/0"),
     ],
 )
 async def test_a_question_that_cannot_be_asked_is_a_conflict(
-    client: httpx.AsyncClient, changes: dict[str, Any], code: str
+    client: httpx.AsyncClient, changes: dict[str, Any], code: str, pointer: str
 ):
-    answer = await client.post("/v1/decisions", json=QUESTION | changes)
+    problem = (await client.post("/v1/decisions", json=QUESTION | changes)).json()
 
-    assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[-1]) == (409, code)
+    assert (problem["status"], problem["type"].rsplit("/")[-1], problem["errors"][0]["pointer"]) == (409, code, pointer)
 
 
 async def test_a_question_without_a_wish_for_a_permit_may_say_so(client: httpx.AsyncClient):

@@ -76,7 +76,9 @@ async def test_an_own_purpose_can_be_used_once_it_is_registered(client):
 async def test_a_notice_for_a_purpose_nobody_registered_is_a_conflict(client):
     answer = await client.put(PATH, json={**NOTICE, "purposes": ["x-unknown"]})
 
-    assert (answer.status_code, answer.json()["purpose"]) == (409, "x-unknown")
+    assert answer.status_code == 409
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/purposes/0"]
+    assert "x-unknown" not in answer.text
 
 
 async def test_the_mapping_of_a_purpose_never_changes(client):

@@ -37,14 +37,15 @@ async def test_the_same_again_is_200_with_the_same_answer(client, clock):
     assert again.json() == first.json()
 
 
-async def test_another_record_under_a_used_id_is_a_conflict_that_names_it(client):
+async def test_another_record_under_a_used_id_is_a_conflict_that_points_to_it(client):
     record = a_record_body()
     await send(client, record)
     answer = await send(client, a_record_body(subject="s-2"), {**record, "evidence": "something else"})
 
     assert answer.status_code == 409
     assert answer.json()["type"].endswith("record_id_reused")
-    assert answer.json()["record_id"] == record["id"]
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/records/1/id"]
+    assert record["id"] not in answer.text
     assert "something else" not in answer.text
     assert await history(client, "s-2") == []
 
@@ -102,10 +103,12 @@ async def test_only_a_refusal_may_come_from_the_future(client, clock):
 
 
 async def test_a_purpose_nobody_registered_is_a_conflict(client):
-    answer = await send(client, a_record_body(purpose="x-coffee"))
+    answer = await send(client, a_record_body(), a_record_body(purpose="x-coffee"), a_record_body(purpose="x-tea"))
 
     assert answer.status_code == 409
     assert answer.json()["type"].endswith("unknown_purpose")
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/records/1/purpose", "/records/2/purpose"]
+    assert "x-" not in answer.text
 
 
 async def test_a_history_is_paged_oldest_first(client):

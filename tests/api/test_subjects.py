@@ -64,19 +64,21 @@ async def test_malformed_facts_are_refused_with_the_place_of_the_fault(client, b
 
 
 @pytest.mark.parametrize(
-    ("body", "code"),
+    ("body", "code", "pointers"),
     [
-        ({"residence": "QQ"}, "unknown_jurisdiction"),
-        ({"time_zone": "Europe/Atlantis"}, "unknown_time_zone"),
-        ({"birth_date": "2000-01-01", "age": 90}, "contradictory_facts"),
+        ({"residence": "QQ"}, "unknown_jurisdiction", ["/residence"]),
+        ({"time_zone": "Europe/Atlantis"}, "unknown_time_zone", ["/time_zone"]),
+        ({"birth_date": "2000-01-01", "age": 90}, "contradictory_facts", ["/age", "/birth_date"]),
     ],
     ids=str,
 )
-async def test_facts_that_cannot_be_are_a_conflict(client, body, code):
+async def test_facts_that_cannot_be_are_a_conflict_that_points_to_them(client, body, code, pointers):
     answer = await client.put("/v1/subjects/ann", json=body)
 
     assert answer.status_code == 409
     assert answer.json()["type"].endswith(code)
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == pointers
+    assert not [value for value in map(str, body.values()) if value in answer.text]
 
 
 @pytest.mark.parametrize("path", ["ann%40shop.example", "%2B4930901820", "ann%0A", "a" * 129])

@@ -107,7 +107,7 @@ async def test_an_id_with_other_content_is_refused_and_nothing_is_stored(append,
     with pytest.raises(RecordIdReused) as refusal:
         await append([now(clock, subject="s-3"), now(clock, record_id=sent.id, **change)], by=caller)
 
-    assert refusal.value.details == {"record_id": str(sent.id)}
+    assert (refusal.value.pointers, refusal.value.details) == (("/records/1/id",), {})
     assert counts() == before
 
 
@@ -160,7 +160,7 @@ async def test_what_is_no_refusal_cannot_come_from_the_future(append, caller, cl
             by=caller,
         )
 
-    assert refusal.value.details.keys() == {"record_id", "action"}
+    assert (refusal.value.pointers, refusal.value.details) == (("/records/1",), {})
     assert counts() == before
 
 
@@ -174,7 +174,7 @@ async def test_a_refusal_from_the_future_counts_from_its_arrival(append, caller,
 async def test_a_purpose_of_the_tenant_must_be_registered(append, begin, caller, clock, counts):
     with pytest.raises(UnknownPurpose) as refusal:
         await append([now(clock, purpose="x-coffee"), now(clock)], by=caller)
-    assert refusal.value.details == {"purpose": "x-coffee"}
+    assert (refusal.value.pointers, refusal.value.details) == (("/records/0/purpose",), {})
     assert set(counts().values()) == {0}
 
     await PutPurpose(begin, clock)(OwnPurpose(purpose="x-coffee", maps_to="marketing", title="Coffee"), by=caller)
