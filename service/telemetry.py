@@ -30,7 +30,7 @@ FIELDS: Final = frozenset(
 """Every member a log line can have."""
 
 _QUOTABLE: Final = frozenset({"uvicorn.error"})
-"""Loggers of libraries whose message templates are constants; their arguments are still dropped."""
+"""Loggers of libraries whose message templates are constants; arguments are dropped, with the words they stand in."""
 _OURS: Final = Path(__file__).parent
 _BUCKETS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -163,7 +163,8 @@ class _Adopted(logging.Handler):
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        event = str(record.msg) if record.name in _QUOTABLE else "library"
+        words = str(record.msg).split() if record.name in _QUOTABLE else ["library"]
+        event = " ".join(word for word in words if "%" not in word)
         facts = {"place": f"{Path(record.pathname).name}:{record.lineno}"}
         if record.exc_info and record.exc_info[1]:
             facts |= described(record.exc_info[1])
