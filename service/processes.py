@@ -218,7 +218,8 @@ def _listen(settings: Settings) -> Iterator[socket.socket]:
         except (OSError, UnicodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "no name of a host"
             where = f"{settings.host}:{settings.port}"
-            raise PortTaken(f"can't listen on {where} ({why}); choose another with --host and --port") from None
+            other = "choose another with --host and --port, or VOLENS_HOST and VOLENS_PORT: VOLENS_PORT=8081 make run"
+            raise PortTaken(f"can't listen on {where} ({why}); {other}") from None
         yield listener
 
 

@@ -129,6 +129,7 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(tmp_path: Path):
 
     assert result.exit_code == 1
     assert f"127.0.0.1:{port}" in refusal(result)
+    assert "VOLENS_PORT=8081 make run" in refusal(result)
     assert not (tmp_path / "data").exists()
 
 
