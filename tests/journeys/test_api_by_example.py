@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -58,17 +59,17 @@ def agrees(documented: Any, actual: Any) -> bool:
 def test_the_document_shows_what_the_service_answers(installation: Installation) -> None:
     decision = ""
     with running("serve", "--port", "0", env=installation.env) as service:
-        client = Client(service.url, installation.token)
         status, answer = 0, None
-        for block in blocks():
-            if block.startswith("ask "):
-                for method, path, body in commands(block):
-                    status, answer = client(method, path.replace("$ID", decision), body and json.loads(body))
-                    if path == "/v1/decisions":
-                        decision = answer["id"]
-            elif block.startswith("{"):
-                assert agrees(json.loads(block), answer), f"{method} {path}: {status}\n{json.dumps(answer, indent=2)}"
-        client.close()
+        with closing(Client(service.url, installation.token)) as client:
+            for block in blocks():
+                if block.startswith("ask "):
+                    for method, path, body in commands(block):
+                        status, answer = client(method, path.replace("$ID", decision), body and json.loads(body))
+                        if path == "/v1/decisions":
+                            decision = answer["id"]
+                elif block.startswith("{"):
+                    shown = f"{method} {path}: {status}\n{json.dumps(answer, indent=2)}"
+                    assert agrees(json.loads(block), answer), shown
 
 
 def test_the_answer_that_the_readme_opens_with_is_the_one_the_demo_gives(installation: Installation) -> None:
@@ -77,9 +78,8 @@ def test_the_answer_that_the_readme_opens_with_is_the_one_the_demo_gives(install
 
     with running("serve", "--port", "0", env=installation.env) as service:
         demo.load(demo.Api(service.url, installation.token), datetime.now(UTC), uuid7)
-        client = Client(service.url, installation.token)
-        _, given = client("POST", "/v1/decisions", question)
-        client.close()
+        with closing(Client(service.url, installation.token)) as client:
+            _, given = client("POST", "/v1/decisions", question)
 
     assert agrees(json.loads(answer), given), json.dumps(given, indent=2)
 
