@@ -72,14 +72,14 @@ note contains {"rule": "USCA-LIM-02", "stage": 8} if _young
 _young if {
 	situation.purpose in {"sensitive_use", "personalization", "profiling", "targeted_ads", "sale_share"}
 	data.volens.ages.sensitive in situation.younger_than
-	input.clock.law_day >= data.volens.in_force["USCA-LIM-02"]
+	"USCA-LIM-02" in situation.begun
 }
 
 # Sensitive for being a child's and nothing else, which counted for nothing before that day.
 _not_yet_sensitive if {
 	input.context.sensitive == "under16"
 	not input.context.special_category
-	not input.clock.law_day >= data.volens.in_force["USCA-LIM-02"]
+	not "USCA-LIM-02" in situation.begun
 }
 
 # By purpose, by age, or by what is declared.

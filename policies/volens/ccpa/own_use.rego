@@ -88,7 +88,7 @@ basis contains "none" if situation.purpose == "adm"
 
 # METADATA
 # description: The rules on automated decisions have to be complied with.
-adm_in_force if input.clock.law_day >= data.volens.in_force["USCA-ADM-01"]
+adm_in_force if "USCA-ADM-01" in situation.begun
 
 _adm_opt_outs contains i if {
 	some i, act in input.acts

@@ -170,7 +170,7 @@ deny contains {"rule": "USCA-GPC-05", "stage": 5} if {
 #   in_force: "2026-01-01"
 note contains {"rule": "USCA-OPT-03", "stage": 5} if {
 	confirm_status
-	input.clock.law_day >= data.volens.in_force["USCA-OPT-03"]
+	"USCA-OPT-03" in situation.begun
 }
 
 # METADATA

@@ -82,9 +82,7 @@ _notes contains reason if {
 # scope: document
 decisive contains i if {
 	_permitted_but_for_the_hour
-	some place, basis in basis_of
-	some said in _of_place[place]
-	some i in said.relied[basis]
+	some i in _relied
 }
 
 decisive contains i if {

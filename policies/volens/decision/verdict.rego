@@ -28,10 +28,15 @@ default permitted := false
 
 permitted if {
 	_permitted_but_for_the_hour
-	count(engine.late) == 0
+	count(_late) == 0
 }
 
 _permitted_but_for_the_hour if {
+	_permitted_by_law
+	count(_restrained) == 0
+}
+
+_permitted_by_law if {
 	count(denials) == 0
 	count(basis_of) > 0
 }
@@ -61,7 +66,7 @@ default closed_hours := false
 
 closed_hours if {
 	_permitted_but_for_the_hour
-	count(engine.late) > 0
+	count(_late) > 0
 	engine.reopens
 }
 
@@ -84,7 +89,7 @@ reasons := [{"rule": place[2], "effect": _effects[place[0]], "stage": place[1]} 
 
 _effects := ["deny", "permit", "tried", "note"]
 
-_named[reason.rule] contains [0, reason.stage] if some reason in denials
+_named[reason.rule] contains [0, reason.stage] if some reason in (denials | _restrained)
 
 _named[reason.rule] contains [0, reason.stage] if {
 	_permitted_but_for_the_hour

@@ -22,11 +22,14 @@ hours_bind if {
 #   D9(21)). A state's window stands beside the federal one; where no statute has one, the policy does (RULES D7).
 windows contains window if {
 	some place in _clocked
-	window := data.volens.windows.places[place]
-	situation.channel in window.channels
+	window := _statutory[place]
 }
 
 windows contains data.volens.windows.federal[lib.country(place)] if some place in _clocked
+
+windows contains object.union(input.overlay.hours, {"rule": "ENG-OWN-01"}) if {
+	situation.channel in input.overlay.hours.channels
+}
 
 windows contains data.volens.windows.default if {
 	some place in _clocked
@@ -38,6 +41,17 @@ _clocked contains _ruling(place) if {
 	place != "EU"
 }
 
+_statutory[place] := window if {
+	some place in _clocked
+	window := data.volens.windows.places[place]
+	situation.channel in window.channels
+	_protects(window)
+}
+
+_protects(window) if not window.consumers_only == true
+
+_protects(_) if not situation.business
+
 # A subdivision without hours of its own has those of its country, unless the federation has some for all.
 _ruling(place) := place if {
 	data.volens.windows.places[place]
@@ -45,7 +59,7 @@ _ruling(place) := place if {
 	data.volens.windows.federal[lib.country(place)]
 } else := lib.country(place)
 
-_legislated(place) if situation.channel in data.volens.windows.places[place].channels
+_legislated(place) if _statutory[place]
 
 _legislated(place) if data.volens.windows.federal[lib.country(place)]
 
@@ -66,15 +80,23 @@ _open(window) if {
 _local := object.get(input.clock, "local", [])
 
 _open_at(window, here) if {
+	not _shut(window, here)
 	some span in window.days[_weekdays[here.weekday]]
 	here.minute >= span[0]
 	here.minute < span[1]
 }
 
-# The person's own hours widen open days only (RULES D9(22)).
+# The person's own hours widen open days only (RULES D9(22)), and not what the tenant has narrowed.
 _open_at(window, here) if {
+	not _shut(window, here)
 	window.days[_weekdays[here.weekday]]
+	window.rule != "ENG-OWN-01"
 	_agreed
+}
+
+_shut(window, here) if {
+	here.holiday == true
+	window.on_holidays == false
 }
 
 _weekdays := ["", "1", "2", "3", "4", "5", "6", "7"]
@@ -99,6 +121,19 @@ reopens if count(_local) > 0
 late contains {"rule": "ENG-QH-01", "stage": 14} if {
 	hours_bind
 	count(closed) > 0
+}
+
+# METADATA
+# title: The tenant's own policy is stricter
+# scope: rule
+# custom:
+#   id: ENG-OWN-01
+#   citation: The tenant's overlay
+#   stage: 14
+#   confidence: P
+late contains {"rule": "ENG-OWN-01", "stage": 14} if {
+	hours_bind
+	"ENG-OWN-01" in closed
 }
 
 note contains {"rule": "ENG-QH-01", "stage": 14} if {

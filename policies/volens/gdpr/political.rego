@@ -4,7 +4,7 @@ import data.volens.situation
 
 _in_force if {
 	situation.purpose == "political_ads"
-	input.clock.law_day >= data.volens.in_force["EU-POL-01"]
+	"EU-POL-01" in situation.begun
 }
 
 # METADATA

@@ -123,3 +123,10 @@ discloses if {
 default disclosing := false
 
 disclosing if discloses
+
+# METADATA
+# description: The person is addressed as a business.
+business if {
+	input.subject.b2b == true
+	not input.subject.subscriber_type == "individual"
+}

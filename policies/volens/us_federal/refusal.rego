@@ -137,7 +137,7 @@ _other_matters contains i if {
 _other_matters contains i if {
 	_machine_sent
 	_bound_by_every_stop
-	input.clock.law_day >= data.volens.in_force["US-TCPA-03"]
+	"US-TCPA-03" in situation.begun
 	some i, act in input.acts
 	_revokes(act)
 	_of_messages(i)
