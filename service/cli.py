@@ -133,6 +133,20 @@ class Span(click.ParamType[timedelta]):
         return timedelta(**{unit: int(found[1])})
 
 
+class Places(click.ParamType[frozenset[str]]):
+    """Codes of places with commas between."""
+
+    name = "places"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
+        if isinstance(value, frozenset):
+            return value
+        places = frozenset(value.split(","))
+        if not all(re.fullmatch(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", place) for place in places):
+            self.fail(f"{value!r} is no list of places such as DE or DE,US-CA", param, ctx)
+        return places
+
+
 @command(main)
 @click.option("--demo", is_flag=True, help="Load a demo tenant and ask two real questions.")
 @host_option
@@ -286,8 +300,9 @@ def policy_show(as_json: bool) -> None:
 @command(policy, "check")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--engine", type=click.Choice(["embedded", "opa"]), default="embedded", show_default=True)
+@click.option("--jurisdiction", "places", type=Places(), help="Play only the cases of these places, such as DE,US-CA.")
 @json_option
-async def policy_check(files: tuple[Path, ...], engine: str, as_json: bool) -> None:
+async def policy_check(files: tuple[Path, ...], engine: str, places: frozenset[str] | None, as_json: bool) -> None:
     """Play cases (JSON lines: a question and what is expected) against the policy.
 
     Lists each difference; the last line says `N passed, M failed`; exit code 1 if any
@@ -296,11 +311,12 @@ async def policy_check(files: tuple[Path, ...], engine: str, as_json: bool) -> N
 
     \b
     volens policy check cases.jsonl
+    volens policy check --jurisdiction DE,US-CA cases.jsonl
     volens policy check --engine opa cases.jsonl more.jsonl
     """
     from service import operations
 
-    result = await operations.play(_settings(), files, engine)
+    result = await operations.play(_settings(), files, engine, places)
     if as_json:
         click.echo(json.dumps({"passed": result.passed, "failed": result.failed, "differences": result.differences}))
     else:

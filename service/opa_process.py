@@ -29,7 +29,7 @@ def find() -> Path:
     if found:
         return Path(found)
     if named:
-        raise Unavailable("OPA in the environment names no program")
+        raise Unavailable(f"OPA={named} in the environment names no program that can be run")
     raise Unavailable("no OPA program: set OPA=/path/to/opa, or `make tools/bin/opa`, or VOLENS_OPA_URL to a server")
 
 
@@ -42,10 +42,12 @@ def opa_server(bundle: Path, port: int | None = None) -> Iterator[str]:
     """
     port = port or _free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [str(find()), "run", "--server", f"--addr=127.0.0.1:{port}", "--log-level=error", "--bundle", str(bundle)]
+    program = str(find())
+    command = [program, "run", "--server", f"--addr=127.0.0.1:{port}", "--log-level=error", "--bundle", str(bundle)]
     with subprocess.Popen([*command, "--disable-telemetry"], stderr=subprocess.DEVNULL) as server:
         try:
-            _wait(server, f"{url}/health?bundles=true")
+            if not _answers(server, f"{url}/health?bundles=true"):
+                raise Unavailable(f"{program} does not start as an OPA server with our bundle")
             yield url
         finally:
             server.terminate()
@@ -57,13 +59,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(server: subprocess.Popen[bytes], address: str) -> None:
+def _answers(server: subprocess.Popen[bytes], address: str) -> bool:
     for _ in range(int(PATIENCE / 0.05)):
         if server.poll() is not None:
             break
         try:
             with _ask(address, timeout=1):
-                return
+                return True
         except OSError:
             time.sleep(0.05)
-    raise Unavailable("OPA does not start with our bundle")
+    return False

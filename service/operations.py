@@ -1,7 +1,7 @@
 """What the commands do, one function each: tenants, tokens, checks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -165,28 +165,33 @@ def shown_policy() -> tuple[str, list[dict[str, object]]]:
     return (app.BUILD / "revision").read_text().strip(), rules
 
 
-async def play(settings: Settings, files: Sequence[Path], engine: str) -> CheckResult:
-    """Play the cases in `files` against an engine.
+async def play(
+    settings: Settings, files: Sequence[Path], engine: str, places: Collection[str] | None = None
+) -> CheckResult:
+    """Play the cases in `files`, those of `places` only where some are named, against an engine.
 
     Raises:
-        UnusableCases: a file is empty, or no JSON lines.
+        UnusableCases: a file is empty, or no JSON lines, or no case is of any of the places.
         Unavailable: the engine does not answer, or has another policy.
     """
-    lines = [line for file in files for line in _cases(file)]
+    cases = [case for file in files for case in _cases(file) if places is None or case.get("jurisdiction") in places]
+    if not cases:
+        raise UnusableCases(f"no case has the jurisdiction {' or '.join(sorted(places or ()))}")
+    lines = [msgspec.json.encode(case).decode() for case in cases]
     async with _engine(settings, engine) as asked:
         await asked.check()
         return await check_cases(lines, asked)
 
 
-def _cases(file: Path) -> list[str]:
+def _cases(file: Path) -> list[dict[str, object]]:
     """Return the cases in a file, each with an `id`: where it stands, if it has none."""
-    cases = []
+    cases: list[dict[str, object]] = []
     number = 0
     try:
         for number, line in enumerate(file.read_text("utf-8").split("\n"), 1):
             if line.strip():
                 case = msgspec.json.decode(line, type=dict[str, object])
-                cases.append(msgspec.json.encode({"id": f"{file.name}:{number}", **case}).decode())
+                cases.append({"id": f"{file.name}:{number}", **case})
     except msgspec.DecodeError as error:
         raise UnusableCases(f"{file}, line {number}: no case in JSON. {error}") from error
     except UnicodeDecodeError as error:

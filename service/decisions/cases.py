@@ -57,8 +57,10 @@ async def check_cases(lines: Iterable[str], engine: Engine) -> CheckResult:
 async def play(case: Mapping[str, Any], memo: Memo) -> list[str]:
     """Return how the answer to `case` differs from what it expects."""
     question = {name: value for name, value in case.items() if name not in ABOUT}
+    if "expect" not in case:
+        return ['expect: a case says what must come back, such as {"allow": false, "basis": "none"}']
     try:
-        expected = msgspec.convert(case.get("expect"), Expected)
+        expected = msgspec.convert(case["expect"], Expected)
         asked = msgspec.convert(question, Case)
         if asked.at is None:
             return ["at: a case that is checked says when"]

@@ -87,7 +87,9 @@ def modules_after(statement: str) -> set[str]:
         (["policy", "check", "{empty}"], {}, 2, "holds no cases"),
         (["policy", "check", "{broken}"], {}, 2, "broken.jsonl, line 2"),
         (["policy", "check", "{binary}"], {}, 2, "UTF-8"),
-        (["policy", "check", "--engine", "opa", "{good}"], {"OPA": "/nowhere/opa"}, 3, "OPA"),
+        (["policy", "check", "--jurisdiction", "FR,US-CA", "{good}"], {}, 2, "no case has the jurisdiction FR or US"),
+        (["policy", "check", "--engine", "opa", "{good}"], {"OPA": "/nowhere/opa"}, 3, "OPA=/nowhere/opa"),
+        (["policy", "check", "--engine", "opa", "{good}"], {"OPA": sys.executable}, 3, "does not start as an OPA"),
         (["policy", "check", "--engine", "opa", "{good}"], {"VOLENS_OPA_URL": "http://127.0.0.1:9"}, 3, "unreachable"),
         (["policy", "check", "--engine", "opa", "{good}"], {"VOLENS_OPA_URL": "127.0.0.1"}, 2, "VOLENS_OPA_URL"),
         *(
@@ -267,16 +269,32 @@ def test_the_policy_is_shown_rule_by_rule():
 
 
 @pytest.mark.parametrize("engine", ["embedded", "opa"])
-def test_the_shared_cases_of_germany_and_california_pass(engine: str, tmp_path: Path):
+def test_the_shared_cases_of_germany_and_california_pass(engine: str):
     if engine == "opa":
         opa()
-    lines = [line for line in CASES.read_text().splitlines() if json.loads(line)["jurisdiction"] in {"DE", "US-CA"}]
-    (tmp_path / "cases.jsonl").write_text("\n".join(lines))
-    result = typed("policy", "check", "--engine", engine, str(tmp_path / "cases.jsonl"))
+    result = typed("policy", "check", "--engine", engine, "--jurisdiction", "DE,US-CA", str(CASES))
 
-    assert result.stdout.splitlines()[-1] == f"{len(lines)} passed, 0 failed"
+    assert result.stdout.splitlines()[-1] == "59 passed, 0 failed"
     assert result.exit_code == 0
-    assert len(lines) == 59
+
+
+@pytest.mark.parametrize("places", ["Germany", "de", "DE,", "DE US-CA"])
+def test_what_is_no_list_of_places_is_wrong_usage(places: str):
+    result = typed("policy", "check", "--jurisdiction", places, str(CASES))
+
+    assert result.exit_code == 2
+    assert "is no list of places such as DE or DE,US-CA" in " ".join(result.stderr.split())
+
+
+def test_a_case_that_expects_nothing_fails_and_says_what_is_missing(tmp_path: Path):
+    (tmp_path / "mine.jsonl").write_text(json.dumps({name: CASE[name] for name in CASE if name != "expect"}))
+    result = typed("policy", "check", str(tmp_path / "mine.jsonl"))
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        'a stranger: expect: a case says what must come back, such as {"allow": false, "basis": "none"}',
+        "0 passed, 1 failed",
+    ]
 
 
 def test_a_case_that_fails_is_named_with_its_difference(tmp_path: Path):
