@@ -22,6 +22,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from service.kernel import SCOPES
+
 if TYPE_CHECKING:
     from service.settings import Settings
 
@@ -250,15 +252,15 @@ def tenant_list(as_json: bool, data_dir: str | None) -> None:
 
 @command(main)
 @click.option("--tenant", "tenant_name", required=True, help="The tenant the token speaks for.")
-@click.option("--scope", required=True, help='Blank between: "decide records:write".')
+@click.option("--scope", required=True, help=f"One or more, with blanks between: {', '.join(SCOPES)}.")
 @click.option("--subject", help="With scope `self`: the one subject it reaches.")
 @click.option("--ttl", type=Span(), default="1h", show_default=True, help="How long it is good for: 90s, 15m, 1h, 7d.")
 @data_option
 def token(tenant_name: str, scope: str, subject: str | None, ttl: timedelta, data_dir: str | None) -> None:
     """Sign a token with the local key, and print it alone. The audit log says that it was issued.
 
-    Scopes: decide, records:write, records:read, subjects:write, policy:read, audit:read;
-    self, with --subject, is a customer's own.
+    Each scope opens some operations, which /docs names. The scope `self`, with --subject, makes a
+    customer's own token.
 
     \b
     TOKEN=$(volens token --tenant demo --scope "decide records:write")

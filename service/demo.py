@@ -16,8 +16,6 @@ from rich.text import Text
 from service.kernel import DomainError, NewId
 
 TENANT = "demo"
-SCOPE = "decide records:write records:read subjects:write policy:read audit:read"
-
 
 QUESTIONS: Final = {
     "anna": "May we send anna marketing by e-mail?",

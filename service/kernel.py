@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, NewType
+from typing import Annotated, Any, ClassVar, Final, NewType
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -16,6 +16,9 @@ def exactly(pattern: str) -> Meta:
     """
     return Meta(pattern=f"^{pattern}$(?!\\n)")
 
+
+SCOPES: Final = ("decide", "records:write", "records:read", "subjects:write", "policy:read", "audit:read")
+"""What a token can be good for. A customer's own token has the scope ``self`` instead."""
 
 TenantId = NewType("TenantId", str)
 """One data controller. Lower-case letters, digits and hyphens."""

@@ -17,32 +17,16 @@ from service.consent import RebuildState
 from service.databases import apply_migrations, connect, database, migrated, need_owner
 from service.decisions import CheckResult, PolicyEngine, check_cases
 from service.decisions.artefacts import read_policy
-from service.kernel import Caller, DomainError, SubjectRef, TenantId, TenantName
+from service.kernel import SCOPES, Caller, DomainError, SubjectRef, TenantId, TenantName
 from service.opa_process import opa_server
 from service.postgres import DatabaseUrls
 from service.settings import InvalidSettings, Settings
 from service.transaction import Begin, opener
 from service.web.local_issuer import LocalIssuer
+from service.web.tokens import SELF
 
 T = TypeVar("T")
 
-SCOPES = frozenset(
-    [
-        "decide",
-        "records:write",
-        "records:read",
-        "subjects:write",
-        "vault:write",
-        "vault:reveal",
-        "requests:write",
-        "requests:manage",
-        "audit:read",
-        "audit:export",
-        "policy:read",
-        "admin",
-        "self",
-    ]
-)
 OPERATOR = "operator"
 """The actor of what is done from the command line."""
 
@@ -102,9 +86,9 @@ def sign_token(settings: Settings, name: str, scope: str, subject: str | None, t
     if not settings.local_issuer:
         raise InvalidSettings("VOLENS_LOCAL_ISSUER is off: the service would not accept a token of the local key")
     tenant, scopes = _tenant(name), scope.split()
-    if not scopes or not set(scopes) <= SCOPES:
-        raise UnusableName(f"scopes are {', '.join(sorted(SCOPES))}")
-    if (subject is not None) != ("self" in scopes):
+    if not scopes or not set(scopes) <= {*SCOPES, SELF}:
+        raise UnusableName(f"scopes are {', '.join(SCOPES)} and {SELF}")
+    if (subject is not None) != (SELF in scopes):
         raise UnusableName("--subject and the scope `self` go together")
     if subject is not None:
         _written(subject, SubjectRef, "a subject is 1 to 128 of A-Z a-z 0-9 . _ : -")

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from service import app, databases, db, demo, operations, worker
 from service.decisions.artefacts import read_policy
-from service.kernel import DomainError, TenantId
+from service.kernel import SCOPES, DomainError, TenantId
 from service.postgres import DatabaseUrls, EmbeddedPostgres
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -179,7 +179,7 @@ async def _until_asked() -> AsyncIterator[asyncio.Event]:
 def _demo_token(settings: Settings, urls: DatabaseUrls) -> str:
     tenant = TenantId(demo.TENANT)
     operations.store_tenant(urls, tenant)
-    return operations.issue_token(settings, urls, tenant, demo.SCOPE, None, timedelta(hours=12))
+    return operations.issue_token(settings, urls, tenant, " ".join(SCOPES), None, timedelta(hours=12))
 
 
 def _telemetry(settings: Settings) -> Telemetry:

@@ -15,6 +15,7 @@ import pytest
 from service import databases, worker
 from service.app import utc_now
 from service.cli import main
+from service.kernel import SCOPES
 from service.settings import Settings
 from service.telemetry import Telemetry
 from tests.conftest import Database
@@ -79,7 +80,7 @@ def modules_after(statement: str) -> set[str]:
         (["serve", "--host", ""], {}, 2, "VOLENS_HOST"),
         (["serve", "--port", "0", "--host", "nowhere.invalid"], {}, 1, "can't listen on nowhere.invalid:0"),
         (["tenant", "add", "Big Shop"], {}, 2, "a tenant's name is"),
-        (["token", "--tenant", "acme", "--scope", "fly"], {}, 2, "scopes are admin"),
+        (["token", "--tenant", "acme", "--scope", "vault:write"], {}, 2, "scopes are decide, records:write"),
         (["token", "--tenant", "acme", "--scope", "self"], {}, 2, "--subject and the scope `self` go together"),
         (["token", "--tenant", "acme", "--scope", "decide", "--subject", "anna"], {}, 2, "go together"),
         (["token", "--tenant", "acme", "--scope", "self", "--subject", "a@b.example"], {}, 2, "a subject is"),
@@ -227,6 +228,14 @@ def test_a_token_is_printed_alone_and_the_log_knows_it(installation: Installatio
     assert result.stdout.count("\n") == 1
     assert result.stdout.count(".") == 2
     assert issued(installation) == before + 1
+
+
+def test_the_scopes_that_are_offered_are_those_that_open_an_operation():
+    described = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").read_text())["paths"]
+    ways = [way for path in described.values() for operation in path.values() for way in operation["security"]]
+
+    assert {scope for way in ways for scope in way["bearer"]} == {*SCOPES, "self"}
+    assert ", ".join(SCOPES) in " ".join(typed("token", "--help").stdout.split())
 
 
 def test_a_token_for_a_tenant_nobody_added_is_refused(installation: Installation):
