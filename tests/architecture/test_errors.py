@@ -9,7 +9,16 @@ from service.app import STATUSES
 from service.kernel import DomainError
 
 # Refusals of commands, which end as a line on standard error and an exit code. No request can cause them.
-COMMANDS = {"databases", "demo", "operations", "processes", "postgres", "postgres_files", "postgres_programs"}
+COMMANDS = {
+    "databases",
+    "demo",
+    "operations",
+    "processes",
+    "postgres",
+    "postgres_files",
+    "postgres_programs",
+    "requests",  # has a command and no route
+}
 
 
 def refusals(parent: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:

@@ -12,17 +12,19 @@ import pytest
 from tests.architecture.sources import ROOT, SERVICE, imports, name, python
 
 # A slice may import the face (`service.<slice>`) of the slices before it.
-SLICES = ["events", "audit", "subjects", "consent", "decisions"]
+SLICES = ["events", "audit", "subjects", "consent", "decisions", "requests"]
 
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
     "consent": {"fold", "signatures", "vocabulary"},
     "decisions": {"acts", "asking", "bands", "cases", "clocks", "context", "facts", "memo", "policy", "simulation"},
+    "requests": {"check", "periods"},
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
     "consent": {"profiles"},
     "decisions": {"artefacts", "calendar_of", "log", "opa", "wasm", "watched"},
+    "requests": {"artefacts", "calendar_of"},
 }
 
 # What a file may import from its own slice, by its role.

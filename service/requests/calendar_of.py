@@ -1,0 +1,41 @@
+"""Public holidays, by the `holidays` library, for the places of controllers."""
+
+from datetime import date
+from functools import lru_cache
+
+import holidays
+
+from service.kernel import DomainError
+from service.requests.domain import IsHoliday
+
+
+class UnknownPlace(DomainError):
+    """The library has no calendar of the place. None is guessed: that could set a date too late."""
+
+    code = "unknown_place"
+
+
+def public_holidays(place: str) -> IsHoliday:
+    """Return what is a public holiday, days in lieu included, in a country or a part of it (ISO 3166-1 or -2).
+
+    Of a country without its part only the days that the whole of it keeps. Great Britain
+    shares few: say `GB-ENG`, `GB-SCT`, `GB-WLS` or `GB-NIR`.
+
+    Raises:
+        UnknownPlace: the library doesn't know the place.
+    """
+    calendar = _calendar(place)
+
+    def is_holiday(day: date) -> bool:
+        return day in calendar
+
+    return is_holiday
+
+
+@lru_cache(maxsize=300)
+def _calendar(place: str) -> holidays.HolidayBase:
+    country, _, part = place.partition("-")
+    try:
+        return holidays.country_holidays(country, subdiv=part or None)
+    except NotImplementedError:
+        raise UnknownPlace(f"no calendar is known of the place {place}") from None
