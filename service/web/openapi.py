@@ -27,7 +27,7 @@ from service.web.tokens import SELF
 
 _REFERENCE: Final = "#/components/schemas/{name}"
 _BEARER: Final = "bearer"
-_NO_NUL: Final = "^[^\\u0000]*$"
+NO_NUL: Final = "^[^\\u0000]*$"
 _WHOLE_STRING: Final = "$(?!\\n)"
 """What `kernel.exactly` appends for Python; JavaScript's ``$`` means it already."""
 
@@ -161,7 +161,7 @@ def _repaired(node: Any) -> Any:
     if isinstance(pattern := fixed.get("pattern"), str):
         fixed["pattern"] = pattern.replace(_WHOLE_STRING, "$")
     elif fixed.get("type") == "string" and not fixed.keys() & {"enum", "const", "format", "scheme"}:
-        fixed["pattern"] = _NO_NUL
+        fixed["pattern"] = NO_NUL
     if fixed.get("type") == "object" and isinstance(fixed.get("additionalProperties"), dict):
-        fixed.setdefault("propertyNames", {"pattern": _NO_NUL})
+        fixed.setdefault("propertyNames", {"pattern": NO_NUL})
     return fixed

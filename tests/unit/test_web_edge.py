@@ -20,7 +20,7 @@ def client() -> Iterator[TestClient]:
         yield client
 
 
-@pytest.mark.parametrize("path", ["/v1/toys", "/nowhere", "/docs", "/v1/toys?limit=x"])
+@pytest.mark.parametrize("path", ["/v1/toys", "/nowhere", "/", "/docs", "/problems/not_found", "/v1/toys?limit=x"])
 def test_every_answer_has_safe_headers(client: TestClient, path: str):
     headers = client.get(path, headers=bearer()).headers
 

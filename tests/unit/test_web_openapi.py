@@ -116,11 +116,11 @@ class Tags(HTMLParser):
 
 def test_the_page_for_people_loads_and_runs_nothing():
     tags = Tags()
-    tags.feed(page(CONTRACT))
+    tags.feed(page(CONTRACT, ["invalid_request"]))
     tags.close()
 
     assert not {"script", "img", "link", "iframe"} & set(tags.tags)
-    assert {link for link in tags.links if not link.startswith("#")} == {"/openapi.json"}
+    assert {link for link in tags.links if not link.startswith("#")} == {"/openapi.json", "/problems/invalid_request"}
     assert {link[1:] for link in tags.links if link.startswith("#")} <= set(tags.ids)
 
 
@@ -131,6 +131,16 @@ def test_the_page_for_people_shows_every_operation():
         for method, described in methods.items():
             assert re.search(f"<details id={described['operationId']}><summary><b class=m>{method.upper()}</b>", html)
             assert path in html
+
+
+def test_the_page_for_people_has_words_instead_of_markup_and_schemas():
+    html = page(CONTRACT)
+    operations = html[: html.index("<h2>Schemas</h2>")]
+
+    assert "`" not in operations
+    assert "{&quot;" not in operations
+    assert "integer from 1 to 500 (<code>100</code> unless said)" in operations
+    assert "string like <code>^[A-Za-z0-9._:-]{1,128}$</code>" in operations
 
 
 def test_the_page_for_people_quotes_what_is_no_markup():
