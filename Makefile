@@ -40,7 +40,7 @@ $(BIN)/pip:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run.stamp: requirements.lock pyproject.toml | $(BIN)/pip
-	$(say) 'Install what running needs'
+	$(say) 'Install what running needs (a minute or two, in silence)'
 	@$(PIP) --require-hashes -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
@@ -55,7 +55,7 @@ run: setup ## Start everything with a demo tenant; Ctrl-C stops it.
 # --- what testing needs -----------------------------------------------------------------------
 
 $(VENV)/test.stamp: requirements-test.lock $(VENV)/run.stamp
-	$(say) 'Install what testing needs'
+	$(say) 'Install what testing needs (a minute or two, in silence)'
 	@$(PIP) --require-hashes -r requirements-test.lock
 	@touch $@
 
@@ -66,6 +66,7 @@ $(BUILT_OPA): tools/go.mod tools/go.sum
 
 .PHONY: opa
 opa: $(if $(filter $(abspath $(BUILT_OPA)),$(OPA)),$(BUILT_OPA))
+	@command -v "$(OPA)" >/dev/null || { $(fail) "$(OPA) is no program that can be run. Name an OPA: make $(MAKECMDGOALS) OPA=/path/to/opa"; }
 	@test "$$("$(OPA)" version 2>/dev/null | sed -n 's/^Version: //p')" = '$(OPA_VERSION)' || \
 		{ $(fail) "$(OPA) is not OPA $(OPA_VERSION), the version that tools/go.mod pins and that built the policies."; }
 
