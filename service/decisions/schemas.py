@@ -51,7 +51,7 @@ class DecisionView(Struct, frozen=True, kw_only=True):
     at: datetime
     reasons: tuple[ReasonView, ...]
     obligations: tuple[str, ...]
-    """What a permit requires of the sender."""
+    """What the sender must do. A denial can have some as well."""
     records: tuple[UUID, ...]
     """The records that decided."""
     retry_after: datetime | None
