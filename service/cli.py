@@ -10,7 +10,6 @@ import asyncio
 import errno
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
@@ -22,9 +21,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from service.arguments import Places, Span
 from service.kernel import SCOPES
 
 if TYPE_CHECKING:
+    from service.decisions import CheckResult
     from service.settings import Settings
 
 CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -38,11 +39,12 @@ def main() -> None:
     """Volens: may we contact this person, on this channel, for this purpose, now?
 
     \b
-    volens up --demo           everything on this machine, with data to try
-    volens migrate             then, on a server with a database of its own:
-    volens serve | work        the two processes
-    volens tenant add NAME     whom they serve
-    volens policy check FILE   play cases of the law against the policy
+    volens up --demo             everything on this machine, with data to try
+    volens migrate               then, on a server with a database of its own:
+    volens serve | work          the two processes
+    volens tenant add NAME       whom they serve
+    volens policy check FILE     play cases of the law against the policy
+    volens deadlines check FILE  play vectors of when requests are due
 
     Exit codes: 0 done, 1 a check failed or the command was refused, 2 wrong usage or settings,
     3 a part does not answer. What went wrong is one line on standard error.
@@ -111,6 +113,17 @@ def _show(as_json: bool, value: object, text: str) -> None:
         click.echo(json.dumps(value) if as_json else text)
 
 
+def _tell(result: "CheckResult", as_json: bool) -> None:
+    """Show what a check found, and exit."""
+    if as_json:
+        click.echo(json.dumps({"passed": result.passed, "failed": result.failed, "differences": result.differences}))
+    else:
+        for difference in result.differences:
+            click.echo(difference)
+        click.echo(f"{result.passed} passed, {result.failed} failed")
+    sys.exit(1 if result.failed else 0)
+
+
 data_option = click.option(
     "--data", "data_dir", metavar="DIR", help="Data folder of the embedded database.  [VOLENS_DATA_DIR, else .volens]"
 )
@@ -119,34 +132,6 @@ host_option = click.option("--host", help="Address to listen on.  [VOLENS_HOST, 
 port_option = click.option(
     "--port", type=click.IntRange(0, 65535), help="Port; 0 takes any free one.  [VOLENS_PORT, else 8080]"
 )
-
-
-class Span(click.ParamType[timedelta]):
-    """A length of time: a number and one of s, m, h, d."""
-
-    name = "span"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        if isinstance(value, timedelta):
-            return value
-        if not (found := re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", value)):
-            self.fail(f"{value!r} is no span such as 90s, 15m, 1h or 7d", param, ctx)
-        unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
-        return timedelta(**{unit: int(found[1])})
-
-
-class Places(click.ParamType[frozenset[str]]):
-    """Codes of places with commas between."""
-
-    name = "places"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[str]:
-        if isinstance(value, frozenset):
-            return value
-        places = frozenset(value.split(","))
-        if not all(re.fullmatch(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", place) for place in places):
-            self.fail(f"{value!r} is no list of places such as DE or DE,US-CA", param, ctx)
-        return places
 
 
 @command(main)
@@ -318,14 +303,28 @@ async def policy_check(files: tuple[Path, ...], engine: str, places: frozenset[s
     """
     from service import operations
 
-    result = await operations.play(_settings(), files, engine, places)
-    if as_json:
-        click.echo(json.dumps({"passed": result.passed, "failed": result.failed, "differences": result.differences}))
-    else:
-        for difference in result.differences:
-            click.echo(difference)
-        click.echo(f"{result.passed} passed, {result.failed} failed")
-    sys.exit(1 if result.failed else 0)
+    _tell(await operations.play(_settings(), files, engine, places), as_json)
+
+
+@main.group(context_settings=CONTEXT)
+def deadlines() -> None:
+    """When requests of people are due."""
+
+
+@command(deadlines, "check")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+def deadlines_check(files: tuple[Path, ...], as_json: bool) -> None:
+    """Play vectors (JSON lines: a request and the dates expected) against the periods of the law.
+
+    Lists each difference; the last line says `N passed, M failed`; exit code 1 if any failed.
+
+    \b
+    volens deadlines check vectors.jsonl more.jsonl
+    """
+    from service import operations
+
+    _tell(operations.play_deadlines(files), as_json)
 
 
 @main.group(context_settings=CONTEXT)

@@ -1,7 +1,7 @@
 """What the commands do, one function each: tenants, tokens, checks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,9 @@ from service.decisions.artefacts import read_policy
 from service.kernel import SCOPES, Caller, DomainError, SubjectRef, TenantId, TenantName
 from service.opa_process import opa_server
 from service.postgres import DatabaseUrls
+from service.requests import check_deadlines
+from service.requests.artefacts import read_periods
+from service.requests.calendar_of import public_holidays
 from service.settings import InvalidSettings, Settings
 from service.transaction import Begin, opener
 from service.web.local_issuer import LocalIssuer
@@ -165,6 +168,16 @@ async def play(
     async with _engine(settings, engine) as asked:
         await asked.check()
         return await check_cases(lines, asked)
+
+
+def play_deadlines(files: Iterable[Path]) -> CheckResult:
+    """Play the vectors in `files` against the periods that this version ships.
+
+    Raises:
+        UnusableCases: a file is empty, or no JSON lines.
+    """
+    lines = [msgspec.json.encode(vector).decode() for file in files for vector in _cases(file)]
+    return check_deadlines(lines, read_periods(app.BUILD), public_holidays)
 
 
 def _cases(file: Path) -> list[dict[str, object]]:

@@ -80,18 +80,17 @@ def check_deadlines(lines: Iterable[str], periods: Periods, calendar: Calendar) 
 def play(vector: Mapping[str, Any], periods: Periods, calendar: Calendar) -> list[str]:
     """Return how the deadlines of `vector` differ from what it expects."""
     asked = {name: value for name, value in vector.items() if name not in ABOUT}
+    if not vector.get("expect"):
+        return ['expect: a vector says which dates must come out, such as {"due_on": "2026-07-01"}']
     try:
-        expected = msgspec.structs.asdict(msgspec.convert(vector.get("expect"), Expected))
+        expected = msgspec.structs.asdict(msgspec.convert(vector["expect"], Expected))
         computed = computed_deadlines(msgspec.convert(asked, Vector), periods, calendar)
     except (msgspec.ValidationError, DomainError) as error:
         return [str(error)]
-    stated = {name: value for name, value in expected.items() if value is not UNSET}
-    if not stated:
-        return ["expect: a vector that is checked expects something"]
     return [
         f"{name}: expected {value}, got {getattr(computed, name)}"
-        for name, value in stated.items()
-        if getattr(computed, name) != value
+        for name, value in expected.items()
+        if value is not UNSET and getattr(computed, name) != value
     ]
 
 

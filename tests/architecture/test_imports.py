@@ -44,6 +44,7 @@ OUTER = {"store": {"db"}, "tables": {"db"}, "adapter": {"db"}, "api": {"web"}}
 
 # The files and folders beside the slices, and what of ours each may import.
 BESIDE = {
+    "arguments": set(),
     "kernel": set(),
     "db": {"kernel"},
     "migrate": set(),
