@@ -122,7 +122,7 @@ class ToyController(Controller):
     path = "/v1"
     tags = ("Toys",)
 
-    @post("/toys", operation_id="addToy", guards=[needs("records:write", own=True)], responses=documented(404, 409))
+    @post("/toys", operation_id="addToy", opt=needs("records:write", own=True), responses=documented(404, 409))
     async def add(
         self, data: StrictBody[Toy], shelf: NamedDependency[Shelf], request: Request[Caller, Any, State]
     ) -> ToyView:
@@ -132,7 +132,7 @@ class ToyController(Controller):
         shelf.toys.append(toy)
         return ToyView(id=toy.id, owner=toy.subject, tenant=request.user.tenant, actor=request.user.actor)
 
-    @get("/toys", operation_id="listToys", guards=[needs("records:read")], responses=documented())
+    @get("/toys", operation_id="listToys", opt=needs("records:read"), responses=documented())
     async def list(
         self,
         request: Request[Caller, Any, State],
@@ -146,13 +146,13 @@ class ToyController(Controller):
         toys = [*range(start + 1, min(start + limit, 7) + 1)]
         return page(request, Toybox(toys=toys), toys[-1] if toys and toys[-1] < 7 else None)
 
-    @get("/subjects/{subject:str}/toys", operation_id="toysOf", guards=[needs("records:read", own=True)],
+    @get("/subjects/{subject:str}/toys", operation_id="toysOf", opt=needs("records:read", own=True),
          responses=documented(404))  # fmt: skip
     async def of(self, subject: FromPath[SubjectRef], request: Request[Caller, Any, State]) -> ToyView:
         """Return someone's toy."""
         return ToyView(id=UUID(int=1), owner=subject, tenant=request.user.tenant, actor=request.user.actor)
 
-    @put("/toys/{name:str}/broken", operation_id="breakToy", guards=[needs("records:write")],
+    @put("/toys/{name:str}/broken", operation_id="breakToy", opt=needs("records:write"),
          responses=documented(409))  # fmt: skip
     async def fail(self, name: FromPath[str]) -> ToyView:
         """Fail in the way that `name` says."""
@@ -172,7 +172,7 @@ class ShelfController(Controller):
     path = "/v1/subjects"
     tags = ("Toys",)
 
-    @put("/{subject:str}/toys", operation_id="giveToy", guards=[needs("records:write", own=True)],
+    @put("/{subject:str}/toys", operation_id="giveToy", opt=needs("records:write", own=True),
          responses=documented(404))  # fmt: skip
     async def give(
         self, subject: FromPath[SubjectRef], data: StrictBody[Part], request: Request[Caller, Any, State]

@@ -84,7 +84,7 @@ class RecordController(Controller):
     @post(
         "/records",
         operation_id="appendRecords",
-        guards=[needs("records:write", own=True)],
+        opt=needs("records:write", own=True),
         responses=documented(404, 409)
         | {HTTPStatus.OK: ResponseSpec(RecordsReceived, generate_examples=False, description=AGAIN)},
     )
@@ -113,7 +113,7 @@ class RecordController(Controller):
     @get(
         "/subjects/{subject:str}/records",
         operation_id="readRecords",
-        guards=[needs("records:read", own=True)],
+        opt=needs("records:read", own=True),
         responses=documented(404),
     )
     async def history(
@@ -135,7 +135,7 @@ class RecordController(Controller):
         "/subjects/{subject:str}",
         operation_id="readSubject",
         tags=["Subjects"],
-        guards=[needs("records:read", own=True)],
+        opt=needs("records:read", own=True),
         responses=documented(404),
     )
     async def subject(
@@ -162,7 +162,7 @@ class RegistryController(Controller):
     @put(
         "/notices/{notice:str}/versions/{version:str}",
         operation_id="putNotice",
-        guards=[needs("records:write")],
+        opt=needs("records:write"),
         responses=documented(409)
         | {HTTPStatus.CREATED: ResponseSpec(NoticeView, generate_examples=False, description="A new version")},
     )
@@ -185,7 +185,7 @@ class RegistryController(Controller):
     @get(
         "/notices/{notice:str}/versions/{version:str}",
         operation_id="readNotice",
-        guards=[needs("records:read")],
+        opt=needs("records:read"),
         responses=documented(404),
     )
     async def notice(
@@ -201,7 +201,7 @@ class RegistryController(Controller):
     @put(
         "/purposes/{purpose:str}",
         operation_id="putPurpose",
-        guards=[needs("records:write")],
+        opt=needs("records:write"),
         responses=documented(409)
         | {HTTPStatus.CREATED: ResponseSpec(PurposeView, generate_examples=False, description="A new purpose")},
     )
@@ -223,7 +223,7 @@ class RegistryController(Controller):
     @get(
         "/purposes",
         operation_id="readPurposes",
-        guards=[needs("records:read")],
+        opt=needs("records:read"),
         responses=documented(),
     )
     async def purposes(

@@ -47,10 +47,9 @@ class DecisionController(Controller):
     @post(
         "/decisions",
         operation_id="decide",
-        guards=[needs("decide", own=True)],
+        opt=needs("decide", own=True) | NO,
         responses=documented(404, 409),
         status_code=HTTPStatus.OK,
-        opt=NO,
     )
     async def decide(
         self, request: Request[Caller, Any, Any], data: StrictBody[DecisionCreate], decide: NamedDependency[Decide]
@@ -80,7 +79,7 @@ class DecisionController(Controller):
     @get(
         "/decisions/{decision:uuid}",
         operation_id="readDecision",
-        guards=[needs("decide", own=True)],
+        opt=needs("decide", own=True),
         responses=documented(404),
     )
     async def read(
@@ -100,10 +99,9 @@ class DecisionController(Controller):
     @post(
         "/simulations/decision",
         operation_id="simulateDecision",
-        guards=[needs("decide")],
+        opt=needs("decide") | NO,
         responses=documented(409),
         status_code=HTTPStatus.OK,
-        opt=NO,
     )
     async def simulate(
         self,
@@ -118,7 +116,7 @@ class DecisionController(Controller):
         """
         return SimulationView.of(await simulate_decision(strictly(data, Case), by=request.user))
 
-    @get("/policy", operation_id="readPolicy", guards=[needs("policy:read")], responses=documented())
+    @get("/policy", operation_id="readPolicy", opt=needs("policy:read"), responses=documented())
     async def policy(self, policy: NamedDependency[Policy]) -> PolicyView:
         """Read the law that answers: its revision, and every rule with title, citation and source."""
         return PolicyView.of(policy)

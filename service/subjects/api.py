@@ -38,7 +38,7 @@ class SubjectController(Controller):
     @put(
         "/{subject:str}",
         operation_id="putSubject",
-        guards=[needs("subjects:write")],
+        opt=needs("subjects:write"),
         responses=documented(409) | {HTTPStatus.CREATED: FIRST},
     )
     async def put(

@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 import jwt
-from litestar.connection import ASGIConnection
 from litestar.enums import ScopeType
-from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
+from msgspec import Struct
 
 from service.kernel import Caller, Clock, SubjectId
 from service.web.keys import IssuerSettings, KeyRing
@@ -19,6 +18,7 @@ from service.web.problems import Refusal
 from service.web.tokens import SELF, Grant, Unacceptable, grant, unverified
 
 __all__ = [
+    "NEED",
     "PUBLIC",
     "Authenticates",
     "Authentication",
@@ -32,6 +32,9 @@ __all__ = [
 
 PUBLIC: Final = "public"
 """A handler with ``opt={PUBLIC: True}`` needs no token. Every other one does."""
+
+NEED: Final = "need"
+"""Where `needs` stands in the `opt` of a handler."""
 
 _REMEMBERED: Final = 4096
 _verify = jwt.PyJWS(algorithms=["RS256", "PS256", "ES256", "EdDSA"]).decode_complete
@@ -112,7 +115,11 @@ class Authenticates(Protocol):
 
 
 class Authentication:
-    """ASGI middleware behind the router: sets `request.user` to the `Caller` on every route that is not public."""
+    """ASGI middleware behind the router, for every route that is not public.
+
+    Sets `request.user` to the `Caller` and asks for the scope that the route `needs`. That
+    is no guard of Litestar's, which would copy the handler for each request.
+    """
 
     def __init__(self, app: ASGIApp, authenticator: Authenticates) -> None:
         self._app = app
@@ -121,30 +128,29 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             raise Refusal("not_found")
-        if not scope["route_handler"].opt.get(PUBLIC):
-            scope["user"] = await self._authenticator.caller(scope["headers"], scope["state"]["request_id"])
-            scope["auth"] = None
+        option = scope["route_handler"].opt
+        if not option.get(PUBLIC):
+            caller = await self._authenticator.caller(scope["headers"], scope["state"]["request_id"])
+            scope["user"], scope["auth"] = caller, None
+            if (need := option.get(NEED)) is not None:
+                permit(caller, need.scope, own=need.own, subject=scope["path_params"].get("subject"))
         await self._app(scope, receive, send)
 
 
-class Need:
-    """A guard that lets a token with `scope` pass; `own` also admits a subject's own token."""
+class Need(Struct, frozen=True):
+    """What a token must have: `scope`, or, where `own` says so, the subject's own."""
 
-    def __init__(self, scope: str, *, own: bool) -> None:
-        self.scope = scope
-        self.own = own
-
-    async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        permit(connection.user, self.scope, own=self.own, subject=connection.path_params.get("subject"))
+    scope: str
+    own: bool
 
 
-def needs(scope: str, *, own: bool = False) -> Need:
-    """Guard a route by `scope`.
+def needs(scope: str, *, own: bool = False) -> dict[str, Need]:
+    """Return the `opt` that guards a route by `scope`.
 
     With `own`, a customer's `self` token is admitted too, for the path's `{subject}` only. A
     route that takes the subject from its body must check it with `own_subject`.
     """
-    return Need(scope, own=own)
+    return {NEED: Need(scope, own)}
 
 
 def permit(caller: Caller, scope: str, *, own: bool, subject: str | None) -> None:

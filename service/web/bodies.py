@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
-from litestar.exceptions import InternalServerException
 from litestar.params import JSONBody, SkipValidation
+from litestar.types import Receive
 
 from service.kernel import Caller
 from service.web.faults import Fault, fault_in_body, plain
@@ -28,20 +28,44 @@ StrictBody = JSONBody[SkipValidation[T]]
 class LiteralRequest(Request[Caller, Any, State]):
     """Hands JSON bodies over as they came, so that they are parsed once and by our rules."""
 
+    _read: bytes | None = None
+
     async def body(self) -> bytes:
-        """Return the whole body.
+        """Return the whole body, read here because Litestar parses every header to find its length.
 
         Raises:
-            Refusal: 400; the client went away in the middle. Litestar takes that for a bug of the server's.
+            Refusal: 413; it is larger than the site's limit, or says so. 400; the client
+                went away in the middle, which Litestar takes for a bug of the server's.
         """
-        try:
-            return await super().body()
-        except InternalServerException:
-            raise Refusal("invalid_request", "The body ended too early.") from None
+        if self._read is None:
+            limit = self.route_handler.resolve_request_max_body_size() or math.inf
+            announced = next((value for name, value in self.scope["headers"] if name == b"content-length"), b"0")
+            if not announced.isdigit():
+                raise Refusal("invalid_request")
+            if int(announced) > limit:
+                raise Refusal("body_too_large")
+            self._read = await _whole(self.receive, limit)
+        return self._read
 
     async def json(self) -> Any:
         """Return the bytes of the body. `strictly` reads them."""
         return await self.body()
+
+
+async def _whole(receive: Receive, limit: float) -> bytes:
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
+        event = await receive()
+        if event["type"] != "http.request":
+            raise Refusal("invalid_request", "The body ended too early.")
+        part = event.get("body", b"")
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            raise Refusal("body_too_large")
+        more = event.get("more_body", False)
+    return b"".join(parts)
 
 
 def strictly(data: Any, model: type[T]) -> T:

@@ -20,7 +20,7 @@ from litestar.response import Response
 from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
-from service.web.auth import PUBLIC, Need
+from service.web.auth import NEED, PUBLIC, Need
 from service.web.parameters import JSON, expected_by
 from service.web.problems import MEDIA_TYPE, Problem, problem_response
 from service.web.tokens import SELF
@@ -136,9 +136,10 @@ def _security(handler: HTTPRouteHandler) -> list[dict[str, list[str]]]:
     """Return the scopes of an operation: any one of the alternatives opens it."""
     if handler.opt.get(PUBLIC):
         return []
-    needs = [guard for guard in handler.resolve_guards() if isinstance(guard, Need)]
-    own = [{_BEARER: [SELF]}] if needs and all(need.own for need in needs) else []
-    return [{_BEARER: sorted({need.scope for need in needs})}, *own]
+    need: Need | None = handler.opt.get(NEED)
+    if need is None:
+        return [{_BEARER: []}]
+    return [{_BEARER: [need.scope]}, *([{_BEARER: [SELF]}] if need.own else [])]
 
 
 def _security_schemes(operations: list[tuple[dict[str, Any], HTTPRouteHandler]]) -> dict[str, Any]:

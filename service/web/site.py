@@ -12,6 +12,7 @@ from litestar.types import ControllerRouterHandler
 
 from service.kernel import DomainError, NewId
 from service.telemetry import trace
+from service.web.answers import StructResponse
 from service.web.auth import Authenticates, Authentication
 from service.web.bodies import LiteralRequest
 from service.web.docs import docs
@@ -51,6 +52,7 @@ def site(
         before_request=take_literally,
         exception_handlers=problem_handlers(statuses, observer.bug),
         request_class=LiteralRequest,
+        response_class=StructResponse,
         request_max_body_size=body_limit,
         lifespan=list(lifespan),
         logging_config=None,
@@ -71,9 +73,9 @@ def _methods(app: Litestar) -> dict[str, str]:
 
 
 def _provided(value: Any) -> Provide:
-    """Hand out one object: a coroutine, because a plain function costs a thread hop."""
+    """Hand out one object, which Litestar keeps: a coroutine, because a plain function costs a thread hop."""
 
     async def provide() -> Any:
         return value
 
-    return Provide(provide)
+    return Provide(provide, use_cache=True)

@@ -1,0 +1,32 @@
+"""What handlers return, on its way out."""
+
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request, Response
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+T = TypeVar("T")
+
+
+class StructResponse(Response[T]):
+    """The answer of a handler that returns a struct: JSON, and its length.
+
+    Litestar's own goes over headers, cookies and encoders that nobody has set, which costs
+    several times what the encoding does.
+    """
+
+    status_code: int
+
+    def __init__(self, content: T, *, status_code: int, **_: Any) -> None:
+        self.content = content
+        self.status_code = status_code
+
+    def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **_: Any) -> ASGIApp:  # type: ignore[override]
+        return self.send
+
+    async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = msgspec.json.encode(self.content)
+        head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": head})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
