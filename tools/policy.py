@@ -23,7 +23,7 @@ ROOT: Final = Path(__file__).parents[1]
 POLICIES: Final = ROOT / "policies"
 BUILD: Final = POLICIES / "build"
 OPA: Final = os.environ.get("OPA", str(ROOT / "tools/bin/opa"))
-ENTRYPOINT: Final = "volens/decision/verdict"
+ENTRYPOINTS: Final = ("volens/decision/verdict", "volens/decision/considered", "volens/overlay/refusals")
 _RULE_KEYS: Final = ("citation", "stage", "confidence", "in_force")
 _STORED_BLOCK: Final = 0xFFFF
 
@@ -173,7 +173,7 @@ def _module(sources: Mapping[str, bytes]) -> bytes:
     """Compile the rules to WebAssembly. Base documents stay outside: the engine is given `data.json`."""
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "bundle.tar.gz"
-        _opa("build", "-t", "wasm", "-e", ENTRYPOINT, "-o", str(bundle), *sources, cwd=POLICIES)
+        _opa("build", "-t", "wasm", *(f"--entrypoint={each}" for each in ENTRYPOINTS), "-o", str(bundle), *sources, cwd=POLICIES)
         with tarfile.open(bundle) as archive:
             module = archive.extractfile("/policy.wasm")
             if module is None:
