@@ -9,6 +9,7 @@
 # - data.volens.ages: schema.ages
 # - data.volens.bands: schema.bands
 # - data.volens.in_force: schema.in_force
+# - data.volens.member_states: schema.member_states
 # - data.volens.methods: schema.methods
 # - data.volens.periods: schema.periods
 # - data.volens.places: schema.places

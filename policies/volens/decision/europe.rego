@@ -1,9 +1,18 @@
 package volens.decision
 
+import data.volens.austria
 import data.volens.eprivacy
+import data.volens.france
 import data.volens.gdpr
 import data.volens.germany
+import data.volens.ireland
+import data.volens.italy
+import data.volens.netherlands
+import data.volens.norway
+import data.volens.poland
+import data.volens.registers
 import data.volens.situation
+import data.volens.spain
 
 _said["gdpr"] := {
 	"deny": gdpr.deny,
@@ -32,7 +41,6 @@ _said["eprivacy"] := {
 }
 
 _said["germany"] := {
-	"deny": germany.deny,
 	"basis": germany.basis,
 	"gate": germany.gate,
 	"flaw": germany.flaw,
@@ -40,4 +48,60 @@ _said["germany"] := {
 	"note": germany.note,
 } if {
 	situation.under.germany
+}
+
+_said["registers"] := {
+	"deny": registers.deny,
+	"note": registers.note,
+} if {
+	situation.under.registers
+}
+
+_said["austria"] := {"gate": austria.gate} if situation.under.austria
+
+_said["france"] := {
+	"deny": france.deny,
+	"basis": france.basis,
+	"gate": france.gate,
+	"flaw": france.flaw,
+	"note": france.note,
+	"late": france.late,
+} if {
+	situation.under.france
+}
+
+_said["ireland"] := {
+	"failing": ireland.failing,
+	"note": ireland.note,
+} if {
+	situation.under.ireland
+}
+
+_said["italy"] := {
+	"deny": italy.deny,
+	"gate": italy.gate,
+	"note": italy.note,
+} if {
+	situation.under.italy
+}
+
+_said["netherlands"] := {
+	"basis": netherlands.basis,
+	"gate": netherlands.gate,
+	"relied": {"soft_opt_in": netherlands.related},
+} if {
+	situation.under.netherlands
+}
+
+_said["norway"] := {"gate": norway.gate} if situation.under.norway
+
+_said["poland"] := {"gate": poland.gate} if situation.under.poland
+
+_said["spain"] := {
+	"gate": spain.gate,
+	"flaw": spain.flaw,
+	"note": spain.note,
+	"late": spain.late,
+} if {
+	situation.under.spain
 }

@@ -5,6 +5,7 @@ import data.volens.engine
 import data.volens.gdpr
 import data.volens.mailbox
 import data.volens.situation
+import data.volens.spain
 import data.volens.us_federal
 
 # METADATA
@@ -75,6 +76,7 @@ obligations contains "identify_sender" if {
 obligations contains "include_optout_each_message" if {
 	permitted
 	"soft_opt_in" in _relied_on
+	not _calls
 }
 
 obligations contains duty if {
@@ -84,6 +86,13 @@ obligations contains duty if {
 }
 
 _calls if situation.channel in {"phone", "phone_auto"}
+
+obligations contains "display_prefix_number" if {
+	permitted
+	_calls
+	situation.under.spain
+	spain.prefix_due
+}
 
 obligations contains "record_keeping_5y" if {
 	permitted

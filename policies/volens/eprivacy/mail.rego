@@ -26,33 +26,6 @@ _electronic_mail if {
 }
 
 # METADATA
-# title: Each state says whether live calls need consent
-# scope: rule
-# custom:
-#   id: EU-EPD-04
-#   citation: ePrivacy Dir. Art. 13(3)
-#   stage: 10
-#   confidence: V (FR, NL), K
-gate contains {"rule": "EU-EPD-04", "stage": 10} if {
-	situation.family
-	situation.live_call
-}
-
-# METADATA
-# title: Each state says whether businesses are protected too
-# scope: rule
-# custom:
-#   id: EU-EPD-05
-#   citation: ePrivacy Dir. Art. 13(5)
-#   stage: 10
-#   confidence: K
-gate contains {"rule": "EU-EPD-05", "stage": 10} if {
-	situation.family
-	situation.channel == "email"
-	input.subject.b2b == true
-}
-
-# METADATA
 # title: Promotional push needs its own consent
 # description: The dialog of the device is not one.
 # scope: rule

@@ -1,7 +1,10 @@
 package volens.eprivacy
 
+import data.volens.france
 import data.volens.gdpr
 import data.volens.germany
+import data.volens.ireland
+import data.volens.lib
 import data.volens.situation
 
 # METADATA
@@ -18,7 +21,7 @@ tried contains {"rule": "EU-EPD-02", "stage": 10} if {
 	situation.channel in {"email", "sms", "messaging_app", "social_dm"}
 	_customer
 	some state in situation.under.eprivacy
-	not basis_in[state]
+	not _carrying[state]
 }
 
 _customer if input.subject.is_customer == true
@@ -28,43 +31,32 @@ _customer if {
 	act.action in {"purchase", "free_account", "inquiry", "support_given", "basket_abandoned"}
 }
 
-note contains {"rule": "EU-EPD-02", "stage": 10} if count(basis_in) > 0
+note contains {"rule": "EU-EPD-02", "stage": 10} if count(_carrying) > 0
 
-_eligible if {
-	situation.purpose in {"marketing", "reconsent", "survey"}
-	situation.channel == "email"
-}
-
-_sales contains i if {
-	some i, act in input.acts
-	act.action in {"purchase", "free_account"}
-	not act.future
-}
-
-# METADATA
-# description: The states that permit on a soft opt-in.
-# scope: document
-basis_in[state] contains "soft_opt_in" if {
-	some state, acts in _carrying
-	count(acts) > 0
-	not _blocked(state)
-}
-
-_blocked("DE") if germany.registered
+basis_in[state] contains "soft_opt_in" if some state, _ in _carrying
 
 # METADATA
 # description: The sales that carry a soft opt-in, by position.
 soft contains i if some i in _carrying[_]
 
 _carrying[state] contains i if {
-	_eligible
-	_own_similar_offer
+	own_purpose
+	similar_offer
 	some state in situation.under.eprivacy
-	some i in _sales
-	_carries(input.acts[i], state)
+	situation.channel in lib.chosen(state, "soft_opt_in")
+	some i, act in input.acts
+	_sold(act)
+	begins_relation(act)
+	_fresh(act, state)
 }
 
-_own_similar_offer if {
+# METADATA
+# description: What a sale is followed up for.
+own_purpose if situation.purpose in {"marketing", "reconsent", "survey"}
+
+# METADATA
+# description: What is offered is the seller's own and like what was sold, to an adult, and can be refused.
+similar_offer if {
 	input.context.similar_product == true
 	input.context.same_seller == true
 	not input.context.optout_in_message == false
@@ -73,10 +65,11 @@ _own_similar_offer if {
 	not gdpr.special
 }
 
-_carries(act, state) if {
+# METADATA
+# description: True when contact with the asking sender began by this act, and could be refused there.
+begins_relation(act) if {
 	act.optout_offered_at_collection == true
-	_sold(act)
-	_fresh(act, state)
+	not act.future
 	not act.person
 	not act.purpose == "product_safety"
 	not "other" in {object.get(act, field, "") | some field in ["seller", "brand", "address"]}
@@ -84,11 +77,18 @@ _carries(act, state) if {
 
 _sold(act) if act.action == "purchase"
 
-_sold(act) if act.indirect_remuneration == true
+_sold(act) if {
+	act.action == "free_account"
+	act.indirect_remuneration == true
+}
 
 _fresh(_, state) if {
-	state != "DE"
+	not state in {"DE", "FR", "IE"}
 	gdpr.active
 }
 
 _fresh(act, "DE") if germany.used(act)
+
+_fresh(_, "FR") if france.active
+
+_fresh(act, "IE") if ireland.used(act)

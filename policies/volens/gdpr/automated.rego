@@ -10,6 +10,11 @@ _significant if {
 	not input.context.significant_effect == false
 }
 
+_for_the_union if {
+	_significant
+	situation.european
+}
+
 # METADATA
 # title: Machines decide alone only through a gateway, with safeguards
 # scope: rule
@@ -18,16 +23,16 @@ _significant if {
 #   citation: GDPR Art. 22(1)-(3), Rec. 71; CJEU C-634/21 SCHUFA, C-203/22 Dun & Bradstreet
 #   stage: 9
 #   confidence: K
-gate contains {"rule": "EU-ADM-01", "stage": 9} if _significant
+gate contains {"rule": "EU-ADM-01", "stage": 9} if _for_the_union
 
 flaw contains {"act": i, "rule": "EU-ADM-01", "stage": 9} if {
-	_significant
+	_for_the_union
 	some i, act in permission
 	not act.explicit == true
 }
 
 deny contains {"rule": "EU-ADM-01", "stage": 9} if {
-	_significant
+	_for_the_union
 	not _safeguarded
 }
 
@@ -52,11 +57,11 @@ basis contains "contract" if {
 #   stage: 9
 #   confidence: K
 deny contains {"rule": "EU-ADM-02", "stage": 9} if {
-	_significant
+	_for_the_union
 	situation.minor
 }
 
 gate contains {"rule": "EU-ADM-02", "stage": 9} if {
-	_significant
+	_for_the_union
 	special
 }

@@ -17,10 +17,19 @@ gate contains {"rule": "EU-LI-01", "stage": 10} if {
 }
 
 basis contains "legitimate_interest" if {
-	situation.purpose in {"marketing", "fundraising", "survey", "reconsent"}
+	_own_purpose
 	_own_surface
 	balanced
 }
+
+# METADATA
+# description: Marketing for the sender itself. Partners and politics need an opt-in that names them (RULES D9(3)).
+own_marketing if {
+	_own_purpose
+	not situation.discloses
+}
+
+_own_purpose if situation.purpose in {"marketing", "fundraising", "survey", "reconsent"}
 
 _own_surface if situation.channel == "post"
 
@@ -52,10 +61,15 @@ balanced if {
 #   stage: 10
 #   confidence: V
 failing contains {"rule": "EU-LI-02", "stage": 10} if {
+	situation.european
 	situation.family
-	situation.channel in {"email", "sms", "messaging_app", "social_dm", "fax", "phone_auto"}
+	_stored_or_automatic
 	_claims_interest
 }
+
+_stored_or_automatic if situation.channel in {"email", "sms", "messaging_app", "social_dm", "fax"}
+
+_stored_or_automatic if situation.automatic_call
 
 _claims_interest if {
 	input.context.basis_claimed in {"legitimate_interest", "recognised_legitimate_interest", "other"}

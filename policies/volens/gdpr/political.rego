@@ -3,6 +3,7 @@ package volens.gdpr
 import data.volens.situation
 
 _in_force if {
+	situation.european
 	situation.purpose == "political_ads"
 	"EU-POL-01" in situation.begun
 }

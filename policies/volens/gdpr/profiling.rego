@@ -37,12 +37,14 @@ basis contains "legitimate_interest" if {
 #   stage: 8
 #   confidence: K
 deny contains {"rule": "EU-PRO-02", "stage": 8} if {
+	situation.european
 	_shown_by_a_platform
 	_profiled_ad
 	_off_limits
 }
 
 note contains {"rule": "EU-PRO-02", "stage": 8} if {
+	situation.european
 	_shown_by_a_platform
 	_profiled_ad
 }

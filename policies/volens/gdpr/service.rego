@@ -72,6 +72,7 @@ tried contains {"rule": "EU-SVC-03", "stage": 2} if {
 #   stage: 2
 #   confidence: K
 gate contains {"rule": "EU-SVC-04", "stage": 2} if {
+	situation.european
 	situation.duty
 	input.context.notice == "recall"
 }
@@ -85,12 +86,14 @@ gate contains {"rule": "EU-SVC-04", "stage": 2} if {
 #   stage: 10
 #   confidence: K
 tried contains {"rule": "EU-SVC-04", "stage": 2} if {
+	situation.european
 	situation.carries_promotion
 	input.question.purpose in situation.duties
 	input.context.notice == "recall"
 }
 
 failing contains {"rule": "EU-SVC-04", "stage": 10} if {
+	situation.european
 	situation.family
 	some act in input.acts
 	act.purpose == "product_safety"

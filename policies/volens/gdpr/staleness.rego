@@ -18,6 +18,14 @@ flaw contains {"act": i, "rule": "ENG-STALE-01", "stage": 10} if {
 	not active
 }
 
+failing contains {"rule": "ENG-STALE-01", "stage": 10} if {
+	_without_a_rule_of_its_own
+	situation.family
+	some act in input.acts
+	act.optout_offered_at_collection == true
+	not active
+}
+
 _without_a_rule_of_its_own if {
 	some state in situation.under.gdpr
 	not data.volens.periods.stale[state]
@@ -25,12 +33,22 @@ _without_a_rule_of_its_own if {
 
 # METADATA
 # description: The person has shown interest within the period (RULES D9(7)).
-active if input.subject.interaction.months_past < data.volens.periods.stale.other
+active if active_within(data.volens.periods.stale.other)
 
-active if {
+# METADATA
+# description: True when the person has shown interest within so many months.
+active_within(months) if input.subject.interaction.months_past < months
+
+active_within(months) if {
 	some act in input.acts
+	shows_interest(act)
+	act.months_past < months
+}
+
+# METADATA
+# description: True for an act by which the person turned to the sender.
+shows_interest(act) if {
 	not act.future
-	act.months_past < data.volens.periods.stale.other
 	_positive(act)
 }
 

@@ -43,7 +43,7 @@ gate contains {"rule": "DE-UWG-02", "stage": 10} if {
 
 basis contains "legitimate_interest" if {
 	situation.live_call
-	situation.purpose in {"marketing", "fundraising", "survey", "reconsent"}
+	gdpr.own_marketing
 	input.subject.b2b == true
 	input.context.presumed_interest_facts == true
 	gdpr.balanced

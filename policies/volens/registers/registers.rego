@@ -1,0 +1,88 @@
+# METADATA
+# title: Registers
+# description: National registers of those who don't want to be called or written to, and the Robinson lists.
+package volens.registers
+
+import data.volens.gdpr
+import data.volens.italy
+import data.volens.lib
+import data.volens.situation
+
+# METADATA
+# title: National registers and Robinson lists are honoured
+# description: |
+#   By phone and post only an opt-in later than the listing counts; by mail and text they block all but consent
+#   (RULES D9(14)).
+# scope: rule
+# custom:
+#   id: DSR-NAT-01
+#   citation: ePrivacy Dir. Art. 13(3); national law
+#   stage: 5
+#   confidence: K
+deny contains {"rule": "DSR-NAT-01", "stage": 5} if {
+	situation.family
+	count(_binding) > 0
+	not _agreed_all_the_same
+}
+
+note contains {"rule": "DSR-NAT-01", "stage": 5} if {
+	situation.family
+	count(listings) > 0
+}
+
+_channels := {"phone", "phone_auto", "post", "email", "sms"}
+
+# METADATA
+# description: |
+#   The lists that cover the channel, by state, under the name of the signal. A record of a listing is one, also
+#   without a signal (RULES D10(5)).
+listings contains {"state": state, "list": list} if {
+	some state in situation.under.registers
+	some list, channels in _lists(state)
+	situation.channel in channels
+	input.signals[list] == true
+	not _ended(state, list)
+}
+
+listings contains {"state": state, "list": "dnc_listed"} if {
+	some state in situation.under.registers
+	situation.channel in _channels
+	count(_recorded) > 0
+}
+
+_lists(state) := object.union(data.volens.member_states.other.registers, lib.chosen(state, "registers"))
+
+_ended(state, list) if data.volens.member_states[state].registers_ended[list] in situation.begun
+
+_binding contains listing if {
+	some listing in listings
+	not _spared(listing)
+}
+
+# Italy's register leaves alone what was agreed within a contract that runs.
+_spared(listing) if {
+	listing.state == "IT"
+	listing.list != "robinson_listed"
+	italy.agreed_within_a_contract
+}
+
+_recorded contains act.rank if {
+	some act in input.acts
+	act.action == "dnc_listed"
+	act.channel in {situation.channel, "any"}
+}
+
+_agreed_all_the_same if opted_in_since
+
+_agreed_all_the_same if {
+	situation.channel in {"email", "sms"}
+	count(gdpr.consenting) > 0
+}
+
+# METADATA
+# description: A valid opt-in is later than every record of a listing. Without such a record none can be shown to be.
+opted_in_since if {
+	count(_recorded) > 0
+	some i in gdpr.consenting
+	input.acts[i].rank > max(_recorded)
+}
