@@ -20,6 +20,7 @@ from service.decisions.bands import Ladder, ages, declared_ages, floor, months_p
 from service.decisions.clocks import IsHoliday, Zones, later_by, local_day, midnight, minute_of, next_minute_edge
 from service.decisions.context import COMPARED, Context
 from service.decisions.domain import Flags, Question
+from service.decisions.overlay import NO_OVERLAY, Overlay, edges, overlay_facts
 from service.decisions.policy import PolicyData
 from service.kernel import SubjectId
 from service.subjects import Signals, SubjectFacts
@@ -41,6 +42,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     flags: Flags
     state: State
     zones: Zones
+    overlay: Overlay = NO_OVERLAY
 
 
 class Template(Struct, frozen=True, kw_only=True):
@@ -57,6 +59,10 @@ class Template(Struct, frozen=True, kw_only=True):
     sent: Ladder | None
     reassigned_on: date | None
     approved_at: datetime | None
+    floors: tuple[int, ...]
+    """The minutes of the day at which a window opens or closes: what the local minute is told by."""
+    minutes: tuple[int, ...]
+    """These, and those of the hours that the person agreed to."""
     data: PolicyData
     is_holiday: IsHoliday
 
@@ -91,6 +97,7 @@ def template(situation: Situation, data: PolicyData, is_holiday: IsHoliday) -> T
         ranked,
     )
     ranks = acts.ranks
+    floors = _with(bands.minutes, edges(situation.overlay))
     fixed = _without_empty(
         {
             "question": {"channel": question.channel.value, "purpose": question.meaning.value},
@@ -99,6 +106,7 @@ def template(situation: Situation, data: PolicyData, is_holiday: IsHoliday) -> T
             "signals": _signals(facts.signals, ranks.get("gpc_first_seen")),
             "flags": _flags(situation.flags, ranks, data),
             "context": _context(question.context, data),
+            "overlay": overlay_facts(situation.overlay, question),
         }
     )
     return Template(
@@ -115,6 +123,8 @@ def template(situation: Situation, data: PolicyData, is_holiday: IsHoliday) -> T
         sent=_months(facts.last_sent_at, zone, bands.months),
         reassigned_on=_reassigned_after(facts),
         approved_at=question.context.approved_at,
+        floors=floors,
+        minutes=_with(floors, (minute for item in acts.items for minute in item.hours or ())),
         data=data,
         is_holiday=is_holiday,
     )
@@ -237,23 +247,25 @@ def _clock(template: Template, now: Now) -> dict[str, Any]:
         return clock
     zones = template.zones.all
     clock["zone_known"] = bool(zones)
-    edges = bands.minutes
-    if own := {minute for item in template.items if item.hours is not None for minute in item.hours}:
-        edges = tuple(sorted({*edges, *own}))
     local: list[dict[str, Any]] = []
     for zone in zones:
         there = now.at.astimezone(zone)
-        now.later(next_minute_edge(now.at, zone, edges))
+        now.later(next_minute_edge(now.at, zone, template.minutes))
         local.append(
             {
                 "weekday": there.isoweekday(),
-                "minute": floor(bands.minutes, minute_of(there)),
+                "minute": floor(template.floors, minute_of(there)),
                 "holiday": template.is_holiday(template.country, there.date()),
             }
         )
     if local:
         clock["local"] = _distinct(local)
     return clock
+
+
+def _with(minutes: tuple[int, ...], others: Iterable[int]) -> tuple[int, ...]:
+    more = {*others}.difference(minutes)
+    return tuple(sorted({*minutes, *more})) if more else minutes
 
 
 def _distinct(local: Iterable[dict[str, Any]]) -> list[msgspec.Raw]:

@@ -17,7 +17,19 @@ SLICES = ["events", "audit", "subjects", "consent", "decisions", "requests"]
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
     "consent": {"fold", "signatures", "vocabulary"},
-    "decisions": {"acts", "asking", "bands", "cases", "clocks", "context", "facts", "memo", "policy", "simulation"},
+    "decisions": {
+        "acts",
+        "asking",
+        "bands",
+        "cases",
+        "clocks",
+        "context",
+        "facts",
+        "memo",
+        "overlay",
+        "policy",
+        "simulation",
+    },
     "requests": {"check", "periods"},
 }
 # Files that do I/O and have a name of their own. They implement ports.
