@@ -8,8 +8,6 @@ _call := f.germany("phone", "marketing")
 
 _agreed := f.opt_in({"channel": "phone", "method": "act"})
 
-_listed(rank) := {"action": "dnc_listed", "channel": "phone", "purpose": "marketing", "rank": rank}
-
 test_mail_texts_and_fax_need_express_consent if {
 	every channel in ["email", "sms", "fax", "phone_auto"] {
 		f.denied_by(f.of(f.germany(channel, "marketing"), {"b2b": true}), "DE-UWG-01")
@@ -47,16 +45,4 @@ test_an_unused_consent_lapses if {
 	f.basis(f.of(old, {"interaction": {"months_past": 18}})) == "consent"
 	f.basis(f.of(old, {"sent": {"months_past": 18}})) == "consent"
 	f.denied_by(f.given(f.after(_mail, [f.purchase({"months_past": 24})]), f.similar), "DE-STL-01")
-}
-
-test_robinson_lists_are_honoured if {
-	f.denied_by(f.signalled(f.after(_call, [_agreed]), {"robinson_listed": true}), "DSR-NAT-01")
-	f.denied_by(f.after(_call, [_agreed, _listed(6)]), "DSR-NAT-01")
-	f.denied_by(f.after(_call, [_agreed, _listed(5)]), "DSR-NAT-01")
-	f.basis(f.after(_call, [_listed(4), _agreed])) == "consent"
-	f.denied_by(
-		f.given(f.signalled(f.germany("post", "marketing"), {"robinson_listed": true}), {"lia_on_file": true}),
-		"DSR-NAT-01",
-	)
-	f.basis(f.signalled(f.after(_mail, [f.opt_in({})]), {"robinson_listed": true})) == "consent"
 }
