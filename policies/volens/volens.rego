@@ -13,6 +13,7 @@
 # - data.volens.methods: schema.methods
 # - data.volens.periods: schema.periods
 # - data.volens.places: schema.places
+# - data.volens.states: schema.states
 # - data.volens.terms: schema.terms
 # - data.volens.windows: schema.windows
 package volens

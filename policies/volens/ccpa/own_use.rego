@@ -131,6 +131,6 @@ _begun_anew if {
 }
 
 # Of what opens a closed door, the latest: an opt-in to sale where that is asked, else to the contact.
-_opening := max({0} | {input.acts[i].rank | some i in opted_in}) if {
+_opening := max({0} | {input.acts[i].rank | some i in us_federal.opted_in}) if {
 	_sells
 } else := us_federal.latest_opening

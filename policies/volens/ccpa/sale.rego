@@ -9,41 +9,14 @@ import data.volens.situation
 import data.volens.us_federal
 
 # METADATA
-# title: Opt-ins to sale
-# description: |
-#   The acts that allow personal information to be sold, shared or otherwise disclosed, by position. A parent's consent
-#   and the opt-in of a minor have rules of their own.
-# scope: document
-opted_in contains i if {
-	some i, act in input.acts
-	_allows_sale(act)
-	_of_this_channel(act)
-	not act.evidence == "null"
-	lib.names_sender(act)
-	us_federal.intact(act, situation.channel)
-}
-
-_allows_sale(act) if act.action == "opt_in_sale"
-
-_allows_sale(act) if {
-	act.action == "opt_in"
-	act.purpose in {"sale_share", situation.purpose}
-}
-
-# A sale has no channel.
-_of_this_channel(act) if act.action == "opt_in_sale"
-
-_of_this_channel(act) if lib.names_channel(act, situation.channel)
-
-# METADATA
 # description: Opt-ins that undo an opt-out, because they were asked for and confirmed in two steps (11 CCR 7028(a)).
 confirmed contains i if {
-	some i in opted_in
+	some i in us_federal.opted_in
 	input.acts[i].two_step == true
 }
 
 confirmed contains i if {
-	some i in opted_in
+	some i in us_federal.opted_in
 	input.acts[i].after_conflict_notice == true
 	not input.acts[i].two_step == false
 }
@@ -91,7 +64,7 @@ basis contains "none" if {
 basis contains "consent" if {
 	_sells
 	not _minor
-	count(opted_in) > 0
+	count(us_federal.opted_in) > 0
 }
 
 basis contains "consent" if {
@@ -147,7 +120,7 @@ deny contains {"rule": "ENG-OPT-01", "stage": 4} if count(standing) > 0
 deny contains {"rule": "USCA-OPT-05", "stage": 4} if {
 	some i in standing
 	some act in input.acts
-	_allows_sale(act)
+	us_federal.allows_sale(act)
 	not act.future
 	act.rank > input.acts[i].rank
 }

@@ -58,13 +58,13 @@ note contains {"rule": "USCA-GPC-03", "stage": 5} if {
 
 _once_allowed if {
 	some act in input.acts
-	_allows_sale(act)
+	us_federal.allows_sale(act)
 	not act.future
 }
 
 _after_conflict contains i if {
 	input.signals.consumer_known == true
-	some i in opted_in
+	some i in us_federal.opted_in
 	input.acts[i].after_conflict_notice == true
 	not input.acts[i].two_step == false
 	input.acts[i].rank > _first_signal
@@ -95,7 +95,7 @@ deny contains {"rule": "USCA-GPC-04", "stage": 5} if {
 }
 
 _in_some_programme if {
-	some i in opted_in
+	some i in us_federal.opted_in
 	input.acts[i].programme
 }
 
@@ -103,7 +103,7 @@ note contains {"rule": "USCA-GPC-04", "stage": 5} if _excepted
 
 _enrolled contains i if {
 	situation.discloses
-	some i in opted_in
+	some i in us_federal.opted_in
 	input.acts[i].programme == "same"
 	_told(input.acts[i])
 }

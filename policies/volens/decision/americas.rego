@@ -3,6 +3,7 @@ package volens.decision
 import data.volens.ccpa
 import data.volens.situation
 import data.volens.us_federal
+import data.volens.us_states
 
 _said["us_federal"] := {
 	"deny": us_federal.deny,
@@ -25,8 +26,21 @@ _said["ccpa"] := {
 	"gate": ccpa.gate,
 	"failing": ccpa.failing,
 	"note": ccpa.note,
-	"related": ccpa.opted_in,
+	"related": us_federal.opted_in,
 	"refused": (ccpa.standing | ccpa.limits),
 } if {
 	situation.under.ccpa
+}
+
+_said["us_states"] := {
+	"deny": us_states.deny,
+	"basis": us_states.basis,
+	"basis_in": us_states.basis_in,
+	"gate": us_states.gate,
+	"note": us_states.note,
+	"late": us_states.late,
+	"relied": {"consent": us_states.agreeing},
+	"refused": us_states.refused,
+} if {
+	situation.under.us_states
 }

@@ -46,6 +46,12 @@ _statutory[place] := window if {
 	window := data.volens.windows.places[place]
 	situation.channel in window.channels
 	_protects(window)
+	not _not_yet(window)
+}
+
+_not_yet(window) if {
+	rule := window.since[situation.channel]
+	not rule in situation.begun
 }
 
 _protects(window) if not window.consumers_only == true

@@ -17,7 +17,7 @@ consenting contains i if {
 	lib.names_channel(act, situation.channel)
 	lib.covers_purpose(act.purpose, situation.purpose)
 	not act.evidence == "null"
-	_by_someone_old_enough(act)
+	old_enough(act)
 }
 
 consenting contains i if some i in parental
@@ -64,7 +64,7 @@ _recipient_unnamed(act) if {
 # Written consent does not go stale (RULES D7), nor does consent to what someone is served with.
 _lasting(act) if in_writing(act)
 
-_lasting(_) if not situation.family
+_lasting(_) if not situation.ordinary
 
 _lasting(_) if _active
 
@@ -80,14 +80,16 @@ _active if {
 _positive(act) if act.action in {"purchase", "support_given", "inquiry", "free_account"}
 
 _positive(act) if {
-	act.action in {"opt_in", "parental_consent"}
+	act.action in {"opt_in", "opt_in_sale", "parental_consent"}
 	lib.counts(act, act.channel)
 	not lib.steered(act)
 }
 
-_by_someone_old_enough(act) if act.age >= data.volens.ages.coppa
+# METADATA
+# description: True for an act of someone who needed no parent's consent for it.
+old_enough(act) if act.age >= data.volens.ages.coppa
 
-_by_someone_old_enough(act) if {
+old_enough(act) if {
 	not act.age
 	not situation.childlike
 }

@@ -76,7 +76,7 @@ deny contains {"rule": "ENG-COMPL-01", "stage": 4} if {
 #   stage: 4
 #   confidence: V
 deny contains {"rule": "US-TCPA-02", "stage": 4} if {
-	situation.channel in _telephone
+	situation.channel in telephone
 	barred
 }
 
@@ -89,7 +89,7 @@ deny contains {"rule": "US-TCPA-02", "stage": 4} if {
 #   stage: 4
 #   confidence: V
 note contains {"rule": "US-TCPA-04", "stage": 4} if {
-	situation.channel in _telephone
+	situation.channel in telephone
 	some i in (engine.reaching | _other_matters)
 	not input.acts[i].method == "keyword"
 }
@@ -104,11 +104,13 @@ note contains {"rule": "US-TCPA-04", "stage": 4} if {
 #   confidence: V
 deny contains {"rule": "US-TCPA-07", "stage": 4} if {
 	situation.family
-	situation.channel in _telephone
+	situation.channel in telephone
 	barred
 }
 
-_telephone := {"phone", "phone_auto", "sms"}
+# METADATA
+# description: The channels of the law of the telephone.
+telephone := {"phone", "phone_auto", "sms"}
 
 # METADATA
 # title: A revocation in one matter ends the others
@@ -126,7 +128,7 @@ deny contains {"rule": "US-TCPA-03", "stage": 4} if count(_other_matters) > 0
 
 _other_matters contains i if {
 	situation.family
-	situation.channel in _telephone
+	situation.channel in telephone
 	some i, act in input.acts
 	_revokes(act)
 	act.channel in {situation.channel, "any"}
@@ -166,7 +168,7 @@ _of_messages(i) if engine.aims[i] & (situation.family_purposes | situation.servi
 
 _revokes(act) if {
 	act.action in {"opt_out", "object", "complaint", "refused_in_call"}
-	act.channel in (_telephone | {"any"})
+	act.channel in (telephone | {"any"})
 }
 
 _machine_sent if situation.channel == "sms"

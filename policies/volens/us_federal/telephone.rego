@@ -37,7 +37,7 @@ note contains {"rule": "US-TCPA-06", "stage": 5} if _called_by_a_person
 
 _solicited_by_telephone if {
 	situation.family
-	situation.channel in _telephone
+	situation.channel in telephone
 }
 
 _called_by_a_person if {
@@ -50,7 +50,7 @@ _listed if input.signals.ndnc_listed == true
 _listed if {
 	some act in input.acts
 	act.action == "dnc_listed"
-	act.channel in (_telephone | {"any"})
+	act.channel in (telephone | {"any"})
 }
 
 _excused if count(written) > 0
@@ -79,12 +79,12 @@ basis contains "none" if _called_by_a_person
 #   stage: 0
 #   confidence: K
 deny contains {"rule": "US-TCPA-09", "stage": 0} if {
-	situation.channel in _telephone
+	situation.channel in telephone
 	engine.reassigned
 }
 
 note contains {"rule": "US-TCPA-09", "stage": 0} if {
-	situation.channel in _telephone
+	situation.channel in telephone
 	input.signals.number_reassigned == true
 }
 
@@ -113,13 +113,13 @@ note contains {"rule": "US-TCPA-08", "stage": 14} if engine.hours_bind
 #   confidence: V, K
 gate contains {"rule": "US-TCPA-10", "stage": 6} if {
 	situation.service
-	situation.channel in _telephone
+	situation.channel in telephone
 	input.context.exempt_informational == true
 }
 
 tried contains {"rule": "US-TCPA-10", "stage": 6} if {
 	situation.carries_promotion
-	situation.channel in _telephone
+	situation.channel in telephone
 	input.context.exempt_informational == true
 }
 
@@ -199,7 +199,7 @@ _confirms_by_text if {
 _in_time if {
 	some act in input.acts
 	act.minutes5 == true
-	act.channel in (_telephone | {"any"})
+	act.channel in (telephone | {"any"})
 }
 
 tried contains {"rule": "US-TCPA-05", "stage": 2} if {
