@@ -3,6 +3,7 @@ package checks.annotations_test
 import data.checks.annotations
 
 test_the_policies_are_in_order if {
+	print(annotations.deny)
 	annotations.deny == set()
 }
 

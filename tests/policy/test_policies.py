@@ -80,10 +80,24 @@ def test_a_table_has_the_shape_of_its_schema(file: Path):
     Draft7Validator(schema(file.stem)).validate(json.loads(file.read_text()))
 
 
-def test_every_schema_but_that_of_the_facts_has_its_table():
+def test_every_schema_but_those_of_the_facts_and_the_catalogue_has_its_table():
     schemas = {file.stem for file in (POLICIES / "schemas").glob("*.json")}
 
-    assert schemas - {"input"} == {file.stem for file in (POLICIES / "data").glob("*.json")}
+    assert schemas - {"input", "catalogue"} == {file.stem for file in (POLICIES / "data").glob("*.json")}
+
+
+def test_the_catalogue_has_the_shape_of_its_schema_and_points_to_what_exists():
+    rows = json.loads((POLICIES / "catalogue.json").read_text())
+
+    Draft7Validator(schema("catalogue")).validate(rows)
+    assert [row["id"] for row in rows if not (POLICIES.parent / row.get("where", "policies")).exists()] == []
+
+
+def test_the_catalogue_holds_the_whole_law_and_one_rule_of_ours():
+    rows = json.loads((POLICIES / "catalogue.json").read_text())
+
+    assert len({row["id"] for row in rows if row["status"] != "own"}) == 195
+    assert [row["id"] for row in rows if row["status"] == "own"] == ["ENG-OWN-01"]
 
 
 def test_a_reference_to_a_fact_that_does_not_exist_does_not_compile(tmp_path: Path):
