@@ -32,11 +32,9 @@ _of_age(act) if {
 # METADATA
 # description: The age at which someone can consent alone, in the strictest of the states involved.
 consent_age := max([age |
-	some state in situation.members
+	some state in situation.under.gdpr
 	age := object.get(data.volens.ages.consent, state, data.volens.ages.consent.other)
-]) if {
-	count(situation.members) > 0
-} else := data.volens.ages.consent.other
+])
 
 # METADATA
 # description: A parent has authorised what is asked, provably. A later refusal ends that (RULES D9(4)).

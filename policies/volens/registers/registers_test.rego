@@ -50,6 +50,8 @@ test_bloctel_has_ended if {
 	f.basis(facts) == "consent"
 	not "DSR-NAT-01" in f.named(facts)
 	f.denied_by(f.on(facts, "2026-07-01"), "DSR-NAT-01")
+	early := object.union(f.on(facts, "2026-07-01"), {"overlay": {"early": ["FR-TEL-01", "FR-BLOCTEL-END"]}})
+	f.denied_by(early, "DSR-NAT-01")
 	f.basis(f.on(f.after(facts, [_listed("phone", 4), _agreed("phone")]), "2026-07-01")) == "consent"
 	not "DSR-NAT-01" in f.named(f.on(f.signalled(_in("FR", "email"), {"bloctel_listed": true}), "2026-07-01"))
 }
