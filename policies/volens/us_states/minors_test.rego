@@ -49,7 +49,8 @@ test_of_children_it_is_the_parents if {
 }
 
 test_signs_of_a_child_are_enough if {
-	facts := f.of_unknown_age(f.placed(f.california("web", "sale_share"), {"residence": "US-VA"}), {"age_signals": "other"})
+	sale := f.placed(f.california("web", "sale_share"), {"residence": "US-VA"})
+	facts := f.of_unknown_age(sale, {"age_signals": "other"})
 	f.denied_by(facts, "USST-MIN-01")
 }
 
