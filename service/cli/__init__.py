@@ -1,0 +1,9 @@
+"""The command line: thin. Each command reads the settings, calls one thing and says what came out.
+
+Commands load what they need when they run: that takes a second, which help and typing errors need not wait.
+"""
+
+from service.cli import checks, described, policy, running, tenants
+from service.cli.frame import main
+
+__all__ = ["checks", "described", "main", "policy", "running", "tenants"]

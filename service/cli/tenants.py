@@ -1,0 +1,66 @@
+"""Tenants, and tokens that speak for them."""
+
+from datetime import timedelta
+
+import click
+
+from service.arguments import Span
+from service.cli.frame import CONTEXT, command, data_option, json_option, main, read_settings, show
+from service.kernel import SCOPES
+
+
+@main.group(context_settings=CONTEXT)
+def tenant() -> None:
+    """The data controllers that this installation serves."""
+
+
+@command(tenant, "add")
+@click.argument("name")
+@json_option
+@data_option
+def tenant_add(name: str, as_json: bool, data_dir: str | None) -> None:
+    """Add the tenant NAME (lower-case letters, digits and hyphens). Safe to repeat.
+
+    \b
+    volens tenant add example-shop
+    """
+    from service import operations
+
+    added = operations.add_tenant(read_settings(data_dir=data_dir), name)
+    show(as_json, {"tenant": name, "added": added}, name if added else f"{name} (was there already)")
+
+
+@command(tenant, "list")
+@json_option
+@data_option
+def tenant_list(as_json: bool, data_dir: str | None) -> None:
+    """List the tenants, one a line.
+
+    \b
+    volens tenant list --json
+    """
+    from service import operations
+
+    names = operations.list_tenants(read_settings(data_dir=data_dir))
+    show(as_json, names, "\n".join(names))
+
+
+@command(main)
+@click.option("--tenant", "tenant_name", required=True, help="The tenant the token speaks for.")
+@click.option("--scope", required=True, help=f"One or more, with blanks between: {', '.join(SCOPES)}.")
+@click.option("--subject", help="With scope `self`: the one subject it reaches.")
+@click.option("--ttl", type=Span(), default="1h", show_default=True, help="How long it is good for: 90s, 15m, 1h, 7d.")
+@data_option
+def token(tenant_name: str, scope: str, subject: str | None, ttl: timedelta, data_dir: str | None) -> None:
+    """Sign a token with the local key, and print it alone. The audit log says that it was issued.
+
+    Each scope opens some operations, which /docs names. The scope `self`, with --subject, makes a
+    customer's own token.
+
+    \b
+    TOKEN=$(volens token --tenant demo --scope "decide records:write")
+    TOKEN=$(volens token --tenant demo --scope self --subject anna --ttl 15m)
+    """
+    from service import operations
+
+    click.echo(operations.sign_token(read_settings(data_dir=data_dir), tenant_name, scope, subject, ttl))
