@@ -131,12 +131,12 @@ test_movers_and_travellers_are_named if {
 }
 
 test_places_without_rules_deny_everything if {
-	every place in ["ZZ", "GB", "CA", "XX"] {
-		every purpose in ["marketing", "service", "legal_notice"] {
-			f.denied_by(f.placed(f.germany("email", purpose), {"residence": place}), "ENG-DENY-01")
-		}
-		f.denied_by(f.placed(f.germany("email", "legal_notice"), {"location": place}), "ENG-DENY-01")
+	every purpose in ["marketing", "service", "legal_notice"] {
+		facts := f.placed(f.germany("email", purpose), {"residence": "FR"})
+		f.denied_by(facts, "ENG-DENY-01") with data.volens.places.FR.implemented as false
 	}
+	travelling := f.placed(f.germany("email", "legal_notice"), {"location": "FR"})
+	f.denied_by(travelling, "ENG-DENY-01") with data.volens.places.FR.implemented as false
 	f.basis(f.placed(f.germany("email", "service"), {"residence": "DE-BY"})) == "contract"
 }
 
