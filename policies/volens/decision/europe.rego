@@ -13,6 +13,7 @@ import data.volens.poland
 import data.volens.registers
 import data.volens.situation
 import data.volens.spain
+import data.volens.uk
 
 _said["gdpr"] := {
 	"deny": gdpr.deny,
@@ -104,4 +105,17 @@ _said["spain"] := {
 	"late": spain.late,
 } if {
 	situation.under.spain
+}
+
+_said["uk"] := {
+	"deny": uk.deny,
+	"basis": uk.basis,
+	"gate": uk.gate,
+	"flaw": uk.flaw,
+	"failing": uk.failing,
+	"tried": uk.tried,
+	"note": uk.note,
+	"relied": {"soft_opt_in": uk.soft},
+} if {
+	situation.under.uk
 }

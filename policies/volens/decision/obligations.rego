@@ -6,6 +6,7 @@ import data.volens.gdpr
 import data.volens.mailbox
 import data.volens.situation
 import data.volens.spain
+import data.volens.uk
 import data.volens.us_federal
 
 # METADATA
@@ -130,6 +131,12 @@ obligations contains "inform_right_to_object" if {
 obligations contains "no_promotional_content" if {
 	permitted
 	not situation.ordinary
+}
+
+obligations contains "no_promotional_content" if {
+	permitted
+	situation.under.uk
+	uk.research
 }
 
 obligations contains "single_confirmation_only" if {

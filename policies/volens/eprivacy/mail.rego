@@ -64,13 +64,15 @@ deny contains {"rule": "EU-EPD-03", "stage": 13} if {
 }
 
 deny contains {"rule": "EU-EPD-03", "stage": 13} if {
-	_shows_itself
+	shows_itself
 	situation.channel != "post"
 	input.context.sender_identified == false
 }
 
-_shows_itself if situation.family
+# METADATA
+# description: Whoever sends this says who it is.
+shows_itself if situation.family
 
-_shows_itself if situation.service
+shows_itself if situation.service
 
-_shows_itself if situation.purpose == "doi_confirmation"
+shows_itself if situation.purpose == "doi_confirmation"

@@ -59,6 +59,12 @@ own_purpose if situation.purpose in {"marketing", "reconsent", "survey"}
 similar_offer if {
 	input.context.similar_product == true
 	input.context.same_seller == true
+	own_offer
+}
+
+# METADATA
+# description: What is offered stays with the sender, is made to an adult without special data, and can be refused.
+own_offer if {
 	not input.context.optout_in_message == false
 	not situation.discloses
 	not situation.minor

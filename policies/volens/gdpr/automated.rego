@@ -4,14 +4,14 @@ import data.volens.situation
 
 # METADATA
 # description: A decision about the person by machines alone that matters. Unless told otherwise it is one.
-_significant if {
+significant if {
 	situation.purpose == "adm"
 	not input.context.solely_automated == false
 	not input.context.significant_effect == false
 }
 
 _for_the_union if {
-	_significant
+	significant
 	situation.european
 }
 

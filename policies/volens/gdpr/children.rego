@@ -16,15 +16,17 @@ import data.volens.situation
 flaw contains {"act": i, "rule": "EU-CON-08", "stage": 7} if {
 	some i, act in permission
 	act.action == "opt_in"
-	not _of_age(act)
-	not _authorised
+	not of_age(act, consent_age)
+	not authorised
 }
 
-_of_age(_) if input.context.information_society_service == false
+# METADATA
+# description: True when the person could consent alone, or no service of the information society asked.
+of_age(_, _) if input.context.information_society_service == false
 
-_of_age(act) if act.age >= consent_age
+of_age(act, age) if act.age >= age
 
-_of_age(act) if {
+of_age(act, _) if {
 	not act.age
 	not situation.childlike
 }
@@ -38,7 +40,7 @@ consent_age := max([age |
 
 # METADATA
 # description: A parent has authorised what is asked, provably. A later refusal ends that (RULES D9(4)).
-_authorised if {
+authorised if {
 	some act in _parents
 	lib.proven(act)
 	lib.counts(act, situation.channel)
@@ -65,5 +67,5 @@ on_parental_consent if {
 
 on_parental_consent if {
 	some i in consenting
-	not _of_age(input.acts[i])
+	not of_age(input.acts[i], consent_age)
 }

@@ -18,7 +18,7 @@ gate contains {"rule": "EU-LI-01", "stage": 10} if {
 
 basis contains "legitimate_interest" if {
 	_own_purpose
-	_own_surface
+	own_surface
 	balanced
 }
 
@@ -31,9 +31,11 @@ own_marketing if {
 
 _own_purpose if situation.purpose in {"marketing", "fundraising", "survey", "reconsent"}
 
-_own_surface if situation.channel == "post"
+# METADATA
+# description: A letter, or a place that the sender runs itself.
+own_surface if situation.channel == "post"
 
-_own_surface if {
+own_surface if {
 	situation.channel in {"in_app", "web"}
 	_first_party
 }

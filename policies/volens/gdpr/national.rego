@@ -4,6 +4,7 @@ import data.volens.france
 import data.volens.germany
 import data.volens.situation
 import data.volens.spain
+import data.volens.uk
 
 # What the states add: a consent that one of them finds wanting opens no door in any.
 _faults contains fault if {
@@ -19,4 +20,9 @@ _faults contains fault if {
 _faults contains fault if {
 	situation.under.spain
 	some fault in spain.flaw
+}
+
+_faults contains fault if {
+	situation.under.uk
+	some fault in uk.flaw
 }

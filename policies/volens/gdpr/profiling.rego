@@ -17,7 +17,7 @@ _profiles if situation.purpose in {"personalization", "profiling"}
 
 _profiles if {
 	situation.purpose == "adm"
-	not _significant
+	not significant
 }
 
 basis contains "legitimate_interest" if {

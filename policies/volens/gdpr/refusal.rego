@@ -31,9 +31,11 @@ _adm_opt_outs contains i if {
 	situation.purpose == "adm"
 }
 
-_barred if count(standing) > 0
+# METADATA
+# description: A refusal stands, or the flag of one.
+barred if count(standing) > 0
 
-_barred if _flagged
+barred if _flagged
 
 _flagged if engine.flagged_objection
 
@@ -64,7 +66,7 @@ _stands(actions) if {
 #   citation: GDPR Art. 7(3), 21(3); 15 U.S.C. 7704(a)(4); 47 CFR 64.1200(a)(10),(d)(3); 11 CCR 7026(f)
 #   stage: 4
 #   confidence: K
-deny contains {"rule": "ENG-OPT-01", "stage": 4} if _barred
+deny contains {"rule": "ENG-OPT-01", "stage": 4} if barred
 
 # METADATA
 # title: Consent can be withdrawn at any time
@@ -88,7 +90,7 @@ deny contains {"rule": "EU-CON-06", "stage": 4} if {
 #   confidence: K
 deny contains {"rule": "EU-OBJ-01", "stage": 4} if {
 	_direct_marketing
-	_barred
+	barred
 }
 
 note contains {"rule": "EU-OBJ-01", "stage": 4} if {

@@ -20,6 +20,6 @@ territory contains {"rule": "EU-TER-01", "stage": 0} if {
 	_touches_the_union
 }
 
-_touches_the_union if situation.european
+_touches_the_union if situation.under.gdpr
 
 _touches_the_union if situation.only_travelling
