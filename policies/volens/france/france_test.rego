@@ -67,7 +67,7 @@ test_a_contract_that_runs_carries_calls_about_it if {
 	"inform_right_to_object" in f.obliged(facts)
 	f.basis(f.given(_call, _about_it)) == "contract"
 	f.denied_by(f.after(_call, [_contract]), "FR-TEL-01")
-	f.denied_by(f.given(f.after(_call, [f.purchase({"ongoing_contract": false})]), _about_it), "FR-TEL-01")
+	f.denied_by(f.given(f.after(_call, [_contract]), {"related_to_current_contract": false}), "FR-TEL-01")
 	f.denied_by(f.given(facts, {"special_category": "health"}), "FR-TEL-01")
 }
 
