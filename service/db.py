@@ -139,41 +139,33 @@ class Coalescer(Generic[K, V]):
 
     A key never joins a flush that has already begun: its answer would be older
     than the question, and a withdrawal acknowledged in between would be missed.
-    While `parallel` flushes run, keys wait and go out together with the next.
+    While a flush runs, keys wait and go out together with the next: what a
+    flush costs is shared by more of them than if two ran at once.
     A key that `flush` doesn't answer is ``None``; its error reaches every
     caller it was asked for.
     """
 
-    def __init__(
-        self, flush: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], *, limit: int = 1_000, parallel: int = 2
-    ) -> None:
+    def __init__(self, flush: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], *, limit: int = 1_000) -> None:
         self._flush = flush
         self._limit = limit
-        self._parallel = parallel
         self._waiting: dict[K, list[asyncio.Future[V | None]]] = {}
-        self._running: set[asyncio.Task[None]] = set()
-        self._due = False
+        self._flushing: asyncio.Task[None] | None = None
 
     async def __call__(self, key: K) -> V | None:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[V | None] = loop.create_future()
+        answer: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(key, []).append(answer)
-        if not self._due:
-            self._due = True
-            loop.call_soon(self._start)
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._all())
         return await answer
 
-    def _start(self) -> None:
-        self._due = False
-        while self._waiting and len(self._running) < self._parallel:
-            keys = list(self._waiting)[: self._limit]
-            task = asyncio.ensure_future(self._ask({key: self._waiting.pop(key) for key in keys}))
-            self._running.add(task)
-            task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._start()
+    async def _all(self) -> None:
+        """Flush until nobody waits. A task begins in the turn after the one that made it."""
+        try:
+            while self._waiting:
+                keys = list(self._waiting)[: self._limit]
+                await self._ask({key: self._waiting.pop(key) for key in keys})
+        finally:
+            self._flushing = None
 
     async def _ask(self, callers: dict[K, list[asyncio.Future[V | None]]]) -> None:
         try:

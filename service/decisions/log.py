@@ -6,7 +6,9 @@ entries. The statements travel in one pipeline with the tenant's setting, which
 PostgreSQL treats as one transaction: a statement that fails undoes them all.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import starmap
 from typing import Any, Final
 
 import msgspec
@@ -57,24 +59,24 @@ class SqlDecisionLog:
         self._audit = audit
         self._new_id = new_id
         self._stored: dict[tuple[TenantId, str, bytes], None] = {}
-        self._coalesced: Coalescer[Logged, Exception] = Coalescer(self._flush)
+        self._coalesced: Coalescer[Logged, BaseException] = Coalescer(self._flush)
 
     async def append(self, logged: Logged) -> None:
         if (failure := await self._coalesced(logged)) is not None:
             raise failure
 
-    async def _flush(self, group: Sequence[Logged]) -> Mapping[Logged, Exception]:
-        """Store each tenant's decisions by themselves: what fails for one tenant is no other tenant's concern."""
+    async def _flush(self, group: Sequence[Logged]) -> Mapping[Logged, BaseException]:
+        """Store each tenant's decisions by themselves: a tenant waits for no other's, and doesn't fail with them."""
         tenants: dict[TenantId, list[Logged]] = {}
         for logged in group:
             tenants.setdefault(logged.by.tenant, []).append(logged)
-        failures: dict[Logged, Exception] = {}
-        for tenant, decisions in tenants.items():
-            try:
-                await self._store(tenant, decisions)
-            except Exception as error:  # noqa: BLE001, raised again in every `append` of this tenant
-                failures.update(dict.fromkeys(decisions, error))
-        return failures
+        failures = await asyncio.gather(*starmap(self._store, tenants.items()), return_exceptions=True)
+        return {
+            logged: failure
+            for decisions, failure in zip(tenants.values(), failures, strict=True)
+            if failure is not None
+            for logged in decisions
+        }
 
     async def _store(self, tenant: TenantId, decisions: Sequence[Logged]) -> None:
         new = {

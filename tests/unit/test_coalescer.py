@@ -62,8 +62,8 @@ async def test_a_flush_is_no_larger_than_its_limit(source):
     assert sorted(len(keys) for keys in source.asked) == [1, 2, 2]
 
 
-async def test_while_all_flushes_run_questions_gather_for_the_next(source):
-    ask = Coalescer(source, parallel=1)
+async def test_while_a_flush_runs_questions_gather_for_the_next(source):
+    ask = Coalescer(source)
     source.open.clear()
     first = asyncio.ensure_future(ask("a"))
     await source.began.wait()
