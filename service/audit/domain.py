@@ -91,6 +91,24 @@ class Entry(Struct, frozen=True, kw_only=True):
         )
 
 
+class _Members(Struct, frozen=True, kw_only=True):
+    """The canonical members of an entry, in the order in which they are written."""
+
+    actor: str
+    at: str
+    commitment: str | None
+    event: AuditEvent
+    id: UUID
+    object: str
+    request: str
+    subject: Handle | None
+    tenant: TenantId
+    v: int = VERSION
+
+
+_encoder: Final = msgspec.json.Encoder()
+
+
 class Position(Struct, frozen=True):
     """A place in the log's order: time, then id."""
 
@@ -123,19 +141,19 @@ def canonical(entry: Entry) -> bytes:
     Raises:
         ValueError: a text is not ASCII.
     """
-    members = {
-        "v": VERSION,
-        "tenant": entry.tenant,
-        "id": str(entry.id),
-        "at": f"{entry.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
-        "event": entry.event.value,
-        "object": entry.object_id,
-        "subject": None if entry.subject is None else str(entry.subject),
-        "actor": entry.actor,
-        "request": entry.request,
-        "commitment": None if entry.commitment is None else entry.commitment.hex(),
-    }
-    encoded = msgspec.json.encode(members, order="sorted")
+    encoded = _encoder.encode(
+        _Members(
+            actor=entry.actor,
+            at=f"{entry.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
+            commitment=None if entry.commitment is None else entry.commitment.hex(),
+            event=entry.event,
+            id=entry.id,
+            object=entry.object_id,
+            request=entry.request,
+            subject=entry.subject,
+            tenant=entry.tenant,
+        )
+    )
     if not encoded.isascii():
         raise ValueError("an audit entry holds ASCII only")
     return encoded

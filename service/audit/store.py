@@ -5,25 +5,26 @@ import msgspec
 from sqlalchemy import false, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.audit.domain import AuditEvent, Draft, Entry, Position, Query, canonical, leaf_hash
+from service.audit.domain import AuditEvent, Draft, Entry, Position, Query, canonical
 from service.audit.tables import audit_entry
 from service.kernel import Caller, Clock, Handle, NewId, TenantId
 
 _APPEND: Final = """
     WITH draft AS MATERIALIZED (
-        SELECT * FROM json_to_recordset(%(entries)s::json) AS entry (
-            tenant text, id uuid, at timestamptz, event text, object_id text, subject uuid, actor text, request text,
-            commitment text, canonical text, leaf text
+        SELECT convert_to(written::text, 'UTF8') AS canonical, said.*
+        FROM json_array_elements(%(entries)s::json) AS written, json_to_record(written) AS said (
+            tenant text, id uuid, at timestamptz, event text, object text, subject uuid, actor text, request text,
+            commitment text
         )
     ), entry AS (
         INSERT INTO audit_entry (tenant, id, at, event, object_id, subject, actor, request, commitment, canonical)
-        SELECT tenant, id, at, event, object_id, subject, actor, request,
-               decode(commitment, 'hex'), convert_to(canonical, 'UTF8')
+        SELECT tenant, id, at, event, object, subject, actor, request, decode(commitment, 'hex'), canonical
         FROM draft
     )
     INSERT INTO audit_pending (tenant, id, leaf)
-    SELECT tenant, id, decode(leaf, 'hex') FROM draft
+    SELECT tenant, id, sha256('\\x00' || canonical) FROM draft
 """
+"""PostgreSQL keeps `json` as it was written, so the canonical bytes are all that has to travel."""
 
 
 def statement(entries: Sequence[Entry]) -> tuple[str, dict[str, Any]]:
@@ -31,7 +32,7 @@ def statement(entries: Sequence[Entry]) -> tuple[str, dict[str, Any]]:
 
     For those who write past `SqlAuditTrail`, in a pipeline of their own.
     """
-    return _APPEND, {"entries": msgspec.json.encode([_to_row(entry) for entry in entries]).decode()}
+    return _APPEND, {"entries": (b"[%b]" % b",".join(map(canonical, entries))).decode()}
 
 
 class SqlAuditTrail:
@@ -84,13 +85,3 @@ class SqlAuditTrail:
             wanted = wanted.where(tuple_(table.at, table.id) > tuple_(after.at, after.id))
         rows = await self._connection.execute(wanted.order_by(table.at, table.id).limit(limit))
         return [msgspec.convert(row, Entry, from_attributes=True) for row in rows]
-
-
-def _to_row(entry: Entry) -> dict[str, Any]:
-    encoded = canonical(entry)
-    return {
-        **msgspec.structs.asdict(entry),
-        "commitment": None if entry.commitment is None else entry.commitment.hex(),
-        "canonical": encoded.decode(),
-        "leaf": leaf_hash(encoded).hex(),
-    }
