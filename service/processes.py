@@ -43,6 +43,8 @@ class Server(uvicorn.Server):
         # What stands now lives as long as the process: a full collection that walked it would stop the loop for 0.1 s.
         gc.collect()
         gc.freeze()
+        # Requests leave hardly any cycles, and each collection walks all that are under way.
+        gc.set_threshold(50_000, 20, 100)
         if self.started:
             self._ready()
 

@@ -55,6 +55,7 @@ class Telemetry:
             "volens_bugs", "Requests that failed through our fault.", ("error",), registry=self.registry
         )
         self._decisions = Counter("volens_decisions", "Decisions made.", ("outcome", "basis"), registry=self.registry)
+        self._decided: dict[tuple[str, str], Counter] = {}
         self._engine = Histogram(
             "volens_engine_seconds",
             "Time of one policy evaluation.",
@@ -99,7 +100,10 @@ class Telemetry:
         self.log.error("bug", request=request_id, **described(error))
 
     def decided(self, outcome: str, basis: str, count: int = 1) -> None:
-        self._decisions.labels(outcome, basis).inc(count)
+        counted = self._decided.get((outcome, basis))
+        if counted is None:
+            counted = self._decided[outcome, basis] = self._decisions.labels(outcome, basis)
+        counted.inc(count)
 
     def evaluated(self, engine: str, seconds: float) -> None:
         self._engine.labels(engine).observe(seconds)

@@ -56,10 +56,11 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                own = [name for name, _ in message["headers"]]
                 headers = [*message["headers"], *self._headers, (b"x-request-id", request_id.encode())]
                 if path.startswith("/v1"):
                     headers.append(_NO_STORE)
-                if not any(name == b"content-security-policy" for name, _ in headers):
+                if b"content-security-policy" not in own:
                     headers.append(_CLOSED)
                 message["headers"] = headers
             await send(message)
