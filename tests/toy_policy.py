@@ -91,6 +91,10 @@ package volens.decision
 # entrypoint: true
 verdict := data.volens.answers[input.answer]
 
+# METADATA
+# entrypoint: true
+considered := data.volens.answers[input.answer]
+
 verdict := data.volens.answers.permit if {
 	input.answer == "late"
 	many := numbers.range(1, 4000)
@@ -109,7 +113,8 @@ def build(folder: Path, answers: dict[str, Any], revision: str) -> tuple[bytes, 
     built = {}
     for target in ("rego", "wasm"):
         built[target] = folder / f"{target}.tar.gz"
-        command = [opa(), "build", "-b", source, "-t", target, "-e", "volens/decision/verdict"]
+        entrypoints = [word for name in ("verdict", "considered") for word in ("-e", f"volens/decision/{name}")]
+        command = [opa(), "build", "-b", source, "-t", target, *entrypoints]
         subprocess.run([*command, "-r", revision, "-o", built[target]], check=True, capture_output=True)
     listed = subprocess.run(["tar", "-xzOf", built["wasm"], "/policy.wasm"], check=True, capture_output=True)
     return listed.stdout, (source / "data.json").read_bytes(), built["rego"]

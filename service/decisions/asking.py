@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from service.decisions.domain import Verdict
+from service.decisions.domain import DecisionUnavailable, Verdict
 from service.decisions.facts import Filled, Template, fill
 from service.decisions.policy import Policy
 
@@ -17,6 +17,8 @@ RETRY_WITHIN: Final = timedelta(days=14)
 
 ASKED_AT_MOST: Final = 500
 """Edges that are tried. Two weeks in two zones have fewer; more is somebody's experiment, and gets no opening."""
+
+T = TypeVar("T")
 
 Evaluate = Callable[[bytes], Awaitable["Judged"]]
 """Returns the verdict on canonical facts, or raises `DecisionUnavailable`."""
@@ -36,6 +38,16 @@ class Engine(Protocol):
         Raises:
             DecisionUnavailable: for whatever keeps a well-formed verdict of
                 `policy` from coming back. Never a permit in its stead.
+        """
+        ...
+
+    async def ask(self, entrypoint: str, document: bytes) -> Any:
+        """Return what another entrypoint, such as `volens/decision/considered`, says about a document in JSON.
+
+        Built-in values, which `taken` holds to a shape.
+
+        Raises:
+            DecisionUnavailable: for whatever keeps an answer of `policy` from coming back.
         """
         ...
 
@@ -66,6 +78,18 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 def content_hash(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
+
+
+def taken(answer: Any, shape: type[T]) -> T:
+    """Return what an engine answered, built-in values, as a `shape`, taken strictly.
+
+    Raises:
+        DecisionUnavailable: it is another one.
+    """
+    try:
+        return msgspec.convert(answer, shape)
+    except msgspec.ValidationError as error:
+        raise DecisionUnavailable("policy engine gave an odd answer") from error
 
 
 async def answer(template: Template, at: datetime, evaluate: Evaluate) -> Answer:

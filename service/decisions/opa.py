@@ -13,8 +13,7 @@ from opa_client.opa_async import AsyncOpaClient
 from service.decisions.domain import DecisionUnavailable, Verdict, verdict_of
 from service.decisions.policy import Policy
 
-_PACKAGE: Final = "volens.decision"
-_RULE: Final = "verdict"
+_VERDICT: Final = "volens/decision/verdict"
 _WITH_REVISION: Final = {"provenance": "true"}
 
 FAILURES: Final = 5
@@ -47,29 +46,33 @@ class OpaPolicyEngine:
         self._closed_until = 0.0
 
     async def evaluate(self, facts: bytes) -> Verdict:
-        answer = await self._ask(msgspec.json.decode(facts))
+        return verdict_of(await self.ask(_VERDICT, facts), facts, self.policy.rules)
+
+    async def ask(self, entrypoint: str, document: bytes) -> Any:
+        answer = await self._answer(entrypoint, msgspec.json.decode(document))
         if "result" not in answer:
             # OPA answers 200 without "result" when the rule is undefined: a
             # missing bundle looks exactly like this, so it is never an allow.
-            raise DecisionUnavailable("policy engine gave no verdict")
-        return verdict_of(answer["result"], facts, self.policy.rules)
+            raise DecisionUnavailable("policy engine gave no answer")
+        return answer["result"]
 
     @property
     def revision(self) -> str:
         return self.policy.revision
 
     async def check(self) -> None:
-        await self._ask({})
+        await self._answer(_VERDICT, {})
 
-    async def _ask(self, facts: Any) -> dict[str, Any]:
+    async def _answer(self, entrypoint: str, document: Any) -> dict[str, Any]:
         """Return OPA's answer, from our revision; whatever the client may raise becomes one error."""
+        package, _, rule = entrypoint.rpartition("/")
         now = asyncio.get_running_loop().time
         if now() < self._closed_until:
             raise DecisionUnavailable("policy engine failed repeatedly and is left alone for a moment")
         try:
             # The client's own limit holds for each attempt, ours for all of them.
             async with asyncio.timeout(self._limit):
-                answer = await self._client.query_rule(facts, _PACKAGE, _RULE, query_params=_WITH_REVISION)
+                answer = await self._client.query_rule(document, package, rule, query_params=_WITH_REVISION)
             self._refuse_others(answer)
         except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError, _OtherPolicy) as error:
             # ValueError: an answer that is no JSON. The client lets its parser's errors through.

@@ -2,14 +2,14 @@
 
 import asyncio
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from opapywasm import UNDEFINED, OpaWasmError, OpaWasmPolicy, PolicyConfig, runtime
 
 from service.decisions.domain import DecisionUnavailable, Verdict, verdict_of
 from service.decisions.policy import Policy
 
-ENTRYPOINT: Final = "volens/decision/verdict"
+VERDICT: Final = "volens/decision/verdict"
 
 # opa-py-wasm 1.2.1 gives every module two pages of memory to start with, and a policy whose
 # constants need more "can't be instantiated". It has no setting for that; four megabytes do.
@@ -29,7 +29,7 @@ class WasmPolicyEngine:
             module,
             PolicyConfig(
                 pool_size=1,
-                default_entrypoint=ENTRYPOINT,
+                default_entrypoint=VERDICT,
                 borrow_timeout_seconds=limit,
                 eval_timeout_seconds=limit,
                 max_input_bytes=256 * 1024,
@@ -42,15 +42,18 @@ class WasmPolicyEngine:
         self._module.set_data(data)
 
     async def evaluate(self, facts: bytes) -> Verdict:
+        return verdict_of(await self.ask(VERDICT, facts), facts, self.policy.rules)
+
+    async def ask(self, entrypoint: str, document: bytes) -> Any:
         # Whoever asks many times in a row lets the others have their turn in between.
         await asyncio.sleep(0)
         try:
-            answer = self._module.evaluate(facts)
+            answer = self._module.evaluate(document, entrypoint)
         except OpaWasmError as error:
             raise DecisionUnavailable("policy engine failed") from error
         if answer is UNDEFINED:
-            raise DecisionUnavailable("policy engine gave no verdict")
-        return verdict_of(answer, facts, self.policy.rules)
+            raise DecisionUnavailable("policy engine gave no answer")
+        return answer
 
     @property
     def revision(self) -> str:

@@ -1,11 +1,14 @@
 """What a running service reports about its engine and its answers: how many, how fast, and why none came."""
 
+from collections.abc import Awaitable
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from service.decisions.domain import DecisionUnavailable, Verdict
 from service.decisions.policy import Policy
 from service.decisions.ports import DecisionLog, Logged, PolicyEngine
+
+T = TypeVar("T")
 
 
 class Watch(Protocol):
@@ -33,14 +36,20 @@ class WatchedEngine:
         return self._engine.revision
 
     async def evaluate(self, facts: bytes) -> Verdict:
+        return await self._watched(self._engine.evaluate(facts))
+
+    async def ask(self, entrypoint: str, document: bytes) -> Any:
+        return await self._watched(self._engine.ask(entrypoint, document))
+
+    async def _watched(self, asked: Awaitable[T]) -> T:
         began = perf_counter()
         try:
-            verdict = await self._engine.evaluate(facts)
+            answer = await asked
         except DecisionUnavailable as error:
             self._watch.engine_failed(self._name, error)
             raise
         self._watch.evaluated(self._name, perf_counter() - began)
-        return verdict
+        return answer
 
     async def check(self) -> None:
         await self._engine.check()

@@ -8,10 +8,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from service.decisions import DecisionUnavailable, PolicyEngine
+from service.decisions.asking import taken
 from service.decisions.opa import OpaPolicyEngine, served
 from service.decisions.wasm import WasmPolicyEngine
 from service.opa_process import opa_server
@@ -52,6 +54,10 @@ ANSWERS = {"permit": PERMIT, "deny": DENY, **NO_VERDICTS}
 REVISION = "sha256:test"
 
 Open = Callable[..., AbstractAsyncContextManager[PolicyEngine]]
+
+
+class Shaped(msgspec.Struct, forbid_unknown_fields=True):
+    place: str
 
 
 def facts(answer: str) -> bytes:
@@ -103,6 +109,31 @@ async def test_anything_but_a_verdict_is_none(opened: Open, answer: str):
             await engine.evaluate(facts(answer))
 
     assert refused.value.details["decision"] == "deny"
+
+
+async def test_an_engine_is_asked_for_other_documents_by_their_entrypoints(opened: Open):
+    async with opened() as engine:
+        considered = await engine.ask("volens/decision/considered", facts("an odd obligation"))
+
+    assert considered == NO_VERDICTS["an odd obligation"]
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "answer"),
+    [("volens/decision/considered", "undefined"), ("volens/decision/imagined", "permit")],
+)
+async def test_what_the_policy_does_not_say_is_no_answer(opened: Open, entrypoint: str, answer: str):
+    async with opened() as engine:
+        with pytest.raises(DecisionUnavailable) as refused:
+            await engine.ask(entrypoint, facts(answer))
+
+    assert refused.value.details["decision"] == "deny"
+
+
+@pytest.mark.parametrize("answer", [{"place": 1}, {"place": "DE", "also": "FR"}, [], None, "DE"])
+def test_an_answer_of_another_shape_is_none(answer: Any):
+    with pytest.raises(DecisionUnavailable, match="odd answer"):
+        taken(answer, Shaped)
 
 
 async def test_an_engine_that_takes_too_long_gives_no_verdict(opened: Open):
