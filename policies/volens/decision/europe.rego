@@ -13,6 +13,7 @@ import data.volens.poland
 import data.volens.registers
 import data.volens.situation
 import data.volens.spain
+import data.volens.switzerland
 import data.volens.uk
 
 _said["gdpr"] := {
@@ -105,6 +106,18 @@ _said["spain"] := {
 	"late": spain.late,
 } if {
 	situation.under.spain
+}
+
+_said["switzerland"] := {
+	"deny": switzerland.deny,
+	"basis": switzerland.basis,
+	"gate": switzerland.gate,
+	"failing": switzerland.failing,
+	"note": switzerland.note,
+	"relied": {"soft_opt_in": switzerland.soft},
+	"related": switzerland.relation,
+} if {
+	situation.under.switzerland
 }
 
 _said["uk"] := {
