@@ -1,7 +1,8 @@
 """Builds, tests and checks the policies. `make policy` and `make test` call it.
 
-Everything comes from `policies/` and the pinned OPA (`$OPA`, or tools/bin/opa) alone, byte for
-byte the same on every machine: no clock, no file order, no compressor has a say.
+The artefacts come from `policies/` and the pinned OPA (`$OPA`, or tools/bin/opa) alone, byte for
+byte the same on every machine: no clock, no file order, no compressor has a say. So does
+`docs/policies.md`, which counts the cases in `tests/policy/cases` as well.
 """
 
 import hashlib
@@ -19,9 +20,13 @@ from typing import Any, Final
 
 import msgspec
 
+from tools import policy_docs
+
 ROOT: Final = Path(__file__).parents[1]
 POLICIES: Final = ROOT / "policies"
 BUILD: Final = POLICIES / "build"
+PAGE: Final = ROOT / "docs/policies.md"
+CASES: Final = ROOT / "tests/policy/cases"
 OPA: Final = os.environ.get("OPA", str(ROOT / "tools/bin/opa"))
 ENTRYPOINTS: Final = ("volens/decision/verdict", "volens/decision/considered", "volens/overlay/refusals")
 _RULE_KEYS: Final = ("citation", "stage", "confidence", "in_force")
@@ -38,19 +43,18 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def build() -> int:
-    """Write the artefacts to `policies/build`."""
-    BUILD.mkdir(exist_ok=True)
-    for name, content in artefacts().items():
-        (BUILD / name).write_bytes(content)
+    """Write the artefacts to `policies/build`, and the page about the rules."""
+    for file, content in _written().items():
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(content)
     return 0
 
 
 def check() -> int:
-    """Say which committed artefacts differ from what their source makes."""
-    fresh = artefacts()
-    stale = [name for name, content in fresh.items() if _read(BUILD / name) != content]
-    for name in stale:
-        print(f"policies/build/{name} is not what its source makes; run make policy", file=sys.stderr)
+    """Say which committed files differ from what their source makes."""
+    stale = [file for file, content in _written().items() if _read(file) != content]
+    for file in stale:
+        print(f"{file.relative_to(ROOT)} is not what its source makes; run make policy", file=sys.stderr)
     return 1 if stale else 0
 
 
@@ -88,6 +92,13 @@ def artefacts() -> dict[str, bytes]:
         "rules.json": _lines(described()),
         "revision": f"{revision}\n".encode(),
     }
+
+
+def page() -> bytes:
+    """Return the content of `docs/policies.md`."""
+    tests = sorted((POLICIES / "volens").rglob("*_test.rego"))
+    cases = [file for file in sorted(CASES.glob("*.jsonl")) if file.name != "shared.jsonl"]
+    return policy_docs.page(catalogue(), annotations(), tests, cases)
 
 
 def rules() -> Iterator[Path]:
@@ -154,6 +165,10 @@ def _reasons(node: Any) -> Iterator[dict[str, Any]]:
             yield from _reasons(child)
 
 
+def _written() -> dict[Path, bytes]:
+    return {**{BUILD / name: content for name, content in artefacts().items()}, PAGE: page()}
+
+
 def _documents(folder: Path) -> list[str]:
     """Write what tests and checks read besides the policies, and return the paths to load."""
     (folder / "data.json").write_bytes(
@@ -173,7 +188,16 @@ def _module(sources: Mapping[str, bytes]) -> bytes:
     """Compile the rules to WebAssembly. Base documents stay outside: the engine is given `data.json`."""
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "bundle.tar.gz"
-        _opa("build", "-t", "wasm", *(f"--entrypoint={each}" for each in ENTRYPOINTS), "-o", str(bundle), *sources, cwd=POLICIES)
+        _opa(
+            "build",
+            "-t",
+            "wasm",
+            *(f"--entrypoint={each}" for each in ENTRYPOINTS),
+            "-o",
+            str(bundle),
+            *sources,
+            cwd=POLICIES,
+        )
         with tarfile.open(bundle) as archive:
             module = archive.extractfile("/policy.wasm")
             if module is None:

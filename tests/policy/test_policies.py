@@ -38,6 +38,12 @@ def test_the_committed_artefacts_are_what_their_source_makes(fresh: dict[str, by
         assert (POLICIES / "build" / name).read_bytes() == content, name
 
 
+def test_the_committed_page_about_the_rules_is_what_its_source_makes():
+    opa()
+
+    assert tool.PAGE.read_bytes() == tool.page()
+
+
 def test_building_twice_gives_the_same_bytes(fresh: dict[str, bytes]):
     assert tool.artefacts() == fresh
 
