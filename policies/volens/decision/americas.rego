@@ -1,6 +1,8 @@
 package volens.decision
 
+import data.volens.canada
 import data.volens.ccpa
+import data.volens.quebec
 import data.volens.situation
 import data.volens.us_federal
 import data.volens.us_states
@@ -43,4 +45,26 @@ _said["us_states"] := {
 	"refused": us_states.refused,
 } if {
 	situation.under.us_states
+}
+
+_said["canada"] := {
+	"deny": canada.deny,
+	"basis": canada.basis,
+	"gate": canada.gate,
+	"tried": canada.tried,
+	"note": canada.note,
+	"late": canada.late,
+	"relied": {"consent": canada.implied},
+	"related": canada.related,
+} if {
+	situation.under.canada
+}
+
+_said["quebec"] := {
+	"deny": quebec.deny,
+	"gate": quebec.gate,
+	"failing": quebec.failing,
+	"note": quebec.note,
+} if {
+	situation.under.quebec
 }

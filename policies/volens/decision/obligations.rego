@@ -1,5 +1,6 @@
 package volens.decision
 
+import data.volens.canada
 import data.volens.ccpa
 import data.volens.engine
 import data.volens.gdpr
@@ -25,6 +26,14 @@ obligations contains "postal_address" if {
 	permitted
 	_written_to
 	_address_due
+}
+
+obligations contains duty if {
+	permitted
+	situation.channel == "email"
+	situation.under.canada
+	canada.transactional
+	some duty in ["unsubscribe_link", "identify_sender", "postal_address"]
 }
 
 _address_due if situation.american

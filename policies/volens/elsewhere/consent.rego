@@ -27,16 +27,16 @@ _ruling(place) := reform if {
 # scope: document
 consenting[place] contains i if {
 	some place, asked in measure
-	some i, act in _sound
+	some i, act in sound
 	act.action == "opt_in"
 	_meets(act, asked)
-	_of_age(act, asked)
+	of_age(act, asked)
 	_twice(act, asked)
 }
 
 consenting[place] contains i if {
 	some place, asked in measure
-	some i, act in _sound
+	some i, act in sound
 	act.action == "parental_consent"
 	_lasting(asked)
 	_explicit(act, asked)
@@ -47,7 +47,9 @@ basis_in[place] contains "consent" if {
 	some place, _ in consenting
 }
 
-_sound[i] := act if {
+# METADATA
+# description: The opt-ins and parents' consents that reach the question and have no flaw in themselves, by position.
+sound[i] := act if {
 	some i, act in input.acts
 	_covers(act)
 	lib.sound(act, situation.channel)
@@ -101,19 +103,22 @@ _twice(_, _) if situation.channel != "email"
 
 _twice(act, _) if act.method in {"double_opt_in", "double_opt_in_email"}
 
-# The age when consent was given counts; a birthday cures nothing.
-_of_age(act, asked) if act.age >= asked.age
+# METADATA
+# description: |
+#   True when whoever did the act needed no parent for it, or had one. The age at that time counts; a birthday cures
+#   nothing.
+of_age(act, asked) if act.age >= asked.age
 
-_of_age(act, _) if {
+of_age(act, _) if {
 	not act.age
 	not situation.childlike
 }
 
-_of_age(_, _) if _authorised
+of_age(_, _) if _authorised
 
 # A later refusal ends what a parent has authorised (RULES D9(4)).
 _authorised if {
-	some i, act in _sound
+	some i, act in sound
 	act.action == "parental_consent"
 	every refusal in engine.reaching {
 		act.rank > input.acts[refusal].rank
