@@ -19,14 +19,18 @@ from service.audit.store import statement as audit_statement
 from service.consent import AppendRecords, PutNotice, PutPurpose, ReadNotice, ReadPurposes, ReadRecords, ReadSubject
 from service.consent import api as consent_api
 from service.consent.profiles import ProfileReader
-from service.decisions import Decide, Memo, Policy, PolicyEngine, ReadDecision, SimulateDecision
+from service.decisions import Decide, Laws, Policy, PolicyEngine, ReadDecision, SimulateDecision
 from service.decisions import api as decisions_api
 from service.decisions.artefacts import read_policy
 from service.decisions.log import SqlDecisionLog
 from service.decisions.opa import served
 from service.decisions.wasm import embedded
-from service.decisions.watched import WatchedEngine, WatchedLog
+from service.decisions.watched import WatchedLog
 from service.kernel import Clock, DomainError, Handle, NewId, SubjectId, TenantId, Unavailable
+from service.laws import activated_laws
+from service.policies import PutOverlay, ReadOverlay
+from service.policies import api as policies_api
+from service.policies.governing import Governing
 from service.postgres import DatabaseUrls
 from service.settings import Settings
 from service.subjects import PutSubject
@@ -49,6 +53,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **subjects_api.STATUS,
     **consent_api.STATUS,
     **decisions_api.STATUS,
+    **policies_api.STATUS,
 }
 
 CONTROLLERS: Final[Sequence[type[Controller]]] = (
@@ -56,6 +61,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     consent_api.RegistryController,
     subjects_api.SubjectController,
     decisions_api.DecisionController,
+    policies_api.PolicyController,
     audit_api.AuditController,
 )
 
@@ -83,7 +89,8 @@ async def running(
         ring = await stack.enter_async_context(key_ring(settings, telemetry, clock))
         judge = await stack.enter_async_context(policy_engine(settings, policy))
         telemetry.policy(policy.revision)
-        yield assemble(settings, engine, pool, ring, judge, policy, telemetry, clock)
+        laws = activated_laws(judge, stack, settings, engine, telemetry)
+        yield assemble(settings, engine, pool, ring, laws, telemetry, clock)
 
 
 def assemble(
@@ -91,19 +98,17 @@ def assemble(
     engine: AsyncEngine,
     pool: AsyncConnectionPool,
     ring: KeyRing,
-    judge: PolicyEngine,
-    policy: Policy,
+    laws: Laws,
     telemetry: Telemetry,
     clock: Clock = utc_now,
 ) -> Litestar:
     """Return the application over these parts. Opens nothing."""
     begin = opener(engine, clock, new_id)
-    profiles = ProfileReader(pool)
-    judge = WatchedEngine(judge, "opa" if settings.opa_url else "wasm", telemetry)
-    memo = Memo(judge)
+    policy = laws.shipped.policy
+    profiles = ProfileReader(pool, Governing())
     log = WatchedLog(SqlDecisionLog(pool, audit_statement, new_id), telemetry)
     return site(
-        [*CONTROLLERS, health(checks(engine, judge), telemetry.registry, policy.revision)],
+        [*CONTROLLERS, health(checks(engine, laws.shipped.engine), telemetry.registry, policy.revision)],
         statuses=STATUSES,
         dependencies={
             "put_subject": PutSubject(begin, clock, policy.gazetteer),
@@ -114,10 +119,12 @@ def assemble(
             "read_notice": ReadNotice(begin),
             "put_purpose": PutPurpose(begin, clock),
             "read_purposes": ReadPurposes(begin),
-            "decide": Decide(profiles, begin, log, memo, clock, new_id),
-            "simulate_decision": SimulateDecision(profiles, memo, clock),
-            "read_decision": ReadDecision(begin, judge),
+            "decide": Decide(profiles, begin, log, laws, clock, new_id),
+            "simulate_decision": SimulateDecision(profiles, laws, clock),
+            "read_decision": ReadDecision(begin, profiles, laws),
             "policy": policy,
+            "put_overlay": PutOverlay(begin, profiles, laws, clock),
+            "read_overlay": ReadOverlay(begin),
             "read_entries": ReadEntries(begin, resolver(begin)),
         },
         authenticator=TenantGate(Authenticator(ring, clock, audience=settings.audience), known_tenant(begin)),

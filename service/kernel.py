@@ -17,7 +17,9 @@ def exactly(pattern: str) -> Meta:
     return Meta(pattern=f"^{pattern}$(?!\\n)")
 
 
-SCOPES: Final = ("decide", "records:write", "records:read", "subjects:write", "policy:read", "audit:read")
+SCOPES: Final = (
+    "decide", "records:write", "records:read", "subjects:write", "policy:read", "policy:write", "audit:read",
+)  # fmt: skip
 """What a token can be good for. A customer's own token has the scope ``self`` instead."""
 
 TenantId = NewType("TenantId", str)

@@ -5,7 +5,7 @@ import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from rich.console import Console
 from service import app, databases, db, demo, operations, worker
 from service.decisions.artefacts import read_policy
 from service.kernel import SCOPES, DomainError, TenantId
+from service.laws import activated_laws
 from service.postgres import DatabaseUrls, EmbeddedPostgres
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -141,7 +142,10 @@ async def _openapi() -> bytes:
     telemetry, policy = _telemetry(settings), read_policy(app.BUILD)
     async with app.policy_engine(settings, policy) as judge:
         ring = app.key_ring(settings, telemetry, app.utc_now)
-        return document(app.assemble(settings, db.engine(nowhere), db.pool(nowhere), ring, judge, policy, telemetry))
+        engine = db.engine(nowhere)
+        async with AsyncExitStack() as stack:
+            laws = activated_laws(judge, stack, settings, engine, telemetry)
+            return document(app.assemble(settings, engine, db.pool(nowhere), ring, laws, telemetry))
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:

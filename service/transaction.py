@@ -13,6 +13,7 @@ from service.db import TENANT_SETTING, answering
 from service.decisions.store import SqlDecisionStore
 from service.events.store import SqlOutbox
 from service.kernel import Clock, NewId, TenantId
+from service.policies.store import SqlOverlayStore, SqlRevisionStore
 from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
 
@@ -32,6 +33,8 @@ class Transaction:
         self.notices = SqlNoticeStore(connection, tenant, clock)
         self.purposes = SqlPurposeStore(connection, tenant, clock)
         self.decisions = SqlDecisionStore(connection, tenant)
+        self.overlays = SqlOverlayStore(connection, tenant)
+        self.revisions = SqlRevisionStore(connection)
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]

@@ -46,6 +46,8 @@ class AuditEvent(StrEnum):
     NOTICE_STORED = "notice.stored"
     PURPOSE_STORED = "purpose.stored"
     DECISION_MADE = "decision.made"
+    OVERLAY_STORED = "overlay.stored"
+    POLICY_ACTIVATED = "policy.activated"
     STATE_REBUILT = "state.rebuilt"
 
 

@@ -30,7 +30,7 @@ from service.consent.domain import (
     UnknownPurpose,
 )
 from service.consent.fold import EMPTY, fold, state_at
-from service.consent.ports import NoticeStore, Profiles, PurposeStore, RecordStore, StateStore
+from service.consent.ports import Alongside, NoticeStore, Profiles, PurposeStore, RecordStore, StateStore
 from service.consent.usecases import (
     AppendRecords,
     PutNotice,
@@ -58,6 +58,7 @@ __all__ = [
     "EMPTY",
     "Act",
     "Action",
+    "Alongside",
     "AppendRecords",
     "Appended",
     "Channel",

@@ -1,7 +1,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from service.audit import AuditTrail
@@ -109,15 +109,40 @@ Begin = Callable[[TenantId], AbstractAsyncContextManager[ConsentTransaction]]
 """Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
 
 
-class Profiles(Protocol):
-    """The hot read: what a check needs to know about a subject.
+G_co = TypeVar("G_co", covariant=True)
+"""What governs a tenant: to this slice, whatever is read beside the profiles."""
+
+
+class Alongside(Protocol[G_co]):
+    """One more question that the hot read asks for each tenant, in the same round trip."""
+
+    @property
+    def query(self) -> str:
+        """One parameter, the tenant; one row."""
+        ...
+
+    def decode(self, row: tuple[Any, ...]) -> G_co:
+        """Return what the row means.
+
+        Raises:
+            Unavailable: it can't be read.
+        """
+        ...
+
+
+class Profiles(Protocol[G_co]):
+    """The hot read: what a check needs to know about a subject, and what governs the tenant.
 
     Nothing is remembered between calls, so a withdrawal that was acknowledged is seen by
     every later read, on every worker.
     """
 
-    async def read(self, tenant: TenantId, subject: SubjectId) -> Profile | None:
-        """Return the profile; ``None`` for a subject who is unknown, or was erased."""
+    async def read(self, tenant: TenantId, subject: SubjectId) -> tuple[Profile | None, G_co]:
+        """Return the profile, ``None`` for a subject who is unknown or was erased, and what governs the tenant."""
+        ...
+
+    async def governing(self, tenant: TenantId) -> G_co:
+        """Return what governs the tenant, where nobody is asked about."""
         ...
 
     async def maps_to(self, tenant: TenantId, purpose: str) -> str | None:

@@ -1,15 +1,16 @@
 """The hot read: one row a check, for all checks of an event-loop turn at once."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 
 from service.consent.domain import Profile, StateUnreadable
 from service.consent.fold import EMPTY, decode
+from service.consent.ports import Alongside
 from service.db import TENANT_SETTING, Coalescer, lease
-from service.kernel import Handle, SubjectId, TenantId
+from service.kernel import Handle, SubjectId, TenantId, Unavailable
 from service.subjects import SubjectFacts
 
 _ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %s, true)"
@@ -27,32 +28,44 @@ _REMEMBERED: Final = 10_000
 _facts: Final = msgspec.json.Decoder(SubjectFacts)
 
 _Key = tuple[TenantId, str]
+G = TypeVar("G")
+_NOBODY: Final = ""
+"""No subject's id: who asks for it wants to know what governs the tenant."""
 
 
-class ProfileReader:
+class ProfileReader(Generic[G]):
     """Reads profiles from a pool of the application role.
 
     Only the mappings of purposes are remembered: they never change. The setting of the
-    tenant and its query travel in one pipeline, which is one implicit transaction.
+    tenant and its queries travel in one pipeline, which is one implicit transaction.
     """
 
-    def __init__(self, pool: AsyncConnectionPool) -> None:
+    def __init__(self, pool: AsyncConnectionPool, alongside: Alongside[G]) -> None:
         self._pool = pool
-        self._profiles: Coalescer[_Key, Profile | StateUnreadable] = Coalescer(self._read)
+        self._alongside = alongside
+        self._profiles: Coalescer[_Key, tuple[Profile | StateUnreadable | None, G]] = Coalescer(self._read)
         self._mappings: Coalescer[_Key, str] = Coalescer(self._map)
         self._known: dict[_Key, str] = {}
 
-    async def read(self, tenant: TenantId, subject: SubjectId) -> Profile | None:
-        """Return the profile; ``None`` for a subject who is unknown, or was erased.
+    async def read(self, tenant: TenantId, subject: SubjectId) -> tuple[Profile | None, G]:
+        """Return the profile, ``None`` for a subject who is unknown or was erased, and what governs the tenant.
 
         Raises:
             StateUnreadable: of this subject; the others in the same statement are not harmed.
             Unavailable
         """
-        found = await self._profiles((tenant, subject))
-        if isinstance(found, StateUnreadable):
-            raise found
-        return found
+        profile, governing = await self._one(tenant, subject)
+        if isinstance(profile, StateUnreadable):
+            raise profile
+        return profile, governing
+
+    async def governing(self, tenant: TenantId) -> G:
+        """Return what governs the tenant.
+
+        Raises:
+            Unavailable
+        """
+        return (await self._one(tenant, _NOBODY))[1]
 
     async def maps_to(self, tenant: TenantId, purpose: str) -> str | None:
         """Return the known purpose that a tenant's own one maps onto; ``None`` when it is not registered."""
@@ -62,14 +75,28 @@ class ProfileReader:
             self._known[key] = known
         return known
 
-    async def _read(self, keys: Sequence[_Key]) -> Mapping[_Key, Profile | StateUnreadable]:
-        rows = await self._ask(_PROFILES, keys)
-        return {(tenant, row[0]): _profile(*row[1:]) for tenant, row in rows}
+    async def _one(self, tenant: TenantId, subject: str) -> tuple[Profile | StateUnreadable | None, G]:
+        found = await self._profiles((tenant, subject))
+        if found is None:
+            raise Unavailable("nobody answered for the subject")
+        return found
+
+    async def _read(self, keys: Sequence[_Key]) -> Mapping[_Key, tuple[Profile | StateUnreadable | None, G]]:
+        found: dict[_Key, tuple[Profile | StateUnreadable | None, G]] = {}
+        for tenant, names, rows, beside in await self._ask(_PROFILES, keys, self._alongside.query):
+            governing = self._alongside.decode(beside)
+            profiles = {row[0]: _profile(*row[1:]) for row in rows}
+            found.update({(tenant, name): (profiles.get(name), governing) for name in names})
+        return found
 
     async def _map(self, keys: Sequence[_Key]) -> Mapping[_Key, str]:
-        return {(tenant, row[0]): row[1] for tenant, row in await self._ask(_MAPPINGS, keys)}
+        asked = await self._ask(_MAPPINGS, keys, None)
+        return {(tenant, row[0]): row[1] for tenant, _, rows, _ in asked for row in rows}
 
-    async def _ask(self, query: str, keys: Sequence[_Key]) -> list[tuple[TenantId, tuple[Any, ...]]]:
+    async def _ask(
+        self, query: str, keys: Sequence[_Key], beside: str | None
+    ) -> list[tuple[TenantId, list[str], list[tuple[Any, ...]], tuple[Any, ...]]]:
+        """Return, for each tenant, the names asked for, their rows, and the row beside them."""
         wanted: dict[TenantId, list[str]] = {}
         for tenant, name in keys:
             wanted.setdefault(tenant, []).append(name)
@@ -79,8 +106,13 @@ class ProfileReader:
                 for tenant, names in wanted.items():
                     await connection.execute(_ENTER, (tenant,))
                     # Neither a subject id nor a purpose has a comma in it.
-                    cursors.append((tenant, await connection.execute(query, (tenant, ",".join(names)), binary=True)))
-            return [(tenant, row) for tenant, cursor in cursors for row in await cursor.fetchall()]
+                    rows = await connection.execute(query, (tenant, ",".join(names)), binary=True)
+                    more = None if beside is None else await connection.execute(beside, (tenant,), binary=True)
+                    cursors.append((tenant, names, rows, more))
+            return [
+                (tenant, names, await rows.fetchall(), () if more is None else await more.fetchone() or ())
+                for tenant, names, rows, more in cursors
+            ]
 
 
 def _profile(

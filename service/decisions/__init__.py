@@ -18,12 +18,14 @@ from service.decisions.domain import (
     Verdict,
 )
 from service.decisions.memo import Memo
+from service.decisions.overlay import NO_OVERLAY, InForce, Overlay, overlay_facts
 from service.decisions.policy import Policy
-from service.decisions.ports import DecisionLog, DecisionStore, PolicyEngine
+from service.decisions.ports import DecisionLog, DecisionStore, Law, Laws, PolicyEngine
 from service.decisions.simulation import Case
 from service.decisions.usecases import Decide, ReadDecision, SimulateDecision
 
 __all__ = [
+    "NO_OVERLAY",
     "Basis",
     "Case",
     "CheckResult",
@@ -37,8 +39,12 @@ __all__ = [
     "Effect",
     "Engine",
     "Flags",
+    "InForce",
     "InstantOutOfRange",
+    "Law",
+    "Laws",
     "Memo",
+    "Overlay",
     "PermitsNotOffered",
     "Policy",
     "PolicyEngine",
@@ -49,4 +55,5 @@ __all__ = [
     "SimulateDecision",
     "Verdict",
     "check_cases",
+    "overlay_facts",
 ]

@@ -21,13 +21,25 @@ def read_policy(build: Path) -> Policy:
     Raises:
         OSError, msgspec.MsgspecError: an artefact is missing or isn't what it should be.
     """
-    data = policy_data((build / "data.json").read_bytes())
-    rules = msgspec.json.decode((build / "rules.json").read_bytes(), type=list[RuleNote])
+    return policy_of(
+        (build / "revision").read_text().strip(),
+        (build / "data.json").read_bytes(),
+        (build / "rules.json").read_bytes(),
+    )
+
+
+def policy_of(revision: str, document: bytes, rules: bytes) -> Policy:
+    """Return the policy that these artefacts are, but for its module.
+
+    Raises:
+        msgspec.MsgspecError: an artefact isn't what it should be.
+    """
+    data = policy_data(document)
     return Policy(
-        revision=(build / "revision").read_text().strip(),
+        revision=revision,
         data=data,
         vocabulary=Vocabulary.of(data.actions, data.methods),
-        rules={rule.id: rule for rule in rules},
+        rules={rule.id: rule for rule in msgspec.json.decode(rules, type=list[RuleNote])},
         gazetteer=Gazetteer(places=_places(data.places), zones=frozenset(available_timezones())),
         is_holiday=is_holiday,
     )

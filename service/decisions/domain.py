@@ -115,6 +115,18 @@ class Decision(Struct, frozen=True, kw_only=True):
     valid_until: datetime | None
     """The next instant at which the answer could change by time alone; nothing when time alone never changes it."""
     revision: str
+    overlay: int
+    """The version of the tenant's overlay; 0 when there is none."""
+
+    @property
+    def policy(self) -> str:
+        """What this was decided under."""
+        return governed_by(self.revision, self.overlay)
+
+
+def governed_by(revision: str, overlay: int) -> str:
+    """Return the name of a revision of the law with a version of the tenant's own policy over it."""
+    return f"{revision}+overlay.{overlay}" if overlay else revision
 
 
 class Stored(Struct, frozen=True, kw_only=True):
@@ -128,6 +140,7 @@ class Stored(Struct, frozen=True, kw_only=True):
     decided_at: datetime
     permit: bool
     revision: str
+    overlay_version: int
     facts: bytes
     verdict: bytes
     records: tuple[UUID, ...]

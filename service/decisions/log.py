@@ -40,14 +40,14 @@ _VERDICTS: Final = """
     ON CONFLICT DO NOTHING
 """
 _DECISIONS: Final = """
-    INSERT INTO decision (tenant, id, handle, channel, purpose, at, decided_at, permit, revision, facts_hash,
-                          verdict_hash, records, retry_after, valid_until, actor, request)
-    SELECT %(tenant)s, id, handle, channel, purpose, at, decided_at, permit, revision, decode(facts_hash, 'hex'),
-           decode(verdict_hash, 'hex'), records, retry_after, valid_until, actor, request
+    INSERT INTO decision (tenant, id, handle, channel, purpose, at, decided_at, permit, revision, overlay_version,
+                          facts_hash, verdict_hash, records, retry_after, valid_until, actor, request)
+    SELECT %(tenant)s, id, handle, channel, purpose, at, decided_at, permit, revision, overlay_version,
+           decode(facts_hash, 'hex'), decode(verdict_hash, 'hex'), records, retry_after, valid_until, actor, request
     FROM json_to_recordset(%(rows)s::json) AS row (
         id uuid, handle uuid, channel text, purpose text, at timestamptz, decided_at timestamptz, permit boolean,
-        revision text, facts_hash text, verdict_hash text, records uuid[], retry_after text, valid_until timestamptz,
-        actor text, request text)
+        revision text, overlay_version integer, facts_hash text, verdict_hash text, records uuid[],
+        retry_after text, valid_until timestamptz, actor text, request text)
 """
 
 
@@ -133,6 +133,7 @@ def _row(logged: Logged) -> dict[str, Any]:
         "decided_at": decision.decided_at,
         "permit": decision.permit,
         "revision": decision.revision,
+        "overlay_version": decision.overlay,
         "facts_hash": logged.judged.facts_hash.hex(),
         "verdict_hash": logged.judged.body_hash.hex(),
         "records": decision.records,

@@ -8,6 +8,8 @@ from msgspec import Struct
 from service.consent import StoredRecord
 from service.decisions.asking import Engine, Judged
 from service.decisions.domain import Decision, Stored
+from service.decisions.memo import Memo
+from service.decisions.policy import Policy
 from service.kernel import Caller, Handle, SubjectId, TenantId
 
 
@@ -24,6 +26,34 @@ class PolicyEngine(Engine, Protocol):
 
         Raises:
             DecisionUnavailable: it doesn't answer, or has another policy.
+        """
+        ...
+
+
+class Law(Struct, frozen=True, kw_only=True):
+    """One revision of the policy at work: who judges, and what is remembered of it."""
+
+    engine: PolicyEngine
+    memo: Memo
+
+    @property
+    def policy(self) -> Policy:
+        return self.memo.policy
+
+
+class Laws(Protocol):
+    """The revisions of the policy that can answer."""
+
+    @property
+    def shipped(self) -> Law:
+        """The one that this version brings along."""
+        ...
+
+    async def of(self, revision: str | None) -> Law:
+        """Return the law of a revision; the shipped one if none is named.
+
+        Raises:
+            DecisionUnavailable: it can't be loaded.
         """
         ...
 

@@ -73,7 +73,7 @@ class DecisionView(Struct, frozen=True, kw_only=True):
             records=decision.records,
             retry_after=decision.retry_after,
             valid_until=decision.valid_until,
-            policy_revision=decision.revision,
+            policy_revision=decision.policy,
         )
 
 

@@ -13,6 +13,7 @@ from service.decisions.clocks import Zones
 from service.decisions.context import Context
 from service.decisions.domain import Flags, Question, Reason, Verdict, in_range
 from service.decisions.facts import NOWHERE, Situation
+from service.decisions.overlay import NO_OVERLAY, Overlay
 from service.decisions.policy import Policy
 from service.kernel import Instant, SubjectId, exactly
 from service.subjects import Signals, SubjectFacts
@@ -65,7 +66,9 @@ class Simulated(Struct, frozen=True, kw_only=True):
     warnings: tuple[Warned, ...]
 
 
-def described(case: Case, policy: Policy, mapped: str | None, now: datetime) -> Described:
+def described(
+    case: Case, policy: Policy, mapped: str | None, now: datetime, overlay: Overlay = NO_OVERLAY
+) -> Described:
     """Return the situation that `case` describes; `mapped` is what the tenant's own purpose maps onto.
 
     Raises:
@@ -101,6 +104,7 @@ def described(case: Case, policy: Policy, mapped: str | None, now: datetime) -> 
         flags=case.flags or Flags(),
         state=state,
         zones=_zones(case.local_time_zone or known.time_zone, context, policy, warnings),
+        overlay=overlay,
     )
     return Described(situation=situation, warnings=tuple(warnings))
 

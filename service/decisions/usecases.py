@@ -20,12 +20,13 @@ from service.decisions.domain import (
     Replay,
     Stored,
     Verdict,
+    governed_by,
     in_range,
 )
 from service.decisions.facts import Situation, template
-from service.decisions.memo import Memo
+from service.decisions.overlay import InForce, Overlay
 from service.decisions.policy import Policy
-from service.decisions.ports import Begin, DecisionLog, Logged, PolicyEngine
+from service.decisions.ports import Begin, DecisionLog, Law, Laws, Logged
 from service.decisions.simulation import Case, Simulated, described, meaning
 from service.kernel import Caller, Clock, NewId, SubjectId, TenantId, Unavailable
 from service.subjects import NO_FACTS, UnknownZone
@@ -36,18 +37,18 @@ class Decide:
 
     def __init__(
         self,
-        profiles: Profiles,
+        profiles: Profiles[InForce],
         begin: Begin,
         log: DecisionLog,
-        memo: Memo,
+        laws: Laws,
         clock: Clock,
         new_id: NewId,
     ) -> None:
         self._profiles = profiles
         self._begin = begin
         self._log = log
-        self._memo = memo
-        self._policy = memo.policy
+        self._laws = laws
+        self._shipped = laws.shipped.policy
         self._clock = clock
         self._new_id = new_id
 
@@ -68,16 +69,17 @@ class Decide:
         at = now if at is None else in_range(at)
         if at > now + FURTHEST_AHEAD:
             raise QuestionTooFarAhead("a question may look 24 hours ahead", pointers=["/at"], hours=24)
-        plausible = _plausible(context, self._policy)
+        plausible = _plausible(context, self._shipped)
         try:
             mapped = await self._profiles.maps_to(by.tenant, purpose) if is_tenant_purpose(purpose) else None
             question = Question(
                 channel=channel, purpose=purpose, meaning=meaning(purpose, mapped), at=at, context=context
             )
-            profile = await self._profiles.read(by.tenant, subject)
-            situation = await self._situation(question, subject, profile, plausible, by.tenant)
-            answered = await self._ask(situation, by.tenant)
-            decision = self._decision(question, profile, answered, now)
+            profile, in_force = await self._profiles.read(by.tenant, subject)
+            law = await self._laws.of(in_force.revision)
+            situation = await self._situation(question, subject, profile, plausible, in_force.overlay, by.tenant)
+            answered = await self._ask(law, situation, by.tenant)
+            decision = self._decision(law.policy, in_force, question, profile, answered, now)
             await self._log.append(
                 Logged(decision=decision, facts=answered.filled.facts, judged=answered.judged, by=by)
             )
@@ -94,6 +96,7 @@ class Decide:
         subject: SubjectId,
         profile: Profile | None,
         plausible: tuple[ZoneInfo, ...],
+        overlay: Overlay,
         tenant: TenantId,
     ) -> Situation:
         facts = NO_FACTS if profile is None else profile.facts
@@ -103,7 +106,8 @@ class Decide:
             facts=facts,
             flags=Flags(),
             state=State() if profile is None else await self._state(question, subject, profile, tenant),
-            zones=Zones(known=_zone(facts.time_zone, self._policy), plausible=plausible),
+            zones=Zones(known=_zone(facts.time_zone, self._shipped), plausible=plausible),
+            overlay=overlay,
         )
 
     async def _state(self, question: Question, subject: SubjectId, profile: Profile, tenant: TenantId) -> State:
@@ -117,17 +121,25 @@ class Decide:
             return profile.state
         async with self._begin(tenant) as tx:
             history = await tx.records.history(profile.handle)
-        return state_at([stored.of(subject) for stored in history], self._policy.vocabulary, question.at)
+        return state_at([stored.of(subject) for stored in history], self._shipped.vocabulary, question.at)
 
-    async def _ask(self, situation: Situation, tenant: TenantId) -> Answer:
+    async def _ask(self, law: Law, situation: Situation, tenant: TenantId) -> Answer:
         async def recall(revision: str, facts_hash: bytes) -> bytes | None:
             async with self._begin(tenant) as tx:
                 return await tx.decisions.verdict(revision, facts_hash)
 
-        asked = template(situation, self._policy.data, self._policy.is_holiday)
-        return await answer(asked, situation.question.at, lambda facts: self._memo.judge(facts, recall))
+        asked = template(situation, law.policy.data, law.policy.is_holiday)
+        return await answer(asked, situation.question.at, lambda facts: law.memo.judge(facts, recall))
 
-    def _decision(self, question: Question, profile: Profile | None, answered: Answer, now: datetime) -> Decision:
+    def _decision(
+        self,
+        policy: Policy,
+        in_force: InForce,
+        question: Question,
+        profile: Profile | None,
+        answered: Answer,
+        now: datetime,
+    ) -> Decision:
         verdict = answered.judged.verdict
         return Decision(
             id=self._new_id(),
@@ -138,22 +150,22 @@ class Decide:
             channel=question.channel,
             purpose=question.purpose,
             handle=None if profile is None else profile.handle,
-            reasons=reasons(verdict, self._policy),
+            reasons=reasons(verdict, policy),
             obligations=verdict.obligations,
             records=records(answered),
             retry_after=answered.retry_after,
             valid_until=answered.filled.valid_until,
-            revision=self._policy.revision,
+            revision=policy.revision,
+            overlay=in_force.version,
         )
 
 
 class SimulateDecision:
     """Answer a whole case. Nothing is read about anybody, and nothing is stored."""
 
-    def __init__(self, profiles: Profiles, memo: Memo, clock: Clock) -> None:
+    def __init__(self, profiles: Profiles[InForce], laws: Laws, clock: Clock) -> None:
         self._profiles = profiles
-        self._memo = memo
-        self._policy = memo.policy
+        self._laws = laws
         self._clock = clock
 
     async def __call__(self, case: Case, *, by: Caller) -> Simulated:
@@ -165,21 +177,24 @@ class SimulateDecision:
         """
         try:
             mapped = await self._profiles.maps_to(by.tenant, case.purpose) if is_tenant_purpose(case.purpose) else None
+            in_force = await self._profiles.governing(by.tenant)
         except Unavailable as error:
             raise DecisionUnavailable(str(error)) from error
-        case_described = described(case, self._policy, mapped, self._clock())
+        law = await self._laws.of(in_force.revision)
+        policy = law.policy
+        case_described = described(case, policy, mapped, self._clock(), in_force.overlay)
         at = case_described.situation.question.at
-        asked = template(case_described.situation, self._policy.data, self._policy.is_holiday)
-        answered = await answer(asked, at, self._memo.judge)
+        asked = template(case_described.situation, policy.data, policy.is_holiday)
+        answered = await answer(asked, at, law.memo.judge)
         return Simulated(
             permit=answered.judged.verdict.allow,
             verdict=answered.judged.verdict,
             at=at,
-            reasons=reasons(answered.judged.verdict, self._policy),
+            reasons=reasons(answered.judged.verdict, policy),
             records=records(answered),
             retry_after=answered.retry_after,
             valid_until=answered.filled.valid_until,
-            revision=self._policy.revision,
+            revision=governed_by(policy.revision, in_force.version),
             warnings=case_described.warnings,
         )
 
@@ -187,10 +202,10 @@ class SimulateDecision:
 class ReadDecision:
     """Show a decision of the log: what was asked, answered, under which policy, from which records."""
 
-    def __init__(self, begin: Begin, engine: PolicyEngine) -> None:
+    def __init__(self, begin: Begin, profiles: Profiles[InForce], laws: Laws) -> None:
         self._begin = begin
-        self._engine = engine
-        self._policy = engine.policy
+        self._profiles = profiles
+        self._laws = laws
 
     async def __call__(self, decision: UUID, *, replay: bool, by: Caller) -> tuple[Stored, Decision, Replay | None]:
         """Return the row, the decision as it was told, and its replay if that is wished.
@@ -198,6 +213,7 @@ class ReadDecision:
         Raises:
             DecisionUnknown: the tenant has no such decision, or it isn't about the
                 subject whose own token asks.
+            DecisionUnavailable: the replay found nobody who answers.
         """
         async with self._begin(by.tenant) as tx:
             stored = await tx.decisions.find(decision)
@@ -205,18 +221,27 @@ class ReadDecision:
         if stored is None or (by.subject is not None and (own is None or own != stored.handle)):
             raise DecisionUnknown("there is no decision with this id")
         verdict = msgspec.json.decode(stored.verdict, type=Verdict)
-        return stored, _told(stored, verdict, self._policy), await self._replay(stored, verdict) if replay else None
+        told = _told(stored, verdict, await self._of_then(stored.revision))
+        return stored, told, await self._replay(stored, verdict, by.tenant) if replay else None
 
-    async def _replay(self, stored: Stored, then: Verdict) -> Replay:
+    async def _of_then(self, revision: str) -> Policy:
+        """Return the policy whose words the decision was told in, or today's where an older version shipped it."""
+        try:
+            return (await self._laws.of(revision)).policy
+        except DecisionUnavailable:
+            return self._laws.shipped.policy
+
+    async def _replay(self, stored: Stored, then: Verdict, tenant: TenantId) -> Replay:
         """Ask the engine itself: a replay from the memo would prove nothing."""
-        now = await self._engine.evaluate(stored.facts)
+        law = await self._laws.of((await self._profiles.governing(tenant)).revision)
+        now = await law.engine.evaluate(stored.facts)
         return Replay(
             same=now == then,
             revision_then=stored.revision,
-            revision_now=self._policy.revision,
+            revision_now=law.policy.revision,
             permit_then=then.allow,
             permit_now=now.allow,
-            reasons_now=reasons(now, self._policy),
+            reasons_now=reasons(now, law.policy),
         )
 
 
@@ -252,6 +277,7 @@ def _told(stored: Stored, verdict: Verdict, policy: Policy) -> Decision:
         retry_after=None if stored.retry_after is None else datetime.fromisoformat(stored.retry_after),
         valid_until=None if stored.valid_until is None else stored.valid_until.astimezone(UTC),
         revision=stored.revision,
+        overlay=stored.overlay_version,
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.architecture.sources import ROOT, SERVICE, imports, name, python
 
 # A slice may import the face (`service.<slice>`) of the slices before it.
-SLICES = ["events", "audit", "subjects", "consent", "decisions", "requests"]
+SLICES = ["events", "audit", "subjects", "consent", "decisions", "policies", "requests"]
 
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
@@ -35,7 +35,8 @@ PURE_MODULES = {
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
     "consent": {"profiles"},
-    "decisions": {"artefacts", "calendar_of", "log", "opa", "wasm", "watched"},
+    "decisions": {"artefacts", "calendar_of", "log", "opa", "revisions", "wasm", "watched"},
+    "policies": {"governing"},
     "requests": {"artefacts", "calendar_of"},
 }
 
@@ -73,7 +74,7 @@ BESIDE = {
     "demo": {"kernel"},
 }
 # The composition roots: they import everything, and nothing but a root imports them.
-ROOTS = {"app", "worker", "cli", "databases", "operations", "processes"}
+ROOTS = {"app", "worker", "cli", "databases", "laws", "operations", "processes"}
 
 PURE = {"domain", "ports", "usecases", "schemas", "__init__"}
 PURE_LIBRARIES = {"msgspec"}

@@ -54,6 +54,7 @@ def logged(caller: Caller, facts: bytes = FACTS, verdict: Verdict = VERDICT, **c
         retry_after=datetime(2026, 11, 23, 9, 0, tzinfo=EAST),
         valid_until=NOON + timedelta(hours=3),
         revision="sha256:one",
+        overlay=2,
     )
     return Logged(
         decision=replace(decision, **changes),

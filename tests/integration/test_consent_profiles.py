@@ -22,9 +22,32 @@ from tests.builders import GAZETTEER, VOCABULARY, a_submission, some_facts
 ANN, BEN = SubjectId("ann"), SubjectId("ben")
 
 
+class Beside:
+    """Reads the tenant's own name beside the profiles."""
+
+    query = "SELECT current_setting('volens.tenant'), %s::text"
+
+    def decode(self, row: tuple[str, str]) -> str:
+        assert row[0] == row[1]
+        return row[0]
+
+
+class Reader:
+    """Only the profile, as most tests want it."""
+
+    def __init__(self, reader: ProfileReader[str]) -> None:
+        self.whole = reader
+        self.maps_to = reader.maps_to
+
+    async def read(self, tenant, subject):
+        profile, beside = await self.whole.read(tenant, subject)
+        assert beside == tenant
+        return profile
+
+
 @pytest.fixture
-def profiles(pool) -> ProfileReader:
-    return ProfileReader(pool)
+def profiles(pool) -> Reader:
+    return Reader(ProfileReader(pool, Beside()))
 
 
 @pytest.fixture
@@ -157,3 +180,9 @@ async def test_a_history_that_says_the_same_again_and_again_reads_as_one_act(pro
         await append(caller, evidence=f"form {number}")
 
     assert len((await profiles.read(tenant, ANN)).state.acts) == 1
+
+
+async def test_what_governs_a_tenant_is_told_without_a_subject_too(profiles, add_tenant):
+    one, other = add_tenant(), add_tenant()
+
+    assert await asyncio.gather(profiles.whole.governing(one), profiles.whole.governing(other)) == [one, other]

@@ -63,6 +63,7 @@ def fill(url: str) -> set[str]:
             SELECT table_name, array_agg(column_name::text), array_agg(data_type::text)
             FROM information_schema.columns
             WHERE table_schema = 'public' AND table_name <> 'alembic_version' GROUP BY table_name
+            ORDER BY table_name::regclass::oid  -- older ones first: newer ones point to them
             """
         ).fetchall()
         for table, names, types in columns:

@@ -11,7 +11,9 @@ from service.kernel import Caller
 
 CROSSED = {"audit_entry", "audit_pending", "outbox"}
 """Where the worker looks across tenants."""
-ONLY_GROW = ["audit_entry", "decision", "record"]
+OF_NOBODY = {"alembic_version", "policy_activation", "policy_revision"}
+"""The schema's version, and the law."""
+ONLY_GROW = ["audit_entry", "decision", "policy_overlay", "record"]
 CHANGES = {"UPDATE": "UPDATE {} SET tenant = tenant", "DELETE": "DELETE FROM {}", "TRUNCATE": "TRUNCATE {}"}
 RELAY = "outbox_id_idx"
 """The one index that serves all tenants at once: the relay's."""
@@ -81,7 +83,7 @@ def test_row_level_security_is_forced_on_every_table_of_tenants(owner):
 
     assert with_tenant(owner) >= CROSSED
     assert guarded == with_tenant(owner) | {"tenant"}
-    assert tables(owner) - guarded == {"alembic_version"}
+    assert tables(owner) - guarded == OF_NOBODY
 
 
 def test_every_key_begins_with_the_tenant(owner):
@@ -153,7 +155,7 @@ def test_the_worker_sees_audit_and_outbox_of_every_tenant_and_no_other_table(wor
     for table in CROSSED:
         assert visible(worker, table) >= set(two_tenants)
 
-    for table in tables(owner) - CROSSED - {"alembic_version"}:
+    for table in tables(owner) - CROSSED - OF_NOBODY:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             worker.execute(f"SELECT 1 FROM {table}")
 

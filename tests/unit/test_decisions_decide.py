@@ -15,20 +15,25 @@ from uuid_utils.compat import uuid7
 
 from service.consent import Channel, Profile, State, StateUnreadable, StoredRecord, UnknownPurpose, fold
 from service.decisions import (
+    NO_OVERLAY,
     Basis,
     Context,
     Decide,
     Decision,
     DecisionUnavailable,
     Effect,
+    InForce,
     InstantOutOfRange,
+    Law,
     Memo,
+    Overlay,
     Policy,
     QuestionTooFarAhead,
     Verdict,
 )
 from service.decisions.asking import ASKED_AT_MOST, Judged, answer, content_hash
 from service.decisions.domain import Cited
+from service.decisions.overlay import SHIPPED
 from service.decisions.ports import Logged
 from service.kernel import Caller, Handle, SubjectId, TenantId, Unavailable
 from service.subjects import SubjectFacts, UnknownZone
@@ -77,13 +82,31 @@ class MemoryProfiles:
         self.known: dict[SubjectId, Profile] = {}
         self.failure: Exception | None = None
 
-    async def read(self, tenant: TenantId, subject: SubjectId) -> Profile | None:
+        self.in_force = SHIPPED
+
+    async def read(self, tenant: TenantId, subject: SubjectId) -> tuple[Profile | None, InForce]:
         if self.failure is not None:
             raise self.failure
-        return self.known.get(subject)
+        return self.known.get(subject), self.in_force
+
+    async def governing(self, tenant: TenantId) -> InForce:
+        return self.in_force
 
     async def maps_to(self, tenant: TenantId, purpose: str) -> str | None:
         return {"x-club": "marketing"}.get(purpose)
+
+
+class MemoryLaws:
+    """The shipped law, and one more that was activated."""
+
+    def __init__(self, engine: Any, other: Any) -> None:
+        self.shipped = Law(engine=engine, memo=Memo(engine))
+        self.other = Law(engine=other, memo=Memo(other))
+
+    async def of(self, revision: str | None) -> Law:
+        if revision == "sha256:unknown":
+            raise DecisionUnavailable("the active policy revision is not stored")
+        return self.shipped if revision is None else self.other
 
 
 class MemoryLog:
@@ -102,10 +125,17 @@ class World:
 
     def __init__(self) -> None:
         self.engine, self.profiles, self.log = ToyEngine(), MemoryProfiles(), MemoryLog()
+        self.activated = ToyEngine()
+        self.activated.policy = msgspec.structs.replace(POLICY, revision="sha256:activated")
         self.history: list[StoredRecord] = []
         self.now = NOW
         self.decide = Decide(
-            self.profiles, self.begin, self.log, Memo(self.engine), clock=lambda: self.now, new_id=uuid7
+            self.profiles,
+            self.begin,
+            self.log,
+            MemoryLaws(self.engine, self.activated),
+            clock=lambda: self.now,
+            new_id=uuid7,
         )
 
     @asynccontextmanager
@@ -313,3 +343,30 @@ async def test_decisions_have_ids_of_their_own(world: World):
     decisions = await asyncio.gather(*(world.ask() for _ in range(5)))
 
     assert len({decision.id for decision in decisions}) == 5
+
+
+async def test_the_active_revision_answers_and_is_named(world):
+    world.profiles.in_force = InForce(revision="sha256:activated", version=0, overlay=NO_OVERLAY)
+
+    decision = await world.ask()
+
+    assert decision.policy == "sha256:activated"
+    assert world.activated.asked
+    assert not world.engine.asked
+
+
+async def test_a_revision_that_cannot_be_loaded_is_a_no(world):
+    world.profiles.in_force = InForce(revision="sha256:unknown", version=0, overlay=NO_OVERLAY)
+
+    with pytest.raises(DecisionUnavailable):
+        await world.ask()
+    assert not world.log.logged
+
+
+async def test_the_overlay_is_among_the_facts_and_its_version_in_the_name_of_the_policy(world):
+    world.profiles.in_force = InForce(revision=None, version=3, overlay=Overlay(stale_months=12))
+
+    decision = await world.ask()
+
+    assert world.engine.asked[-1]["overlay"] == {"stale_months": 12}
+    assert decision.policy == f"{POLICY.revision}+overlay.3"

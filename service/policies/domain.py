@@ -1,0 +1,83 @@
+"""What governs a tenant's decisions: the active revision of the law, and the tenant's own overlay over it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from service.decisions import Overlay
+from service.kernel import DomainError
+
+LATEST_ENTRIES: Final = 100
+
+
+class OverlayLoosens(DomainError):
+    """The overlay would promise less than the law asks."""
+
+    code = "overlay_loosens"
+
+
+class OverlayUnusable(DomainError):
+    """The overlay names something that the policy can't measure by."""
+
+    code = "overlay_unusable"
+
+
+class OverlayMoved(DomainError):
+    """Somebody else has stored a version since the one this change is based on."""
+
+    code = "overlay_moved"
+
+
+class RevisionUnknown(DomainError):
+    """No such policy revision was ever added."""
+
+    code = "revision_unknown"
+
+
+class RevisionUnusable(DomainError):
+    """A policy that can't take traffic: it doesn't load, fails its cases, or needs another release."""
+
+    code = "revision_unusable"
+
+
+class Refused(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule that an overlay would loosen, as the policy names it, and where."""
+
+    rule: str
+    pointer: str
+
+
+class Stored(Struct, frozen=True, kw_only=True):
+    """One version of an overlay. They stay, so that a decision of then can be understood."""
+
+    version: int
+    """From 1 on; 0 is the empty overlay that everybody starts from."""
+    overlay: Overlay
+    at: datetime | None
+    actor: str | None
+
+
+class Artefacts(Struct, frozen=True, kw_only=True):
+    """One built policy: `policies/build` as values."""
+
+    revision: str
+    module: bytes
+    data: bytes
+    rules: bytes
+
+
+class Activation(Struct, frozen=True, kw_only=True):
+    """Since when a revision has governed, and who said so."""
+
+    revision: str
+    at: datetime
+    actor: str
+
+
+def unmeasurable(overlay: Overlay, months: Sequence[int]) -> tuple[str, ...]:
+    """Return the pointers to values that lie between the edges which the facts know (docs/facts.md)."""
+    if overlay.stale_months is None or overlay.stale_months in months:
+        return ()
+    return ("/stale_months",)

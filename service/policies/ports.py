@@ -1,0 +1,57 @@
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from service.audit import AuditTrail
+from service.decisions import Overlay
+from service.events import Outbox
+from service.kernel import TenantId
+from service.policies.domain import Activation, Artefacts, Stored
+
+
+class OverlayStore(Protocol):
+    """The overlays of one tenant, every version."""
+
+    async def current(self) -> Stored:
+        """Return the latest version."""
+        ...
+
+    async def add(self, version: int, overlay: Overlay, at: datetime, actor: str) -> bool:
+        """Store `version`, and return whether it was free."""
+        ...
+
+
+class RevisionStore(Protocol):
+    """Every policy that was ever added, and which of them governed when. Only the owner's role adds."""
+
+    async def add(self, artefacts: Artefacts, at: datetime) -> bool:
+        """Store a revision, and return whether it was new."""
+        ...
+
+    async def find(self, revision: str) -> Artefacts | None: ...
+
+    async def activate(self, revision: str, at: datetime, actor: str) -> None:
+        """Let a stored revision govern from the next read on."""
+        ...
+
+    async def activations(self) -> Sequence[Activation]:
+        """Return what has governed, the latest first."""
+        ...
+
+
+class PolicyTransaction(Protocol):
+    """What a use case about policies may touch; stored together or not at all."""
+
+    @property
+    def overlays(self) -> OverlayStore: ...
+    @property
+    def revisions(self) -> RevisionStore: ...
+    @property
+    def audit(self) -> AuditTrail: ...
+    @property
+    def outbox(self) -> Outbox: ...
+
+
+Begin = Callable[[TenantId], AbstractAsyncContextManager[PolicyTransaction]]
+"""Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""

@@ -1,0 +1,73 @@
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from sqlalchemy import insert, select
+from sqlalchemy.dialects.postgresql import insert as insert_if_free
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.decisions import NO_OVERLAY, Overlay
+from service.kernel import TenantId
+from service.policies.domain import LATEST_ENTRIES, Activation, Artefacts, Stored
+from service.policies.tables import policy_activation, policy_overlay, policy_revision
+
+_overlay: Final = msgspec.json.Decoder(Overlay)
+
+
+class SqlOverlayStore:
+    """Keeps the versions of a tenant's overlay. Never commits: the transaction that built it does."""
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    async def current(self) -> Stored:
+        table = policy_overlay.c
+        found = await self._connection.execute(
+            select(policy_overlay).where(table.tenant == self._tenant).order_by(table.version.desc()).limit(1)
+        )
+        row = found.one_or_none()
+        if row is None:
+            return Stored(version=0, overlay=NO_OVERLAY, at=None, actor=None)
+        return Stored(version=row.version, overlay=_overlay.decode(row.body), at=row.at, actor=row.actor)
+
+    async def add(self, version: int, overlay: Overlay, at: datetime, actor: str) -> bool:
+        body = msgspec.json.encode(overlay)
+        added = await self._connection.execute(
+            insert_if_free(policy_overlay)
+            .values(tenant=self._tenant, version=version, body=body, at=at, actor=actor)
+            .on_conflict_do_nothing()
+            .returning(policy_overlay.c.version)
+        )
+        return added.first() is not None
+
+
+class SqlRevisionStore:
+    """Keeps built policies, and which of them governed when. Adding is the owner's alone."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, artefacts: Artefacts, at: datetime) -> bool:
+        added = await self._connection.execute(
+            insert_if_free(policy_revision)
+            .values(at=at, **msgspec.structs.asdict(artefacts))
+            .on_conflict_do_nothing()
+            .returning(policy_revision.c.revision)
+        )
+        return added.first() is not None
+
+    async def find(self, revision: str) -> Artefacts | None:
+        found = await self._connection.execute(select(policy_revision).where(policy_revision.c.revision == revision))
+        row = found.one_or_none()
+        return None if row is None else msgspec.convert(row, Artefacts, from_attributes=True)
+
+    async def activate(self, revision: str, at: datetime, actor: str) -> None:
+        await self._connection.execute(insert(policy_activation).values(revision=revision, at=at, actor=actor))
+
+    async def activations(self) -> Sequence[Activation]:
+        rows = await self._connection.execute(
+            select(policy_activation).order_by(policy_activation.c.id.desc()).limit(LATEST_ENTRIES)
+        )
+        return [msgspec.convert(row, Activation, from_attributes=True) for row in rows]
