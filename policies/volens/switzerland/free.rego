@@ -3,7 +3,7 @@ package volens.switzerland
 import data.volens.elsewhere
 import data.volens.situation
 
-# What nobody needs a basis for until the person speaks up (RULES D4, D9(18), D10(13)). Children need a parent (D10(10)).
+# What needs no basis until the person speaks up (RULES D4, D9(18), D10(13)). Children need a parent (D10(10)).
 basis contains "none" if {
 	_free
 	not _unattended

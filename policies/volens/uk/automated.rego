@@ -5,7 +5,9 @@ import data.volens.situation
 
 # METADATA
 # title: Machines decide alone on any lawful basis, with safeguards
-# description: But on no recognised interest, and by special data only with explicit consent. Until 4 February 2026 as in the Union (RULES D8).
+# description: |
+#   But on no recognised interest, and by special data only with explicit consent. Until 4 February 2026 as in the Union
+#   (RULES D8).
 # scope: rule
 # custom:
 #   id: GB-ADM-01

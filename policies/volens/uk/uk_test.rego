@@ -46,11 +46,12 @@ test_companies_may_be_written_to_until_they_object if {
 }
 
 test_politics_is_marketing_like_any_other if {
-	every facts in [f.of(_asked("email", "political_ads"), _company), _asked("post", "political_ads"), _asked("phone", "political_ads")] {
+	company := f.of(_asked("email", "political_ads"), _company)
+	every facts in [company, _asked("post", "political_ads"), _asked("phone", "political_ads")] {
 		f.basis(_weighed(facts)) == "legitimate_interest"
 		not "EU-POL-01" in f.named(_weighed(facts))
 	}
-	not f.basis(f.given(_weighed(f.of(_asked("email", "political_ads"), _company)), {"recipient_given": true}))
+	not f.basis(f.given(_weighed(company), {"recipient_given": true}))
 	not f.basis(_weighed(_asked("ads", "political_ads")))
 }
 
@@ -232,9 +233,15 @@ test_own_statistics_need_no_consent_any_more if {
 	f.denied_by(f.placed(facts, {"also": "FR"}), "EU-CON-13")
 }
 
-_decided := f.given(_asked("in_app", "adm"), {"safeguards": ["contest", "human_intervention", "information", "representations"]})
+_decided := f.given(
+	_asked("in_app", "adm"),
+	{"safeguards": ["contest", "human_intervention", "information", "representations"]},
+)
 
-_explained := f.given(_asked("in_app", "adm"), {"safeguards": ["contest", "explanation", "human_intervention", "representations"]})
+_explained := f.given(
+	_asked("in_app", "adm"),
+	{"safeguards": ["contest", "explanation", "human_intervention", "representations"]},
+)
 
 test_machines_decide_on_any_lawful_basis if {
 	f.denied_by(_decided, "GB-ADM-01")
