@@ -20,10 +20,14 @@ deny contains {"rule": "CA-DNCL-01", "stage": 5} if {
 	not _excused(place)
 }
 
-gate contains {"rule": "CA-DNCL-01", "stage": 5} if _solicited_by_telephone
+note contains {"rule": "CA-DNCL-01", "stage": 5} if _solicited_by_telephone
 
-basis contains "none" if {
-	_solicited_by_telephone
+gate contains {"rule": "CA-DNCL-01", "stage": 5} if _called_by_a_person
+
+basis contains "none" if _called_by_a_person
+
+_called_by_a_person if {
+	situation.family
 	situation.live_call
 }
 

@@ -1,6 +1,8 @@
 package volens.decision
 
+import data.volens.brazil
 import data.volens.elsewhere
+import data.volens.india
 import data.volens.situation
 import data.volens.unknown
 
@@ -24,4 +26,25 @@ _said["unknown"] := {
 	"late": unknown.late,
 } if {
 	situation.under.unknown
+}
+
+_said["india"] := {
+	"deny": india.deny,
+	"basis": india.basis,
+	"gate": india.gate,
+	"failing": india.failing,
+	"note": india.note,
+	"late": india.late,
+} if {
+	situation.under.india
+}
+
+_said["brazil"] := {
+	"deny": brazil.deny,
+	"basis": brazil.basis,
+	"gate": brazil.gate,
+	"failing": brazil.failing,
+	"note": brazil.note,
+} if {
+	situation.under.brazil
 }
