@@ -1,10 +1,11 @@
 """Acts as the policy sees them: what a record says, compared with the question, free of names."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from service.consent import Act, Signature, is_tenant_purpose
@@ -14,24 +15,29 @@ from service.decisions.domain import Question
 from service.decisions.policy import PolicyData
 from service.kernel import SubjectId
 
-_AS_GIVEN: Final = (
-    "method",
-    "evidence",
-    "explicit",
-    "two_step",
-    "unbundled",
-    "dark_pattern",
-    "logged_in",
-    "informed_subject",
-    "optout_offered_at_collection",
-    "indirect_remuneration",
-    "ongoing_contract",
-    "fin_notice",
-    "no_solicitation_statement",
-    "consumer_initiated",
-    "after_conflict_notice",
+_AS_GIVEN: Final = frozenset(
+    {
+        "channel",
+        "several",
+        "incentive",
+        "method",
+        "evidence",
+        "explicit",
+        "two_step",
+        "unbundled",
+        "dark_pattern",
+        "logged_in",
+        "informed_subject",
+        "optout_offered_at_collection",
+        "indirect_remuneration",
+        "ongoing_contract",
+        "fin_notice",
+        "no_solicitation_statement",
+        "consumer_initiated",
+        "after_conflict_notice",
+    }
 )
-_TERMS: Final = ("scope", "ground", "in_reply_to")
+_TERMS: Final = frozenset({"scope", "ground", "in_reply_to"})
 _WINDOWS: Final = {
     # Both French periods run to the instant (RULES D9), which is outside.
     "days60": timedelta(days=60),
@@ -109,7 +115,9 @@ def _item(act: Act, purpose: str | None, rank: int, asked: Asked, data: PolicyDa
     signature, bands = act.signature, data.bands
     action = signature.action.value
     day = local_day(act.at, asked.zones.of_dates)
-    fixed = _said(signature, data) | _compared(signature, asked) | {"action": action, "rank": rank}
+    fixed = _said(signature, asked, data)
+    fixed["action"] = action
+    fixed["rank"] = rank
     if purpose is not None:
         fixed["purpose"] = purpose
     if act.expires_at is not None:
@@ -135,38 +143,27 @@ def _item(act: Act, purpose: str | None, rank: int, asked: Asked, data: PolicyDa
     )
 
 
-def _said(signature: Signature, data: PolicyData) -> dict[str, Any]:
-    said: dict[str, Any] = {"channel": signature.channel}
-    for name in _AS_GIVEN:
-        if (value := getattr(signature, name)) is not None:
+def _said(signature: Signature, asked: Asked, data: PolicyData) -> dict[str, Any]:
+    """Return what an act says, as it stands or as it compares with the question.
+
+    Written as JSON, a signature leaves out what it doesn't say, which is nearly everything.
+    """
+    said: dict[str, Any] = {}
+    for name, value in msgspec.to_builtins(signature).items():
+        if name in _AS_GIVEN:
             said[name] = value
-    for name in _TERMS:
-        if (word := getattr(signature, name)) is not None:
-            said[name] = word if word in data.terms.get(name, ()) else "other"
-    if signature.several:
-        said["several"] = True
-    if signature.incentive:
-        said["incentive"] = True
+        elif name in _TERMS:
+            said[name] = value if value in data.terms.get(name, ()) else "other"
+        elif name in _COMPARED:
+            comparison, compare = _COMPARED[name]
+            if (compared := compare(value, asked)) is not None:
+                said[comparison] = compared
+    if notice := _notice(signature, asked):
+        said["notice"] = notice
     return said
 
 
-def _compared(signature: Signature, asked: Asked) -> dict[str, Any]:
-    context = asked.question.context
-    comparisons = {
-        "notice": _notice(signature, asked),
-        "controllers": _among(signature.named_controllers, context.sender, "sender"),
-        "recipients": _among(signature.named_recipients, context.recipient, "recipient"),
-        "brand": _same(signature.brand, context.brand),
-        "address": _same(signature.address, context.address),
-        "programme": _same(signature.programme, context.programme),
-        "seller": _same(signature.seller, context.sender),
-        "person": "other" if signature.subject_ref not in (None, asked.subject) else None,
-        "covers_category": _covers(signature.data_categories, context.special_category, context.sensitive),
-    }
-    return {name: value for name, value in comparisons.items() if value is not None}
-
-
-def _notice(signature: Signature, asked: Asked) -> dict[str, bool] | None:
+def _notice(signature: Signature, asked: Asked) -> dict[str, bool]:
     context, version = asked.question.context, signature.notice_version
     notice: dict[str, bool] = {}
     if signature.notice_shown is not None:
@@ -177,12 +174,10 @@ def _notice(signature: Signature, asked: Asked) -> dict[str, bool] | None:
             notice["current"] = version == context.current_notice_version
         if version in (context.material_change_since or ()):
             notice["material_change"] = True
-    return notice or None
+    return notice
 
 
-def _among(names: tuple[str, ...] | None, asked: str | None, hit: str) -> str | None:
-    if names is None:
-        return None
+def _among(names: list[str], asked: str | None, hit: str) -> str:
     if not names:
         return "nobody"
     if asked is None:
@@ -190,20 +185,37 @@ def _among(names: tuple[str, ...] | None, asked: str | None, hit: str) -> str | 
     return hit if asked in names else "others"
 
 
-def _same(recorded: str | None, asked: str | None) -> str | None:
-    if recorded is None:
-        return None
+def _same(recorded: str, asked: str | None) -> str:
     if asked is None:
         return "unasked"
     return "same" if recorded == asked else "other"
 
 
-def _covers(categories: tuple[str, ...] | None, *asked: str | None) -> bool | None:
+def _covers(categories: list[str], *asked: str | None) -> bool | None:
     """Whether every category in question is among those consented to, inferred ones counting as their kind."""
     wanted = {each.removesuffix(_INFERRED) for each in asked if each is not None}
-    if categories is None or not wanted:
-        return None
-    return wanted <= {each.removesuffix(_INFERRED) for each in categories}
+    return wanted <= {each.removesuffix(_INFERRED) for each in categories} if wanted else None
+
+
+_COMPARED: Final[Mapping[str, tuple[str, Callable[[Any, Asked], str | bool | None]]]] = {
+    "named_controllers": ("controllers", lambda names, asked: _among(names, asked.question.context.sender, "sender")),
+    "named_recipients": (
+        "recipients",
+        lambda names, asked: _among(names, asked.question.context.recipient, "recipient"),
+    ),
+    "brand": ("brand", lambda brand, asked: _same(brand, asked.question.context.brand)),
+    "address": ("address", lambda address, asked: _same(address, asked.question.context.address)),
+    "programme": ("programme", lambda programme, asked: _same(programme, asked.question.context.programme)),
+    "seller": ("seller", lambda seller, asked: _same(seller, asked.question.context.sender)),
+    "subject_ref": ("person", lambda subject, asked: None if subject == asked.subject else "other"),
+    "data_categories": (
+        "covers_category",
+        lambda categories, asked: _covers(
+            categories, asked.question.context.special_category, asked.question.context.sensitive
+        ),
+    ),
+}
+"""What enters the facts compared with the question only, by the name in the signature: its own name and how."""
 
 
 def _hours(hours: str | None) -> tuple[int, int] | None:

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from calendar import monthrange
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -58,6 +59,7 @@ def whole_years(earlier: date, later: date) -> int:
     return max(years, 0)
 
 
+@lru_cache(maxsize=4_096)
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """Return the first instant of a local day, also where the clocks skip or repeat midnight."""
     try:

@@ -28,6 +28,7 @@ from service.subjects import Signals, SubjectFacts
 NOWHERE: Final = "ZZ"
 _KEPT_WHEN_FALSE: Final = frozenset({"gpc", "consumer_known"})
 _CAPPED: Final = {"prior_confirmation_mails": 2, "prior_confirmation_texts": 2}
+_NO_FLAGS: Final = Flags()
 _DAY: Final = timedelta(days=1)
 _INSTANT: Final = timedelta(microseconds=1)
 _canonical: Final = msgspec.json.Encoder(order="sorted")
@@ -60,7 +61,7 @@ class Template(Struct, frozen=True, kw_only=True):
     reassigned_on: date | None
     approved_at: datetime | None
     floors: tuple[int, ...]
-    """The minutes of the day at which a window opens or closes: what the local minute is told by."""
+    """The minutes of the day at which a window opens or closes: what the local minute is told by, where it is."""
     minutes: tuple[int, ...]
     """These, and those of the hours that the person agreed to."""
     data: PolicyData
@@ -97,7 +98,9 @@ def template(situation: Situation, data: PolicyData, is_holiday: IsHoliday) -> T
         ranked,
     )
     ranks = acts.ranks
-    floors = _with(bands.minutes, edges(situation.overlay))
+    clocked = question.channel in bands.clock_channels
+    floors = _with(bands.minutes, edges(situation.overlay)) if clocked else ()
+    agreed = (minute for item in acts.items for minute in item.hours or ())
     fixed = _without_empty(
         {
             "question": {"channel": question.channel.value, "purpose": question.meaning.value},
@@ -116,7 +119,7 @@ def template(situation: Situation, data: PolicyData, is_holiday: IsHoliday) -> T
             sorted(act.at for act in situation.state.attempts if act.signature.channel in (question.channel, "any"))
         ),
         zones=situation.zones,
-        clocked=question.channel in bands.clock_channels,
+        clocked=clocked,
         country=(facts.residence or NOWHERE)[:2],
         age=age,
         interaction=_months(facts.last_interaction_at, zone, bands.months),
@@ -124,7 +127,7 @@ def template(situation: Situation, data: PolicyData, is_holiday: IsHoliday) -> T
         reassigned_on=_reassigned_after(facts),
         approved_at=question.context.approved_at,
         floors=floors,
-        minutes=_with(floors, (minute for item in acts.items for minute in item.hours or ())),
+        minutes=_with(floors, agreed) if clocked else (),
         data=data,
         is_holiday=is_holiday,
     )
@@ -328,6 +331,8 @@ def _signals(signals: Signals, first_seen: int | None) -> dict[str, Any]:
 
 def _flags(flags: Flags, ranks: Mapping[str, int], data: PolicyData) -> dict[str, Any]:
     """A flag that is false equals a missing one (RULES D10)."""
+    if flags == _NO_FLAGS:
+        return {}
     true = {name: True for name, value in msgspec.to_builtins(flags).items() if value is True}
     return true | _known(
         drop_match=_term("drop_match", flags.drop_match, data),
@@ -384,4 +389,4 @@ def _known(**values: Any) -> dict[str, Any]:
 
 
 def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value not in ({}, [])}
+    return {name: value for name, value in values.items() if value or value not in ({}, [])}

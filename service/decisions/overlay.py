@@ -82,6 +82,8 @@ SHIPPED: Final = InForce(revision=None, version=0, overlay=NO_OVERLAY)
 
 def overlay_facts(overlay: Overlay, question: Question | None) -> dict[str, Any]:
     """Return the overlay as the policy reads it: minutes as numbers, purposes as they bear on the question."""
+    if overlay == NO_OVERLAY:
+        return {}
     facts: dict[str, Any] = {
         name: value
         for name, value in msgspec.to_builtins(overlay).items()
