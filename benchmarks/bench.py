@@ -1,8 +1,9 @@
 """Ratios to a reference in the same run: check, append and simulation at 1, 8 and 32 connections.
 
 The server under test has one core to itself; PostgreSQL and the client share the others.
-Before and after each measurement the reference is measured at the same number of
-connections, so that a noisy neighbour hits both.
+Reference and service take turns, several short rounds at the same number of connections, so
+that a noisy neighbour hits both. The ratio is the median of the rounds; the spread says how
+far they lie apart.
 """
 
 import json
@@ -15,7 +16,10 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from statistics import fmean, median
+from typing import Any
 from uuid import UUID
 
 from rich.console import Console
@@ -25,7 +29,9 @@ from benchmarks.load import Measured, Request, measure, request
 from service.postgres import EmbeddedPostgres
 
 SUBJECTS = 1000
-SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
+ROUNDS = 7
+SECONDS = float(os.environ.get("BENCH_SECONDS", "0.5"))
+"""Of each measurement in a round; the reference takes half as long."""
 TARGETS = {("check", 32): 0.30}
 """Least ratio, by name and connections."""
 RESULTS = Path(__file__).with_name("results.json")
@@ -148,47 +154,69 @@ def requests(token: str) -> dict[str, Request]:
 
 
 def main() -> None:
-    rows: list[dict[str, object]] = []
-    plain: Request = lambda number: request("GET", "/")  # noqa: E731
+    rows: list[dict[str, Any]] = []
     with servers() as (reference, service, token):
         load(service, token)
-        sent = 0
+        sent = count(step=1_000_000)
         for name, make in requests(token).items():
             for connections in (1, 8, 32):
-                measure(service, connections, 0.5, make, first=sent)  # warm
-                sent += 100_000
-                before = measure(reference, connections, SECONDS / 2, plain)
-                figure = measure(service, connections, SECONDS, make, first=sent)
-                sent += 1_000_000
-                after = measure(reference, connections, SECONDS / 2, plain)
-                rows.append(row(name, connections, figure, (before, after)))
+                measure(service, connections, SECONDS, make, first=next(sent))  # warm
+                rounds = list(in_turns(reference, service, connections, make, sent))
+                rows.append(row(name, connections, rounds))
     show(rows)
     RESULTS.write_text(json.dumps(rows, indent=1))
     if any(row["errors"] for row in rows):
         raise SystemExit("some requests failed")
 
 
-def row(name: str, connections: int, figure: Measured, around: tuple[Measured, Measured]) -> dict[str, object]:
-    rate = sum(reference.rate for reference in around) / 2
-    tail = sum(reference.p99 for reference in around) / 2
+def in_turns(
+    reference: int, service: int, connections: int, make: Request, sent: Iterator[int]
+) -> Iterator[tuple[Measured, tuple[Measured, Measured]]]:
+    """Yield each measurement of the service with those of the reference before and after it."""
+
+    def of_reference() -> Measured:
+        return measure(reference, connections, SECONDS / 2, lambda number: request("GET", "/"))
+
+    before = of_reference()
+    for _ in range(ROUNDS):
+        figure = measure(service, connections, SECONDS, make, first=next(sent))
+        after = of_reference()
+        yield figure, (before, after)
+        before = after
+
+
+def row(name: str, connections: int, rounds: list[tuple[Measured, tuple[Measured, Measured]]]) -> dict[str, Any]:
+    ratios = [figure.rate / fmean(reference.rate for reference in around) for figure, around in rounds]
+    tails = [figure.p99 / fmean(reference.p99 for reference in around) for figure, around in rounds]
     return {
         "name": name,
         "connections": connections,
-        "ratio": round(figure.rate / rate, 3),
+        "ratio": round(median(ratios), 3),
+        "spread": [round(min(ratios), 2), round(max(ratios), 2)],
         "target": TARGETS.get((name, connections)),
-        "errors": figure.errors,
-        "p50_ms": round(figure.p50, 2),
-        "p99_ms": round(figure.p99, 2),
-        "p99_to_reference": round(figure.p99 / tail, 2),
+        "errors": sum(figure.errors for figure, _ in rounds),
+        "p50_ms": round(median(figure.p50 for figure, _ in rounds), 2),
+        "p99_ms": round(median(figure.p99 for figure, _ in rounds), 2),
+        "p99_to_reference": round(median(tails), 2),
     }
 
 
-def show(rows: list[dict[str, object]]) -> None:
+def show(rows: list[dict[str, Any]]) -> None:
     table = Table(title="ratio 1.00 = a Litestar GET on the same core, same run")
-    for column in rows[0]:
-        table.add_column(column, justify="left" if column == "name" else "right")
+    for column in ("name", "conns", "ratio", "spread", "target", "p50 ms", "p99 ms", "p99/ref"):
+        table.add_column(column, justify="left" if column == "name" else "right", no_wrap=True)
     for line in rows:
-        table.add_row(*("" if value is None else str(value) for value in line.values()))
+        low, high = line["spread"]
+        table.add_row(
+            line["name"],
+            str(line["connections"]),
+            f"{line['ratio']:.3f}",
+            f"{low:.2f}-{high:.2f}",
+            "" if line["target"] is None else f"{line['target']:.2f}",
+            f"{line['p50_ms']:.2f}",
+            f"{line['p99_ms']:.2f}",
+            f"{line['p99_to_reference']:.2f}",
+        )
     Console().print(table)
 
 
