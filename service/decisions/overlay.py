@@ -10,7 +10,7 @@ from service.consent import Channel, PurposeName, is_tenant_purpose
 from service.decisions.domain import Question
 from service.kernel import exactly
 
-Minute = Annotated[str, exactly("(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00")]
+Minute = Annotated[str, exactly("(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)")]
 """A time of the day, `HH:MM`; `24:00` is its end."""
 Weekday = Literal["1", "2", "3", "4", "5", "6", "7"]
 """Monday is 1."""
@@ -19,14 +19,10 @@ Clocked = Literal["phone", "phone_auto", "sms"]
 
 
 class Denied(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A channel, a purpose, or a purpose on a channel, that is refused whatever the law says."""
+    """A channel, a purpose, or a purpose on a channel, that is refused whatever the law says. It names one at least."""
 
     channel: Channel | None = None
     purpose: PurposeName | None = None
-
-    def __post_init__(self) -> None:
-        if self.channel is None and self.purpose is None:
-            raise ValueError("Expected a `channel`, a `purpose` or both")
 
 
 class Hours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

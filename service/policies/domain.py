@@ -1,6 +1,6 @@
 """What governs a tenant's decisions: the active revision of the law, and the tenant's own overlay over it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -19,7 +19,7 @@ class OverlayLoosens(DomainError):
 
 
 class OverlayUnusable(DomainError):
-    """The overlay names something that the policy can't measure by."""
+    """The overlay says something that can't be meant: an end before its beginning, a span that nobody measures."""
 
     code = "overlay_unusable"
 
@@ -76,8 +76,29 @@ class Activation(Struct, frozen=True, kw_only=True):
     actor: str
 
 
-def unmeasurable(overlay: Overlay, months: Sequence[int]) -> tuple[str, ...]:
-    """Return the pointers to values that lie between the edges which the facts know (docs/facts.md)."""
-    if overlay.stale_months is None or overlay.stale_months in months:
-        return ()
-    return ("/stale_months",)
+def faults(overlay: Overlay, months: Sequence[int]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what can't be meant like this, with pointers. `months` are the edges that the facts know (docs/facts.md)."""
+    if nameless := _nameless(overlay):
+        yield "what is denied has a `channel`, a `purpose` or both", nameless
+    if turned := _turned(overlay):
+        yield "hours end after they begin", turned
+    if overlay.stale_months is not None and overlay.stale_months not in months:
+        yield f"ages are told by these months: {', '.join(map(str, months))}", ("/stale_months",)
+
+
+def _nameless(overlay: Overlay) -> tuple[str, ...]:
+    return tuple(
+        f"/denied/{place}"
+        for place, denied in enumerate(overlay.denied)
+        if denied.channel is None and denied.purpose is None
+    )
+
+
+def _turned(overlay: Overlay) -> tuple[str, ...]:
+    days = {} if overlay.hours is None else overlay.hours.days
+    return tuple(
+        f"/hours/days/{day}/{place}"
+        for day, spans in days.items()
+        for place, (start, end) in enumerate(spans)
+        if end <= start
+    )

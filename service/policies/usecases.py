@@ -4,11 +4,11 @@ from typing import Final
 import msgspec
 
 from service.audit import AuditEvent
-from service.consent import Profiles
+from service.consent import Profiles, UnknownPurpose, is_tenant_purpose
 from service.decisions import NO_OVERLAY, DecisionUnavailable, InForce, Law, Laws, Overlay, overlay_facts
 from service.events import Event
-from service.kernel import Caller, Clock
-from service.policies.domain import OverlayLoosens, OverlayMoved, OverlayUnusable, Refused, Stored, unmeasurable
+from service.kernel import Caller, Clock, TenantId
+from service.policies.domain import OverlayLoosens, OverlayMoved, OverlayUnusable, Refused, Stored, faults
 from service.policies.ports import Begin
 
 REFUSALS: Final = "volens/overlay/refusals"
@@ -28,14 +28,14 @@ class PutOverlay:
         """Store `overlay` as a new version; the same again stays the version it is.
 
         Raises:
-            OverlayLoosens, OverlayUnusable: with pointers to what is wrong.
+            OverlayLoosens, OverlayUnusable, UnknownPurpose: with pointers to what is wrong.
             OverlayMoved: there is a later version than `based_on`.
             DecisionUnavailable: the policy can't be asked what it forbids.
         """
         law = await self._laws.of((await self._profiles.governing(by.tenant)).revision)
-        if pointers := unmeasurable(overlay, law.policy.data.bands.months):
-            known = ", ".join(map(str, law.policy.data.bands.months))
-            raise OverlayUnusable(f"facts know months by these edges: {known}", pointers=pointers)
+        for fault, pointers in faults(overlay, law.policy.data.bands.months):
+            raise OverlayUnusable(fault, pointers=pointers)
+        await self._refuse_unknown_purposes(overlay, by.tenant)
         if refused := await _refusals(law, overlay):
             rules = sorted({each.rule for each in refused})
             raise OverlayLoosens(
@@ -64,6 +64,18 @@ class PutOverlay:
             )
             await tx.outbox.add([Event(type=AuditEvent.OVERLAY_STORED.value, object_id=name, at=now)])
         return stored
+
+    async def _refuse_unknown_purposes(self, overlay: Overlay, tenant: TenantId) -> None:
+        """A purpose that is misspelt would be refused nowhere, and somebody would believe that it is."""
+        unknown = [
+            f"/denied/{place}/purpose"
+            for place, denied in enumerate(overlay.denied)
+            if denied.purpose is not None
+            and is_tenant_purpose(denied.purpose)
+            and await self._profiles.maps_to(tenant, denied.purpose) is None
+        ]
+        if unknown:
+            raise UnknownPurpose("no purpose of this name is registered", pointers=unknown)
 
 
 class ReadOverlay:
