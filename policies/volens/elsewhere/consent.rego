@@ -28,18 +28,9 @@ _ruling(place) := reform if {
 consenting[place] contains i if {
 	some place, asked in measure
 	some i, act in sound
-	act.action == "opt_in"
-	_meets(act, asked)
-	of_age(act, asked)
-	_twice(act, asked)
-}
-
-consenting[place] contains i if {
-	some place, asked in measure
-	some i, act in sound
-	act.action == "parental_consent"
 	_lasting(asked)
-	_explicit(act, asked)
+	_european(i, asked)
+	_given(act, asked)
 }
 
 basis_in[place] contains "consent" if {
@@ -74,10 +65,14 @@ _recipient_unnamed(act) if {
 	not act.recipients == "recipient"
 }
 
-_meets(act, asked) if {
+# A parent's consent has no age and needs no second step (RULES D9(4)).
+_given(act, _) if act.action == "parental_consent"
+
+_given(act, asked) if {
+	act.action == "opt_in"
+	of_age(act, asked)
 	_told(act, asked)
-	_lasting(asked)
-	_explicit(act, asked)
+	_twice(act, asked)
 }
 
 _told(_, asked) if not asked.informed
@@ -88,14 +83,9 @@ _lasting(asked) if not asked.stale
 
 _lasting(_) if gdpr.active
 
-_explicit(_, asked) if not asked.explicit
+_european(_, asked) if not asked.gdpr
 
-_explicit(_, _) if not gdpr.special
-
-_explicit(act, _) if {
-	act.explicit == true
-	act.covers_category == true
-}
+_european(i, _) if i in gdpr.consenting
 
 _twice(_, asked) if not asked.confirmed
 

@@ -34,6 +34,10 @@ test_a_weaker_opt_in_is_none if {
 	f.basis(f.after(_mail, [f.opt_in({"incentive": true, "unbundled": true})])) == "consent"
 }
 
+test_an_employee_is_not_free_to_refuse if {
+	f.denied_by(f.of(_agreed, {"relationship": "employee"}), "ENG-UNK-01")
+}
+
 test_a_second_step_is_asked_by_mail_alone if {
 	every channel in ["sms", "phone", "phone_auto", "post", "messaging_app"] {
 		f.basis(f.after(_asked(channel, "marketing"), [f.opt_in({"channel": channel, "method": "act"})])) == "consent"
