@@ -30,6 +30,7 @@ DATA: dict[str, Any] = {
             "days60": ["opt_out", "refused_in_call"],
             "minutes5": ["opt_out"],
             "age": ["opt_in", "parental_consent"],
+            "law_day": ["support_given"],
         },
     },
     "terms": {

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from service.consent import Act, Signature, is_tenant_purpose
-from service.decisions.bands import Ladder, months_past, months_waited
+from service.decisions.bands import Ladder, law_day, months_past, months_waited
 from service.decisions.clocks import Zones, later_by, local_day
 from service.decisions.domain import Question
 from service.decisions.policy import PolicyData
@@ -124,6 +124,8 @@ def _item(act: Act, purpose: str | None, rank: int, asked: Asked, data: PolicyDa
         fixed["expires"] = True
     if asked.age is not None and action in bands.spans["age"]:
         fixed["age"] = asked.age.on(local_day(act.at, asked.zones.of_waits))[0]
+    if action in bands.spans["law_day"]:
+        fixed["law_day"] = law_day(local_day(act.at, asked.zones.of_waits), bands.in_force)
     if asked.reassigned_after is not None and day > asked.reassigned_after:
         fixed["after_reassignment"] = True
     return Item(

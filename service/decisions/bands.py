@@ -80,6 +80,12 @@ def _ladder(edges: Iterable[int], day_of: Callable[[int], date]) -> Ladder:
     return Ladder(tuple(day for day, _ in steps), tuple(edge for _, edge in steps))
 
 
+def law_day(today: date, edges: tuple[date, ...]) -> str:
+    """Return the largest edge that `today` has reached; the first day of all below it."""
+    reached = bisect_right(edges, today)
+    return (edges[reached - 1] if reached else date.min).isoformat()
+
+
 def floor(edges: tuple[int, ...], number: int) -> int:
     """Return the largest edge that is at most `number`; nought below the first."""
     passed = bisect_right(edges, number)

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from service.consent import State
 from service.decisions.acts import Asked, Item, items
-from service.decisions.bands import Ladder, ages, declared_ages, floor, months_past
+from service.decisions.bands import Ladder, ages, declared_ages, floor, law_day, months_past
 from service.decisions.clocks import IsHoliday, Zones, later_by, local_day, midnight, minute_of, next_minute_edge
 from service.decisions.context import COMPARED, Context
 from service.decisions.domain import Flags, Question
@@ -245,7 +245,7 @@ def _clock(template: Template, now: Now) -> dict[str, Any]:
     begun = bisect_right(bands.in_force, now.today)
     if begun < len(bands.in_force):
         now.reached(bands.in_force[begun])
-    clock: dict[str, Any] = {"law_day": (bands.in_force[begun - 1] if begun else date.min).isoformat()}
+    clock: dict[str, Any] = {"law_day": law_day(now.today, bands.in_force)}
     if not template.clocked:
         return clock
     zones = template.zones.all

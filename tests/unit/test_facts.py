@@ -200,6 +200,16 @@ def test_five_minutes_include_their_last_instant(age: timedelta, inside: bool):
     assert act({"ts": (NOON - age).isoformat(), "action": "opt_out"}).get("minutes5", False) is inside
 
 
+@pytest.mark.parametrize(
+    ("ts", "day"),
+    [("2026-02-04T23:59:59+00:00", "2026-01-01"), ("2026-02-05T12:00:00+00:00", "2026-02-05")],
+    ids=["the day before", "the day itself"],
+)
+def test_support_is_told_by_the_law_of_its_day(ts: str, day: str):
+    assert act({"ts": ts, "action": "support_given"}, local_time_zone="UTC")["law_day"] == day
+    assert "law_day" not in act({"ts": ts, "action": "opt_out"})
+
+
 def test_sixty_days_end_with_the_instant():
     assert "days60" not in act({"ts": (NOON - timedelta(days=60)).isoformat(), "action": "opt_out"})
     assert act({"ts": (NOON - timedelta(days=60, microseconds=-1)).isoformat(), "action": "opt_out"})["days60"] is True
