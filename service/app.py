@@ -19,9 +19,19 @@ from service.audit.store import statement as audit_statement
 from service.consent import AppendRecords, PutNotice, PutPurpose, ReadNotice, ReadPurposes, ReadRecords, ReadSubject
 from service.consent import api as consent_api
 from service.consent.profiles import ProfileReader
-from service.decisions import Decide, Laws, Policy, PolicyEngine, ReadDecision, SimulateDecision
+from service.decisions import (
+    Decide,
+    Laws,
+    Policy,
+    PolicyEngine,
+    ReadCoverage,
+    ReadDecision,
+    ReadPolicy,
+    ReadRule,
+    SimulateDecision,
+)
 from service.decisions import api as decisions_api
-from service.decisions.artefacts import read_policy
+from service.decisions.artefacts import read_policy, read_schema
 from service.decisions.log import SqlDecisionLog
 from service.decisions.opa import served
 from service.decisions.wasm import embedded
@@ -47,6 +57,9 @@ from service.web.tenancy import TenantGate
 BUILD: Final = Path(__file__).parents[1] / "policies" / "build"
 """What `make policy` made of the law."""
 
+FACTS: Final = Path(__file__).parents[1] / "policies" / "schemas" / "input.json"
+"""The schema of the facts: what explanations take the unknown ones from."""
+
 STATUSES: Final[Mapping[type[DomainError], int]] = {
     Unavailable: 503,
     **audit_api.STATUS,
@@ -61,6 +74,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     consent_api.RegistryController,
     subjects_api.SubjectController,
     decisions_api.DecisionController,
+    decisions_api.LawController,
     policies_api.PolicyController,
     audit_api.AuditController,
 )
@@ -120,9 +134,11 @@ def assemble(
             "put_purpose": PutPurpose(begin, clock),
             "read_purposes": ReadPurposes(begin),
             "decide": Decide(profiles, begin, log, laws, clock, new_id),
-            "simulate_decision": SimulateDecision(profiles, laws, clock),
+            "simulate_decision": SimulateDecision(profiles, laws, clock, read_schema(FACTS)),
             "read_decision": ReadDecision(begin, profiles, laws),
-            "policy": policy,
+            "read_policy": ReadPolicy(profiles, laws),
+            "read_rule": ReadRule(profiles, laws),
+            "read_coverage": ReadCoverage(profiles, laws, clock),
             "put_overlay": PutOverlay(begin, profiles, laws, clock),
             "read_overlay": ReadOverlay(begin),
             "read_entries": ReadEntries(begin, resolver(begin)),

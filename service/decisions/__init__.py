@@ -15,17 +15,21 @@ from service.decisions.domain import (
     QuestionTooFarAhead,
     Reason,
     Replay,
+    RuleUnknown,
     Verdict,
 )
+from service.decisions.explaining import Explanation, LawAsked, Outcome, RuleOutcome
+from service.decisions.inquiries import ReadCoverage, ReadPolicy, ReadRule
 from service.decisions.memo import Memo
-from service.decisions.overlay import NO_OVERLAY, InForce, Overlay, overlay_facts
+from service.decisions.overlay import NO_OVERLAY, SHIPPED, InForce, Overlay, overlay_facts
 from service.decisions.policy import Policy
 from service.decisions.ports import DecisionLog, DecisionStore, Law, Laws, PolicyEngine
-from service.decisions.simulation import Case
-from service.decisions.usecases import Decide, ReadDecision, SimulateDecision
+from service.decisions.simulation import Case, Simulated
+from service.decisions.usecases import Decide, ReadDecision, SimulateDecision, simulated
 
 __all__ = [
     "NO_OVERLAY",
+    "SHIPPED",
     "Basis",
     "Case",
     "CheckResult",
@@ -38,22 +42,32 @@ __all__ = [
     "DecisionUnknown",
     "Effect",
     "Engine",
+    "Explanation",
     "Flags",
     "InForce",
     "InstantOutOfRange",
     "Law",
+    "LawAsked",
     "Laws",
     "Memo",
+    "Outcome",
     "Overlay",
     "PermitsNotOffered",
     "Policy",
     "PolicyEngine",
     "QuestionTooFarAhead",
+    "ReadCoverage",
     "ReadDecision",
+    "ReadPolicy",
+    "ReadRule",
     "Reason",
     "Replay",
+    "RuleOutcome",
+    "RuleUnknown",
     "SimulateDecision",
+    "Simulated",
     "Verdict",
     "check_cases",
     "overlay_facts",
+    "simulated",
 ]

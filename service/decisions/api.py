@@ -3,10 +3,12 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from litestar import Controller, Request, get, post
+from litestar import Controller, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, HeaderParameter, QueryParameter
 
+from service.consent import Channel, PurposeName
 from service.decisions.context import Context
 from service.decisions.domain import (
     DecisionUnavailable,
@@ -14,10 +16,18 @@ from service.decisions.domain import (
     InstantOutOfRange,
     PermitsNotOffered,
     QuestionTooFarAhead,
+    RuleUnknown,
 )
-from service.decisions.policy import Policy
-from service.decisions.schemas import DecisionCreate, DecisionView, LoggedDecisionView, PolicyView, SimulationView
-from service.decisions.simulation import Case
+from service.decisions.inquiries import ReadCoverage, ReadPolicy, ReadRule
+from service.decisions.law_schemas import CoverageView, PolicyView, RuleId, RuleView
+from service.decisions.schemas import (
+    DecisionCreate,
+    DecisionView,
+    LoggedDecisionView,
+    SimulationCreate,
+    SimulationView,
+)
+from service.decisions.simulation import Jurisdiction
 from service.decisions.usecases import Decide, ReadDecision, SimulateDecision
 from service.kernel import Caller, DomainError
 from service.web.auth import needs, own_subject
@@ -30,11 +40,20 @@ STATUS: Final[Mapping[type[DomainError], int]] = {
     InstantOutOfRange: HTTPStatus.CONFLICT,
     PermitsNotOffered: HTTPStatus.CONFLICT,
     QuestionTooFarAhead: HTTPStatus.CONFLICT,
+    RuleUnknown: HTTPStatus.NOT_FOUND,
 }
 
 NO: Final[dict[str, Any]] = {ON_FAILURE: {"decision": "deny"}}
 """Whatever fails on the way to a decision, before the handler too: nobody may take it for a permit."""
 
+NOT_MODIFIED: Final = {
+    int(HTTPStatus.NOT_MODIFIED): ResponseSpec(None, description="The policy is still the one of `If-None-Match`.")
+}
+
+Known = Annotated[
+    str, HeaderParameter(name="If-None-Match", description="The `ETag` of an earlier answer, or several.")
+]
+Residence = Annotated[Jurisdiction, QueryParameter(description="A country or its part, such as `DE` or `US-CA`.")]
 Again = Annotated[bool, QueryParameter(description="Also ask the stored facts again, under the policy of today.")]
 
 
@@ -106,17 +125,62 @@ class DecisionController(Controller):
     async def simulate(
         self,
         request: Request[Caller, Any, Any],
-        data: StrictBody[Case],
+        data: StrictBody[SimulationCreate],
         simulate_decision: NamedDependency[SimulateDecision],
     ) -> SimulationView:
         """Ask what a whole case would get.
 
         The case says everything about the person; nothing is read or stored. A place or
-        time zone that doesn't exist is judged by the strictest profile, with a warning.
+        time zone that doesn't exist is judged by the strictest profile, with a warning. With
+        `explain`, the answer says what every rule said that was considered, and what
+        unknown facts would change.
         """
-        return SimulationView.of(await simulate_decision(strictly(data, Case), by=request.user))
+        case = strictly(data, SimulationCreate)
+        return SimulationView.of(await simulate_decision(case, explained=case.explain, by=request.user))
 
-    @get("/policy", operation_id="readPolicy", opt=needs("policy:read"), responses=documented())
-    async def policy(self, policy: NamedDependency[Policy]) -> PolicyView:
-        """Read the law that answers: its revision, and every rule with title, citation and source."""
-        return PolicyView.of(policy)
+
+class LawController(Controller):
+    """Read the law that answers."""
+
+    path = "/v1/policy"
+    tags = ("Policy",)
+
+    @get("/", operation_id="readPolicy", opt=needs("policy:read"), responses=documented() | NOT_MODIFIED)
+    async def policy(
+        self, request: Request[Caller, Any, Any], read_policy: NamedDependency[ReadPolicy], if_none_match: Known = ""
+    ) -> Response[PolicyView]:
+        """Read the law that answers: its revision, and every rule with title, citation and source.
+
+        `tables` are the data that rules look into, such as hours and ages. The answer's `ETag`
+        is of the revision: send it as `If-None-Match` to learn only whether anything changed.
+        """
+        policy = await read_policy(by=request.user)
+        tag = f'W/"{policy.revision}"'
+        if tag in (each.strip() for each in if_none_match.split(",")):
+            unchanged: Response[Any] = Response(None, status_code=HTTPStatus.NOT_MODIFIED, headers={"etag": tag})
+            return unchanged
+        return Response(PolicyView.of(policy), headers={"etag": tag})
+
+    @get("/rules/{rule:str}", operation_id="readRule", opt=needs("policy:read"), responses=documented(404))
+    async def rule(
+        self, request: Request[Caller, Any, Any], rule: FromPath[RuleId], read_rule: NamedDependency[ReadRule]
+    ) -> RuleView:
+        """Read one rule of the law by its id, such as `DE-UWG-01`."""
+        return RuleView.of(*await read_rule(rule, by=request.user))
+
+    @get("/coverage", operation_id="readCoverage", opt=needs("policy:read"), responses=documented(409))
+    async def coverage(
+        self,
+        request: Request[Caller, Any, Any],
+        residence: Residence,
+        channel: Annotated[Channel, QueryParameter()],
+        purpose: Annotated[PurposeName, QueryParameter()],
+        read_coverage: NamedDependency[ReadCoverage],
+    ) -> CoverageView:
+        """Ask what Volens holds about a place, a channel and a purpose, before you integrate.
+
+        The answer names the laws that apply, whether they are held, the rules with their
+        confidence, and what a person of age gets about whom nothing is known.
+        """
+        coverage = await read_coverage(residence=residence, channel=channel, purpose=purpose, by=request.user)
+        return CoverageView.of(residence, channel, purpose, coverage)

@@ -1,8 +1,9 @@
 """Reads what `make policy` built (`policies/build`)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from zoneinfo import available_timezones
 
 import holidays
@@ -42,7 +43,17 @@ def policy_of(revision: str, document: bytes, rules: bytes) -> Policy:
         rules={rule.id: rule for rule in msgspec.json.decode(rules, type=list[RuleNote])},
         gazetteer=Gazetteer(places=_places(data.places), zones=frozenset(available_timezones())),
         is_holiday=is_holiday,
+        tables=msgspec.json.decode(document)["volens"],
     )
+
+
+def read_schema(file: Path) -> Mapping[str, Any]:
+    """Return the schema of the facts.
+
+    Raises:
+        OSError, msgspec.DecodeError: it is missing, or no JSON.
+    """
+    return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
 
 
 def _places(of_the_law: Iterable[str]) -> frozenset[str]:

@@ -201,6 +201,12 @@ class PermitsNotOffered(DomainError):
     code = "permits_not_offered"
 
 
+class RuleUnknown(DomainError):
+    """The policy in force has no rule with this id."""
+
+    code = "rule_unknown"
+
+
 class DecisionUnknown(DomainError):
     """The tenant has no decision with this id."""
 

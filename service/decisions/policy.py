@@ -37,6 +37,8 @@ class PolicyData(Struct, frozen=True, kw_only=True):
     actions: Mapping[str, Any]
     methods: Mapping[str, Any]
     places: Mapping[str, Any]
+    in_force: Mapping[str, str] = {}
+    """The day from which a rule holds, for those that had one to come when they were written."""
 
 
 class RuleNote(Struct, frozen=True, kw_only=True):
@@ -62,6 +64,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     rules: Mapping[str, RuleNote]
     gazetteer: Gazetteer
     is_holiday: IsHoliday
+    tables: Mapping[str, Any] = {}
+    """The data documents as they are, by name."""
 
 
 class _Root(Struct):

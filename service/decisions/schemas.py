@@ -3,13 +3,13 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.consent import Channel, PurposeName
 from service.decisions.context import Context
 from service.decisions.domain import Basis, Decision, Effect, Reason, Replay, Stored
-from service.decisions.policy import Policy
-from service.decisions.simulation import Simulated, Warned, position
+from service.decisions.law_schemas import ExplanationView
+from service.decisions.simulation import Case, Simulated, Warned, position
 from service.kernel import Instant, SubjectRef
 
 Outcome = Literal["permit", "deny"]
@@ -138,6 +138,13 @@ class WarningView(Struct, frozen=True, kw_only=True):
         return cls(code=warned.code, pointer=warned.pointer)
 
 
+class SimulationCreate(Case, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole case, and whether its answer is to be explained."""
+
+    explain: bool = False
+    """Also say what each rule said, and which unknown facts stand in the way. Takes a hundred times as long."""
+
+
 class SimulationView(Struct, frozen=True, kw_only=True):
     """The decision the case would get."""
 
@@ -152,6 +159,8 @@ class SimulationView(Struct, frozen=True, kw_only=True):
     valid_until: datetime | None
     policy_revision: str
     warnings: tuple[WarningView, ...]
+    explanation: ExplanationView | UnsetType = UNSET
+    """Only where it was asked for."""
 
     @classmethod
     def of(cls, simulated: Simulated) -> "SimulationView":
@@ -166,42 +175,5 @@ class SimulationView(Struct, frozen=True, kw_only=True):
             valid_until=simulated.valid_until,
             policy_revision=simulated.revision,
             warnings=tuple(map(WarningView.of, simulated.warnings)),
+            explanation=UNSET if simulated.explanation is None else ExplanationView.of(simulated.explanation),
         )
-
-
-class RuleView(Struct, frozen=True, kw_only=True):
-    """A rule of the law as it is written in the policy."""
-
-    id: str
-    title: str
-    citation: str
-    stage: int
-    """When it is asked: the first stage that denies is reported first."""
-    regime: str | None
-    file: str
-    line: int
-
-
-class PolicyView(Struct, frozen=True, kw_only=True):
-    """The policy that answers, rule by rule."""
-
-    revision: str
-    regimes: tuple[str, ...]
-    rules: tuple[RuleView, ...]
-
-    @classmethod
-    def of(cls, policy: Policy) -> "PolicyView":
-        rules = tuple(
-            RuleView(
-                id=rule.id,
-                title=rule.title,
-                citation=rule.citation,
-                stage=rule.stage,
-                regime=rule.regime,
-                file=rule.file,
-                line=rule.line,
-            )
-            for rule in sorted(policy.rules.values(), key=lambda rule: rule.id)
-        )
-        regimes = tuple(sorted({rule.regime for rule in rules if rule.regime}))
-        return cls(revision=policy.revision, regimes=regimes, rules=rules)

@@ -12,6 +12,7 @@ from service.consent import Channel, Purpose, PurposeName, Record, Statement, Un
 from service.decisions.clocks import Zones
 from service.decisions.context import Context
 from service.decisions.domain import Flags, Question, Reason, Verdict, in_range
+from service.decisions.explaining import Explanation
 from service.decisions.facts import NOWHERE, Situation
 from service.decisions.overlay import NO_OVERLAY, Overlay
 from service.decisions.policy import Policy
@@ -64,6 +65,8 @@ class Simulated(Struct, frozen=True, kw_only=True):
     valid_until: datetime | None
     revision: str
     warnings: tuple[Warned, ...]
+    explanation: Explanation | None
+    """Where it was asked for."""
 
 
 def described(

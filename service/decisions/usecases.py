@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -23,11 +25,12 @@ from service.decisions.domain import (
     governed_by,
     in_range,
 )
+from service.decisions.explaining import explain
 from service.decisions.facts import Situation, template
 from service.decisions.overlay import InForce, Overlay
 from service.decisions.policy import Policy
 from service.decisions.ports import Begin, DecisionLog, Law, Laws, Logged
-from service.decisions.simulation import Case, Simulated, described, meaning
+from service.decisions.simulation import Case, Simulated, described, meaning, position
 from service.kernel import Caller, Clock, NewId, SubjectId, TenantId, Unavailable
 from service.subjects import NO_FACTS, UnknownZone
 
@@ -163,13 +166,14 @@ class Decide:
 class SimulateDecision:
     """Answer a whole case. Nothing is read about anybody, and nothing is stored."""
 
-    def __init__(self, profiles: Profiles[InForce], laws: Laws, clock: Clock) -> None:
+    def __init__(self, profiles: Profiles[InForce], laws: Laws, clock: Clock, schema: Mapping[str, Any]) -> None:
         self._profiles = profiles
         self._laws = laws
         self._clock = clock
+        self._schema = schema
 
-    async def __call__(self, case: Case, *, by: Caller) -> Simulated:
-        """Return the decision `case` would get.
+    async def __call__(self, case: Case, *, explained: bool = False, by: Caller) -> Simulated:
+        """Return the decision `case` would get, and why, if it is to be `explained`.
 
         Raises:
             UnknownPurpose, InstantOutOfRange: the question can't be asked like this.
@@ -181,22 +185,34 @@ class SimulateDecision:
         except Unavailable as error:
             raise DecisionUnavailable(str(error)) from error
         law = await self._laws.of(in_force.revision)
-        policy = law.policy
-        case_described = described(case, policy, mapped, self._clock(), in_force.overlay)
-        at = case_described.situation.question.at
-        asked = template(case_described.situation, policy.data, policy.is_holiday)
-        answered = await answer(asked, at, law.memo.judge)
-        return Simulated(
-            permit=answered.judged.verdict.allow,
-            verdict=answered.judged.verdict,
-            at=at,
-            reasons=reasons(answered.judged.verdict, policy),
-            records=records(answered),
-            retry_after=answered.retry_after,
-            valid_until=answered.filled.valid_until,
-            revision=governed_by(policy.revision, in_force.version),
-            warnings=case_described.warnings,
-        )
+        schema = self._schema if explained else None
+        return await simulated(case, law, in_force, mapped=mapped, now=self._clock(), schema=schema)
+
+
+async def simulated(
+    case: Case, law: Law, in_force: InForce, *, mapped: str | None, now: datetime, schema: Mapping[str, Any] | None
+) -> Simulated:
+    """Return the decision that `case` would get under a law; why as well, where the `schema` of the facts is given."""
+    policy = law.policy
+    case_described = described(case, policy, mapped, now, in_force.overlay)
+    at = case_described.situation.question.at
+    asked = template(case_described.situation, policy.data, policy.is_holiday)
+    answered = await answer(asked, at, law.memo.judge)
+    facts, verdict = answered.filled.facts, answered.judged.verdict
+    behind = [position(record) for record in answered.filled.records]
+    explanation = None if schema is None else await explain(law.engine, schema, facts, behind, verdict)
+    return Simulated(
+        permit=verdict.allow,
+        verdict=verdict,
+        at=at,
+        reasons=reasons(verdict, policy),
+        records=records(answered),
+        retry_after=answered.retry_after,
+        valid_until=answered.filled.valid_until,
+        revision=governed_by(policy.revision, in_force.version),
+        warnings=case_described.warnings,
+        explanation=explanation,
+    )
 
 
 class ReadDecision:
