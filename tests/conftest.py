@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # pure tests don't load the database
 TEMPLATE = "volens_template"
 SCOPES = """
     decide records:write records:read subjects:write vault:write vault:reveal requests:write requests:manage
-    audit:read audit:export policy:read admin
+    audit:read audit:export policy:read policy:write admin
 """
 
 
