@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -13,10 +13,22 @@ from rich.progress import Progress
 
 from service import app, db
 from service.audit import AuditEvent
-from service.consent import RebuildState
+from service.consent import RebuildState, UnknownPurpose
 from service.databases import apply_migrations, connect, database, migrated, need_owner
-from service.decisions import CheckResult, PolicyEngine, check_cases
-from service.decisions.artefacts import read_policy
+from service.decisions import (
+    SHIPPED,
+    CheckResult,
+    InstantOutOfRange,
+    Law,
+    Memo,
+    PolicyEngine,
+    Simulated,
+    check_cases,
+    simulated,
+)
+from service.decisions.artefacts import read_policy, read_schema
+from service.decisions.cases import ABOUT
+from service.decisions.schemas import SimulationCreate
 from service.kernel import SCOPES, Caller, DomainError, SubjectRef, TenantId, TenantName
 from service.opa_process import opa_server
 from service.postgres import DatabaseUrls
@@ -170,6 +182,30 @@ async def play(
         return await check_cases(lines, asked)
 
 
+async def explain(settings: Settings, file: Path, engine: str) -> list[tuple[str, Simulated]]:
+    """Answer the cases in `file` with their explanations, under the policy that this version ships.
+
+    Raises:
+        UnusableCases: the file is empty or no JSON, or a case is none that can be asked about.
+        Unavailable: the engine does not answer, or has another policy.
+    """
+    cases, schema = _cases(file), read_schema(app.FACTS)
+    answers: list[tuple[str, Simulated]] = []
+    async with _engine(settings, engine) as asked:
+        await asked.check()
+        law = Law(engine=asked, memo=Memo(asked))
+        for case in cases:
+            name = str(case["id"])
+            question = {member: value for member, value in case.items() if member not in ABOUT}
+            try:
+                told = msgspec.convert(question, SimulationCreate)
+                answer = await simulated(told, law, SHIPPED, mapped=None, now=app.utc_now(), schema=schema)
+            except (msgspec.ValidationError, UnknownPurpose, InstantOutOfRange) as error:
+                raise UnusableCases(f"{name}: {error}") from error
+            answers.append((name, answer))
+    return answers
+
+
 def play_deadlines(files: Iterable[Path]) -> CheckResult:
     """Play the vectors in `files` against the periods that this version ships.
 
@@ -181,11 +217,14 @@ def play_deadlines(files: Iterable[Path]) -> CheckResult:
 
 
 def _cases(file: Path) -> list[dict[str, object]]:
-    """Return the cases in a file, each with an `id`: where it stands, if it has none."""
+    """Return the cases in a file, JSON lines or a single object, each with an `id`: where it stands, if it has none."""
     cases: list[dict[str, object]] = []
     number = 0
     try:
-        for number, line in enumerate(file.read_text("utf-8").split("\n"), 1):
+        text = file.read_text("utf-8")
+        with suppress(msgspec.DecodeError):
+            text = msgspec.json.encode(msgspec.json.decode(text, type=dict[str, object])).decode()
+        for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 case = msgspec.json.decode(line, type=dict[str, object])
                 cases.append({"id": f"{file.name}:{number}", **case})

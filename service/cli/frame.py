@@ -36,6 +36,7 @@ def main() -> None:
     volens serve | work          the two processes
     volens tenant add NAME       whom they serve
     volens policy check FILE     play cases of the law against the policy
+    volens policy explain FILE   say why cases come out as they do
     volens deadlines check FILE  play vectors of when requests are due
 
     Exit codes: 0 done, 1 a check failed or the command was refused, 2 wrong usage or settings,

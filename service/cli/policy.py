@@ -58,3 +58,30 @@ async def policy_check(files: tuple[Path, ...], engine: str, places: frozenset[s
     from service import operations
 
     tell(await operations.play(read_settings(), files, engine, places), as_json)
+
+
+@command(policy, "explain")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--engine", type=click.Choice(["embedded", "opa"]), default="embedded", show_default=True)
+@click.option("--all", "everything", is_flag=True, help="Name the rules that do not apply too.")
+@json_option
+async def policy_explain(file: Path, engine: str, everything: bool, as_json: bool) -> None:
+    """Say why cases (JSON lines, or one JSON object) come out as they do.
+
+    For each case the answer, the laws that were asked, and what each of their rules said, by stage. A
+    denial names the unknown facts that stand in its way, and what would have to be so for a permit.
+
+    \b
+    volens policy explain case.json
+    volens policy explain --all --engine opa cases.jsonl
+    volens policy explain --json case.json | jq '.[0].explanation.remedies'
+    """
+    from service import operations
+    from service.cli.explained import as_built_in, tree
+
+    answers = await operations.explain(read_settings(), file, engine)
+    if as_json:
+        click.echo(json.dumps([as_built_in(name, simulated) for name, simulated in answers]))
+        return
+    for name, simulated in answers:
+        console.print(tree(name, simulated, everything=everything))
