@@ -12,17 +12,29 @@ OPENAPI = Path(__file__).parents[2] / "openapi"
 EXAMPLES = sorted((OPENAPI / "examples").glob("*.json"))
 WRITE = os.environ.get("WRITE_EXAMPLES") == "1"
 """Set by `make openapi`: the examples take over the answers of today."""
-CHANGING = {"received_at", "decided_at", "policy_revision", "revision", "revision_then", "revision_now"}
+CHANGING = {"asked", "received_at", "decided_at", "policy_revision", "revision", "revision_then", "revision_now"}
 """Members whose values differ from run to run, as all ids do but those that an example itself makes."""
 OURS = "01939b66-"
 LONGEST = 2
-"""Rules of the policy that its example shows."""
+"""Rules and days of the policy that an example shows."""
 ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def cut(body: Any) -> Any:
     """Return the answer as far as an example shows it."""
-    return {**body, "rules": body["rules"][:LONGEST]} if "rules" in body else body
+    shown = dict(body)
+    if "rules" in body:
+        shown["rules"] = [rule for rule in body["rules"] if rule.get("named", True)][:LONGEST]
+    if "tables" in body:
+        shown["tables"] = {"periods": body["tables"]["periods"]}
+        shown["in_force"] = dict(sorted(body["in_force"].items())[:LONGEST])
+    if "explanation" in body:
+        shown["explanation"] = body["explanation"] | {"rules": denying(body["explanation"]["rules"])}
+    return shown
+
+
+def denying(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [rule for rule in rules if rule["outcome"] == "denies"]
 
 
 def steady(value: Any) -> Any:

@@ -10,7 +10,7 @@ from service.postgres import DatabaseUrls
 from tests.conftest import Database
 from tests.journeys.processes import environment, volens
 
-SCOPES = "decide records:write records:read subjects:write audit:read policy:read"
+SCOPES = "decide records:write records:read subjects:write audit:read policy:read policy:write"
 
 
 @dataclass(frozen=True)
