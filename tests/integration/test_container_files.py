@@ -23,6 +23,7 @@ import yaml
 from service import migrate
 from tests.conftest import Database
 from tests.journeys.processes import environment, running
+from tools.policy import ENTRYPOINTS
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -123,6 +124,9 @@ def test_the_files_of_the_image_are_all_that_the_commands_need(image: Path):
 
     assert policy.returncode == 0, policy.stderr
     assert json.loads(policy.stdout)["revision"] == (ROOT / "policies/build/revision").read_text().strip()
+    routes = volens(image, "openapi")
+    assert routes.returncode == 0, routes.stderr
+    assert "/v1/policy/coverage" in json.loads(routes.stdout)["paths"]
 
 
 def test_every_command_of_a_container_is_one_of_the_cli(image: Path):
@@ -217,6 +221,14 @@ def answers(url: str, token: str = "", body: bytes | None = None) -> int:
             return refusal.code
     except URLError:
         return 0
+
+
+@pytest.mark.parametrize("entrypoint", ENTRYPOINTS)
+def test_the_opa_server_answers_at_every_entrypoint_that_the_service_asks(opa: str, entrypoint: str):
+    asked = f"{opa}/v1/data/{entrypoint}"
+
+    assert answers(asked, "a-token", b'{"input": {}}') == 200
+    assert answers(asked, "another", b'{"input": {}}') == 401
 
 
 def test_the_opa_server_gives_verdicts_to_the_bearer_of_the_token_and_nothing_to_others(opa: str):
