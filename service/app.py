@@ -16,6 +16,7 @@ from service import db, migrate
 from service.audit import ReadEntries
 from service.audit import api as audit_api
 from service.audit.store import statement as audit_statement
+from service.candidates import Bench, ReadPeople, schemas_of
 from service.consent import AppendRecords, PutNotice, PutPurpose, ReadNotice, ReadPurposes, ReadRecords, ReadSubject
 from service.consent import api as consent_api
 from service.consent.profiles import ProfileReader
@@ -47,6 +48,9 @@ from service.subjects import PutSubject
 from service.subjects import api as subjects_api
 from service.telemetry import Telemetry
 from service.transaction import Begin, opener
+from service.trials import ReadChanges, ReadTrial, RunTrial, StartTrial
+from service.trials import api as trials_api
+from service.trials.runner import Runner
 from service.web.auth import Authenticator
 from service.web.health import Check, health
 from service.web.keys import KeyRing
@@ -54,10 +58,12 @@ from service.web.local_issuer import LocalIssuer
 from service.web.site import site
 from service.web.tenancy import TenantGate
 
-BUILD: Final = Path(__file__).parents[1] / "policies" / "build"
+POLICIES: Final = Path(__file__).parents[1] / "policies"
+
+BUILD: Final = POLICIES / "build"
 """What `make policy` made of the law."""
 
-FACTS: Final = Path(__file__).parents[1] / "policies" / "schemas" / "input.json"
+FACTS: Final = POLICIES / "schemas" / "input.json"
 """The schema of the facts: what explanations take the unknown ones from."""
 
 STATUSES: Final[Mapping[type[DomainError], int]] = {
@@ -67,6 +73,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **consent_api.STATUS,
     **decisions_api.STATUS,
     **policies_api.STATUS,
+    **trials_api.STATUS,
 }
 
 CONTROLLERS: Final[Sequence[type[Controller]]] = (
@@ -76,6 +83,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     decisions_api.DecisionController,
     decisions_api.LawController,
     policies_api.PolicyController,
+    trials_api.TrialController,
     audit_api.AuditController,
 )
 
@@ -104,7 +112,9 @@ async def running(
         judge = await stack.enter_async_context(policy_engine(settings, policy))
         telemetry.policy(policy.revision)
         laws = activated_laws(judge, stack, settings, engine, telemetry)
-        yield assemble(settings, engine, pool, ring, laws, telemetry, clock)
+        runner = trial_runner(settings, engine, pool, telemetry, clock)
+        stack.push_async_callback(runner.stop)
+        yield assemble(settings, engine, pool, ring, laws, runner, telemetry, clock)
 
 
 def assemble(
@@ -113,6 +123,7 @@ def assemble(
     pool: AsyncConnectionPool,
     ring: KeyRing,
     laws: Laws,
+    runner: Runner,
     telemetry: Telemetry,
     clock: Clock = utc_now,
 ) -> Litestar:
@@ -141,6 +152,19 @@ def assemble(
             "read_coverage": ReadCoverage(profiles, laws, clock),
             "put_overlay": PutOverlay(begin, profiles, laws, clock),
             "read_overlay": ReadOverlay(begin),
+            "start_trial": StartTrial(
+                begin,
+                profiles,
+                laws,
+                PutOverlay(begin, profiles, laws, clock),
+                bench(settings, engine),
+                schemas_of(POLICIES),
+                clock,
+                new_id,
+                runner.wake,
+            ),
+            "read_trial": ReadTrial(begin, clock, runner.wake),
+            "read_changes": ReadChanges(begin),
             "read_entries": ReadEntries(begin, resolver(begin)),
         },
         authenticator=TenantGate(Authenticator(ring, clock, audience=settings.audience), known_tenant(begin)),
@@ -150,6 +174,24 @@ def assemble(
         hsts=settings.hsts,
         otlp_endpoint=settings.otlp_endpoint,
     )
+
+
+def bench(settings: Settings, engine: AsyncEngine) -> Bench:
+    """Return where candidates are built."""
+    return Bench(POLICIES, None if settings.opa_binary is None else Path(settings.opa_binary), engine)
+
+
+def run_trial(settings: Settings, engine: AsyncEngine, pool: AsyncConnectionPool, clock: Clock) -> RunTrial:
+    """Return what goes on with trials. It reads people by itself, so that checks don't wait for them."""
+    people = ReadPeople(ProfileReader(pool, Governing()))
+    return RunTrial(opener(engine, clock, new_id), bench(settings, engine), people, clock, new_id)
+
+
+def trial_runner(
+    settings: Settings, engine: AsyncEngine, pool: AsyncConnectionPool, telemetry: Telemetry, clock: Clock = utc_now
+) -> Runner:
+    """Return what runs trials beside the requests."""
+    return Runner(run_trial(settings, engine, pool, clock), telemetry.bug)
 
 
 def key_ring(settings: Settings, telemetry: Telemetry, clock: Clock) -> KeyRing:

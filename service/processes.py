@@ -145,7 +145,9 @@ async def _openapi() -> bytes:
         engine = db.engine(nowhere)
         async with AsyncExitStack() as stack:
             laws = activated_laws(judge, stack, settings, engine, telemetry)
-            return document(app.assemble(settings, engine, db.pool(nowhere), ring, laws, telemetry))
+            pool = db.pool(nowhere)
+            runner = app.trial_runner(settings, engine, pool, telemetry)
+            return document(app.assemble(settings, engine, pool, ring, laws, runner, telemetry))
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:

@@ -8,6 +8,7 @@ secret must not silently switch a protection off.
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import Annotated, Literal, get_type_hints
 from urllib.parse import urlsplit
 
@@ -40,6 +41,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     pool_size: Annotated[int, Meta(ge=1, le=200, description="Database connections for each process.")] = 10
     opa_url: Annotated[
         str | None, Meta(description="An OPA server that serves our bundle. Unset: the embedded engine.")
+    ] = None
+    opa_binary: Annotated[
+        str | None,
+        Meta(description="The path of an OPA program, with which candidate Rego is tried. Unset: none is taken."),
     ] = None
     opa_token: Annotated[str | None, Meta(description="Bearer token for the OPA server.")] = None
     issuers: Annotated[
@@ -128,6 +133,8 @@ def _refuse_unusable(settings: Settings) -> None:
             raise _unusable(name, "is set, but VOLENS_DATABASE_URL is not")
     if settings.opa_url is not None and not _is_opa_address(settings.opa_url):
         raise _unusable("opa_url", "is no address http(s)://HOST:PORT, without a path")
+    if settings.opa_binary is not None and which(settings.opa_binary) is None:
+        raise _unusable("opa_binary", "names no program that can be run")
     names = [issuer.issuer for issuer in settings.issuers] + [ISSUER] * settings.local_issuer
     if len(set(names)) < len(names):
         raise _unusable("issuers", "lists an issuer twice")

@@ -16,6 +16,7 @@ from service.kernel import Clock, NewId, TenantId
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
 from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
+from service.trials.store import SqlTrialStore
 
 _ENTER: Final = text(f"SELECT set_config('{TENANT_SETTING}', :tenant, true)")
 
@@ -35,6 +36,7 @@ class Transaction:
         self.decisions = SqlDecisionStore(connection, tenant)
         self.overlays = SqlOverlayStore(connection, tenant)
         self.revisions = SqlRevisionStore(connection)
+        self.trials = SqlTrialStore(connection, tenant)
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]

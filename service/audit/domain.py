@@ -48,6 +48,7 @@ class AuditEvent(StrEnum):
     DECISION_MADE = "decision.made"
     OVERLAY_STORED = "overlay.stored"
     POLICY_ACTIVATED = "policy.activated"
+    POLICY_TRIED = "policy.tried"
     STATE_REBUILT = "state.rebuilt"
 
 

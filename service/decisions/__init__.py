@@ -12,24 +12,28 @@ from service.decisions.domain import (
     Flags,
     InstantOutOfRange,
     PermitsNotOffered,
+    Question,
     QuestionTooFarAhead,
     Reason,
     Replay,
     RuleUnknown,
     Verdict,
+    governed_by,
 )
 from service.decisions.explaining import Explanation, LawAsked, Outcome, RuleOutcome
 from service.decisions.inquiries import ReadCoverage, ReadPolicy, ReadRule
 from service.decisions.memo import Memo
-from service.decisions.overlay import NO_OVERLAY, SHIPPED, InForce, Overlay, overlay_facts
-from service.decisions.policy import Policy
-from service.decisions.ports import DecisionLog, DecisionStore, Law, Laws, PolicyEngine
-from service.decisions.simulation import Case, Simulated
+from service.decisions.overlay import NO_OVERLAY, SHIPPED, InForce, Overlay, edges, overlay_facts
+from service.decisions.policy import Bands, Policy
+from service.decisions.ports import DecisionLog, DecisionStore, Law, Laws, LogEntry, LogPlace, PolicyEngine
+from service.decisions.simulation import Case, Simulated, meaning
 from service.decisions.usecases import Decide, ReadDecision, SimulateDecision, simulated
+from service.decisions.what_if import about, ordinary, under_overlay
 
 __all__ = [
     "NO_OVERLAY",
     "SHIPPED",
+    "Bands",
     "Basis",
     "Case",
     "CheckResult",
@@ -49,12 +53,15 @@ __all__ = [
     "Law",
     "LawAsked",
     "Laws",
+    "LogEntry",
+    "LogPlace",
     "Memo",
     "Outcome",
     "Overlay",
     "PermitsNotOffered",
     "Policy",
     "PolicyEngine",
+    "Question",
     "QuestionTooFarAhead",
     "ReadCoverage",
     "ReadDecision",
@@ -67,7 +74,13 @@ __all__ = [
     "SimulateDecision",
     "Simulated",
     "Verdict",
+    "about",
     "check_cases",
+    "edges",
+    "governed_by",
+    "meaning",
+    "ordinary",
     "overlay_facts",
     "simulated",
+    "under_overlay",
 ]

@@ -1,5 +1,6 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -79,9 +80,41 @@ class DecisionLog(Protocol):
         ...
 
 
+class LogEntry(Struct, frozen=True, kw_only=True):
+    """A decision of the log without what it points to."""
+
+    id: UUID
+    decided_at: datetime
+    channel: str
+    purpose: str
+    revision: str
+    facts_hash: bytes
+
+
+class LogPlace(Struct, frozen=True):
+    """A place in the log's order: time, then id."""
+
+    decided_at: datetime
+    id: UUID
+
+
 class DecisionStore(Protocol):
     async def find(self, decision: UUID) -> Stored | None:
         """Return the decision with this id, if this tenant has one."""
+        ...
+
+    async def between(
+        self, since: datetime, until: datetime, *, after: LogPlace | None, limit: int
+    ) -> Sequence[LogEntry]:
+        """Return decisions made from `since` on and before `until`, oldest first."""
+        ...
+
+    async def count(self, since: datetime, until: datetime) -> int:
+        """Return how many decisions were made from `since` on and before `until`."""
+        ...
+
+    async def judged(self, keys: Collection[tuple[str, bytes]]) -> Mapping[tuple[str, bytes], tuple[bytes, bytes]]:
+        """Return facts and verdict for each pair of a revision and the hash of facts."""
         ...
 
     async def verdict(self, revision: str, facts_hash: bytes) -> bytes | None:

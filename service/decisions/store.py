@@ -1,10 +1,13 @@
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, and_, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.decisions.domain import Stored
+from service.decisions.ports import LogEntry, LogPlace
 from service.decisions.tables import decision, facts, verdict
 from service.kernel import TenantId
 
@@ -44,3 +47,34 @@ class SqlDecisionStore:
             )
         )
         return None if body is None else str(body).encode()
+
+    async def between(
+        self, since: datetime, until: datetime, *, after: LogPlace | None, limit: int
+    ) -> Sequence[LogEntry]:
+        row = decision.c
+        wanted = select(row.id, row.decided_at, row.channel, row.purpose, row.revision, row.facts_hash)
+        wanted = wanted.where(self._made(since, until))
+        if after is not None:
+            wanted = wanted.where(tuple_(row.decided_at, row.id) > tuple_(after.decided_at, after.id))
+        found = await self._connection.execute(wanted.order_by(row.decided_at, row.id).limit(limit))
+        return [
+            LogEntry(id=id_, decided_at=at, channel=channel, purpose=purpose, revision=revision, facts_hash=facts_hash)
+            for id_, at, channel, purpose, revision, facts_hash in found
+        ]
+
+    async def count(self, since: datetime, until: datetime) -> int:
+        counted = await self._connection.scalar(select(func.count()).where(self._made(since, until)))
+        return int(counted or 0)
+
+    async def judged(self, keys: Collection[tuple[str, bytes]]) -> Mapping[tuple[str, bytes], tuple[bytes, bytes]]:
+        pair = tuple_(verdict.c.revision, verdict.c.facts_hash)
+        rows = await self._connection.execute(
+            select(verdict.c.revision, verdict.c.facts_hash, facts.c.body, verdict.c.body)
+            .join(facts, and_(facts.c.tenant == verdict.c.tenant, facts.c.hash == verdict.c.facts_hash))
+            .where(verdict.c.tenant == self._tenant, pair.in_(list(keys)))
+        )
+        return {(revision, key): (asked.encode(), told.encode()) for revision, key, asked, told in rows}
+
+    def _made(self, since: datetime, until: datetime) -> ColumnElement[bool]:
+        row = decision.c
+        return and_(row.tenant == self._tenant, row.decided_at >= since, row.decided_at < until)

@@ -1,6 +1,6 @@
 """Three tables that only grow: the application role may SELECT and INSERT, no more."""
 
-from sqlalchemy import Boolean, Column, Integer, LargeBinary, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from service.db import Id, UtcDateTime, metadata, tenant_column
@@ -44,5 +44,6 @@ decision = Table(
     Column("actor", Id, nullable=False),
     Column("request", Id, nullable=False),
     Column("overlay_version", Integer, nullable=False, server_default="0"),
+    Index(None, "tenant", "decided_at", "id"),
     comment="One row per decision, pointing to its facts and verdict by hash. The handle outlives the subject's link.",
 )

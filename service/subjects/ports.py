@@ -1,7 +1,8 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from service.audit import AuditTrail
 from service.events import Outbox
@@ -22,6 +23,16 @@ class SubjectStore(Protocol):
 
     async def handle_of(self, subject: SubjectId) -> Handle | None:
         """Return the handle of a subject; ``None`` for one who is unknown, or was erased."""
+        ...
+
+    async def page(self, *, after: SubjectId | None, limit: int) -> Sequence[tuple[SubjectId, Handle]]:
+        """Return at most `limit` subjects whose ids come after `after`, in their order."""
+        ...
+
+    async def count(self) -> int: ...
+
+    async def names(self, handles: Collection[UUID]) -> Mapping[UUID, SubjectId]:
+        """Return the id of each who has one of `handles`; who was erased has none any more."""
         ...
 
     async def find(self, subject: SubjectId, *, as_of: datetime | None = None) -> Subject | None:

@@ -1,9 +1,10 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, insert, select, text, update
+from sqlalchemy import Row, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.kernel import Handle, NewId, SubjectId, TenantId
@@ -64,6 +65,23 @@ class SqlSubjectStore:
 
     async def handle_of(self, subject: SubjectId) -> Handle | None:
         return (await self._handles([subject])).get(subject)
+
+    async def page(self, *, after: SubjectId | None, limit: int) -> Sequence[tuple[SubjectId, Handle]]:
+        wanted = select(row.c.subject, row.c.handle).where(row.c.tenant == self._tenant)
+        if after is not None:
+            wanted = wanted.where(row.c.subject > after)
+        found = await self._connection.execute(wanted.order_by(row.c.subject).limit(limit))
+        return [(SubjectId(subject), Handle(handle)) for subject, handle in found]
+
+    async def count(self) -> int:
+        counted = await self._connection.scalar(select(func.count()).where(row.c.tenant == self._tenant))
+        return int(counted or 0)
+
+    async def names(self, handles: Collection[UUID]) -> Mapping[UUID, SubjectId]:
+        found = await self._connection.execute(
+            select(row.c.handle, row.c.subject).where(row.c.tenant == self._tenant, row.c.handle.in_(list(handles)))
+        )
+        return {handle: SubjectId(subject) for handle, subject in found}
 
     async def find(self, subject: SubjectId, *, as_of: datetime | None = None) -> Subject | None:
         found = await self._connection.execute(_SUBJECT.where(row.c.tenant == self._tenant, row.c.subject == subject))

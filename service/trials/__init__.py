@@ -1,0 +1,25 @@
+"""What would change? Candidates for the policy, tried on the log and on people, without governing anybody."""
+
+from service.trials.domain import Candidate, CandidateRefused, Over, RegoNotOffered, Span, Survey, Trial, TrialUnusable
+from service.trials.ports import Judge, People, TrialStore, Workbench
+from service.trials.running import RunTrial
+from service.trials.usecases import ReadChanges, ReadTrial, StartTrial
+
+__all__ = [
+    "Candidate",
+    "CandidateRefused",
+    "Judge",
+    "Over",
+    "People",
+    "ReadChanges",
+    "ReadTrial",
+    "RegoNotOffered",
+    "RunTrial",
+    "Span",
+    "StartTrial",
+    "Survey",
+    "Trial",
+    "TrialStore",
+    "TrialUnusable",
+    "Workbench",
+]
