@@ -1,7 +1,8 @@
 """Composition root of `volens serve`: every part is made here, and handed to the parts that need it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,8 @@ from service.consent import api as consent_api
 from service.consent.profiles import ProfileReader
 from service.decisions import (
     Decide,
+    InForce,
+    Law,
     Laws,
     Policy,
     PolicyEngine,
@@ -52,7 +55,7 @@ from service.trials import ReadChanges, ReadTrial, RunTrial, StartTrial
 from service.trials import api as trials_api
 from service.trials.runner import Runner
 from service.web.auth import Authenticator
-from service.web.health import Check, health
+from service.web.health import LIMIT, Check, health
 from service.web.keys import KeyRing
 from service.web.local_issuer import LocalIssuer
 from service.web.site import site
@@ -65,6 +68,9 @@ BUILD: Final = POLICIES / "build"
 
 FACTS: Final = POLICIES / "schemas" / "input.json"
 """The schema of the facts: what explanations take the unknown ones from."""
+
+NOBODY: Final = TenantId("")
+"""No tenant's name: the law is the same for all of them."""
 
 STATUSES: Final[Mapping[type[DomainError], int]] = {
     Unavailable: 503,
@@ -130,10 +136,18 @@ def assemble(
     """Return the application over these parts. Opens nothing."""
     begin = opener(engine, clock, new_id)
     policy = laws.shipped.policy
-    profiles = ProfileReader(pool, Governing())
+    governing = Governing(lambda revision: telemetry.policy(revision or policy.revision))
+    profiles = ProfileReader(pool, governing)
     log = WatchedLog(SqlDecisionLog(pool, audit_statement, new_id), telemetry)
     return site(
-        [*CONTROLLERS, health(checks(engine, laws.shipped.engine), telemetry.registry, policy.revision)],
+        [
+            *CONTROLLERS,
+            health(
+                checks(engine, active_law(profiles, governing, laws)),
+                telemetry.registry,
+                lambda: governing.revision or policy.revision,
+            ),
+        ],
         statuses=STATUSES,
         dependencies={
             "put_subject": PutSubject(begin, clock, policy.gazetteer),
@@ -232,7 +246,18 @@ def known_tenant(begin: Begin) -> Callable[[TenantId], Awaitable[bool]]:
     return known
 
 
-def checks(engine: AsyncEngine, judge: PolicyEngine) -> Mapping[str, Check]:
+def active_law(profiles: ProfileReader[InForce], governing: Governing, laws: Laws) -> Callable[[], Awaitable[Law]]:
+    """Return what finds the law that governs; where the database is silent, the one that did last."""
+
+    async def active() -> Law:
+        with suppress(Unavailable, TimeoutError):
+            await asyncio.wait_for(profiles.governing(NOBODY), LIMIT / 2)
+        return await laws.of(governing.revision)
+
+    return active
+
+
+def checks(engine: AsyncEngine, active: Callable[[], Awaitable[Law]]) -> Mapping[str, Check]:
     """Return what readiness asks: each part, and whether it is there.
 
     The issuers' keys are not asked for: one dead identity provider must not take out
@@ -249,7 +274,7 @@ def checks(engine: AsyncEngine, judge: PolicyEngine) -> Mapping[str, Check]:
             return await migrate.at_head(connection)
 
     async def policy() -> bool:
-        await judge.check()
+        await (await active()).engine.check()
         return True
 
     return {"database": database, "migrations": migrations, "policy": policy}

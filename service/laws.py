@@ -11,6 +11,7 @@ from service.db import answering
 from service.decisions import DecisionUnavailable, Law, Memo, Policy, PolicyEngine
 from service.decisions.artefacts import policy_of
 from service.decisions.opa import served
+from service.decisions.policy import policy_data
 from service.decisions.revisions import LoadedLaws
 from service.decisions.wasm import WasmPolicyEngine
 from service.decisions.watched import WatchedEngine
@@ -35,34 +36,46 @@ def activated_laws(
                 artefacts = await SqlRevisionStore(connection).find(revision)
         if artefacts is None:
             raise DecisionUnavailable("the active policy revision is not stored")
-        judge = await _engine(stack, settings, artefacts)
-        telemetry.policy(revision)
-        return law(judge, settings, telemetry)
+        policy = policy_in(artefacts, shipped.policy)
+        if settings.opa_url:
+            remote = served(settings.opa_url, policy, token=settings.opa_token)
+            return law(await stack.enter_async_context(remote), settings, telemetry)
+        return law(await engine_of(artefacts, policy), settings, telemetry)
 
     return LoadedLaws(law(shipped, settings, telemetry), stored)
 
 
-async def _engine(stack: AsyncExitStack, settings: Settings, artefacts: Artefacts) -> PolicyEngine:
-    policy = policy_in(artefacts)
-    if settings.opa_url:
-        return await stack.enter_async_context(served(settings.opa_url, policy, token=settings.opa_token))
-    try:
-        # Reading a module takes half a second, which the others need not wait for.
-        return await asyncio.to_thread(WasmPolicyEngine, artefacts.module, artefacts.data, policy)
-    except OpaWasmError as error:
-        raise DecisionUnavailable("the active policy can't be loaded") from error
+def policy_in(artefacts: Artefacts, shipped: Policy) -> Policy:
+    """Return the policy of artefacts that came from elsewhere than this version.
 
-
-def policy_in(artefacts: Artefacts) -> Policy:
-    """Return the policy of stored artefacts.
+    States are folded by the vocabulary that this version ships: by another one they would
+    mean something else.
 
     Raises:
         DecisionUnavailable: they aren't what this version reads.
     """
     try:
+        data = policy_data(artefacts.data)
+        if (data.actions, data.methods) != (shipped.data.actions, shipped.data.methods):
+            raise DecisionUnavailable(
+                "the policy has other actions or methods than this version; it takes the release that ships them"
+            )
         return policy_of(artefacts.revision, artefacts.data, artefacts.rules)
     except msgspec.MsgspecError as error:
-        raise DecisionUnavailable("the active policy can't be read") from error
+        raise DecisionUnavailable("the data or the rules of the policy can't be read") from error
+
+
+async def engine_of(artefacts: Artefacts, policy: Policy) -> PolicyEngine:
+    """Return the embedded engine of artefacts.
+
+    Raises:
+        DecisionUnavailable: their module is none.
+    """
+    try:
+        # Reading a module takes half a second, which the others need not wait for.
+        return await asyncio.to_thread(WasmPolicyEngine, artefacts.module, artefacts.data, policy)
+    except OpaWasmError as error:
+        raise DecisionUnavailable("the module of the policy can't be loaded") from error
 
 
 def law(judge: PolicyEngine, settings: Settings, telemetry: Telemetry) -> Law:

@@ -93,7 +93,7 @@ def store_tenant(urls: DatabaseUrls, tenant: TenantId) -> bool:
 
 def list_tenants(settings: Settings) -> list[str]:
     with migrated(settings) as urls:
-        return _tenants(urls)
+        return tenants_of(urls)
 
 
 def sign_token(settings: Settings, name: str, scope: str, subject: str | None, ttl: timedelta) -> str:
@@ -138,9 +138,9 @@ def issue_token(
 async def rebuild_states(settings: Settings, name: str | None, check: bool, progress_on: Console) -> tuple[int, int]:
     """Fold every history again; return how many subjects were seen and how many states differed."""
     with migrated(settings) as urls:
-        tenants = [_tenant(name)] if name else [TenantId(known) for known in _tenants(urls)]
+        tenants = [_tenant(name)] if name else [TenantId(known) for known in tenants_of(urls)]
         seen = differing = 0
-        async with _transactions(urls.app) as begin:
+        async with transactions(urls.app) as begin:
             if name and not await app.known_tenant(begin)(tenants[0]):
                 raise UnknownTenant(f"there is no tenant {name}; `volens tenant list` shows them")
             rebuild = RebuildState(begin, read_policy(app.BUILD).vocabulary)
@@ -152,7 +152,7 @@ async def rebuild_states(settings: Settings, name: str | None, check: bool, prog
     return seen, differing
 
 
-def _tenants(urls: DatabaseUrls) -> list[str]:
+def tenants_of(urls: DatabaseUrls) -> list[str]:
     need_owner(urls)
     with connect(urls.owner) as connection:
         return [name for (name,) in connection.execute("SELECT id FROM tenant ORDER BY id")]
@@ -173,7 +173,7 @@ async def play(
         UnusableCases: a file is empty, or no JSON lines, or no case is of any of the places.
         Unavailable: the engine does not answer, or has another policy.
     """
-    cases = [case for file in files for case in _cases(file) if places is None or case.get("jurisdiction") in places]
+    cases = [case for file in files for case in cases_in(file) if places is None or case.get("jurisdiction") in places]
     if not cases:
         raise UnusableCases(f"no case has the jurisdiction {' or '.join(sorted(places or ()))}")
     lines = [msgspec.json.encode(case).decode() for case in cases]
@@ -189,7 +189,7 @@ async def explain(settings: Settings, file: Path, engine: str) -> list[tuple[str
         UnusableCases: the file is empty or no JSON, or a case is none that can be asked about.
         Unavailable: the engine does not answer, or has another policy.
     """
-    cases, schema = _cases(file), read_schema(app.FACTS)
+    cases, schema = cases_in(file), read_schema(app.FACTS)
     answers: list[tuple[str, Simulated]] = []
     async with _engine(settings, engine) as asked:
         await asked.check()
@@ -212,11 +212,22 @@ def play_deadlines(files: Iterable[Path]) -> CheckResult:
     Raises:
         UnusableCases: a file is empty, or no JSON lines.
     """
-    lines = [msgspec.json.encode(vector).decode() for file in files for vector in _cases(file)]
+    lines = [msgspec.json.encode(vector).decode() for file in files for vector in cases_in(file)]
     return check_deadlines(lines, read_periods(app.BUILD), public_holidays)
 
 
-def _cases(file: Path) -> list[dict[str, object]]:
+def lines_in(files: Sequence[Path]) -> list[str]:
+    """Return the cases of all files, each as a line.
+
+    Raises:
+        UnusableCases: a file is empty or no JSON lines, or there is no file.
+    """
+    if not files:
+        raise UnusableCases("there are no cases to try it by: name files of them with --cases")
+    return [msgspec.json.encode(case).decode() for file in files for case in cases_in(file)]
+
+
+def cases_in(file: Path) -> list[dict[str, object]]:
     """Return the cases in a file, JSON lines or a single object, each with an `id`: where it stands, if it has none."""
     cases: list[dict[str, object]] = []
     number = 0
@@ -251,7 +262,7 @@ async def _engine(settings: Settings, engine: str) -> AsyncIterator[PolicyEngine
 
 
 @asynccontextmanager
-async def _transactions(url: str) -> AsyncIterator[Begin]:
+async def transactions(url: str) -> AsyncIterator[Begin]:
     engine = db.engine(url, size=2)
     try:
         yield opener(engine, app.utc_now, app.new_id)
@@ -260,7 +271,7 @@ async def _transactions(url: str) -> AsyncIterator[Begin]:
 
 
 async def _within(url: str, work: Callable[[Begin], Awaitable[T]]) -> T:
-    async with _transactions(url) as begin:
+    async with transactions(url) as begin:
         return await work(begin)
 
 

@@ -13,6 +13,7 @@ from service.db import TENANT_SETTING, answering
 from service.decisions.store import SqlDecisionStore
 from service.events.store import SqlOutbox
 from service.kernel import Clock, NewId, TenantId
+from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
 from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
@@ -36,6 +37,7 @@ class Transaction:
         self.decisions = SqlDecisionStore(connection, tenant)
         self.overlays = SqlOverlayStore(connection, tenant)
         self.revisions = SqlRevisionStore(connection)
+        self.recent = SqlRecentFacts(connection)
         self.trials = SqlTrialStore(connection, tenant)
 
 

@@ -34,12 +34,15 @@ _STORED_BLOCK: Final = 0xFFFF
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `build`, `check` or `test`."""
+    """Run `build`, `check`, `test`, or `pack` with the name of a file."""
     commands = {"build": build, "check": check, "test": test}
-    if len(arguments) != 1 or arguments[0] not in commands:
-        print(f"usage: policy.py {'|'.join(commands)}", file=sys.stderr)
-        return 2
-    return commands[arguments[0]]()
+    match arguments:
+        case ["pack", file]:
+            return pack(Path(file))
+        case [name] if name in commands:
+            return commands[name]()
+    print(f"usage: policy.py {'|'.join(commands)}|pack FILE", file=sys.stderr)
+    return 2
 
 
 def build() -> int:
@@ -47,6 +50,14 @@ def build() -> int:
     for file, content in _written().items():
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(content)
+    return 0
+
+
+def pack(file: Path) -> int:
+    """Write all artefacts, built from the sources as they are now, into one archive for `volens policy activate`."""
+    built = artefacts()
+    file.write_bytes(_gzip(_tar(built)))
+    print(built["revision"].decode().strip())
     return 0
 
 

@@ -1,16 +1,18 @@
 """What governs a tenant's decisions: revisions of the law, and the tenant's own policy over them."""
 
-from service.policies.domain import Activation, Artefacts, RevisionUnknown, RevisionUnusable
-from service.policies.ports import OverlayStore, RevisionStore
-from service.policies.usecases import PutOverlay, ReadOverlay
+from service.policies.domain import Activation, Artefacts, Rehearsal
+from service.policies.ports import OverlayStore, RecentFacts, RevisionStore
+from service.policies.usecases import ActivateRevision, PutOverlay, ReadOverlay, RehearseRevision
 
 __all__ = [
+    "ActivateRevision",
     "Activation",
     "Artefacts",
     "OverlayStore",
     "PutOverlay",
     "ReadOverlay",
+    "RecentFacts",
+    "Rehearsal",
+    "RehearseRevision",
     "RevisionStore",
-    "RevisionUnknown",
-    "RevisionUnusable",
 ]

@@ -8,7 +8,7 @@ from litestar.params import QueryParameter
 
 from service.decisions import Overlay
 from service.kernel import Caller, DomainError
-from service.policies.domain import OverlayLoosens, OverlayMoved, OverlayUnusable, RevisionUnknown, RevisionUnusable
+from service.policies.domain import OverlayLoosens, OverlayMoved, OverlayUnusable
 from service.policies.schemas import OverlayView
 from service.policies.usecases import PutOverlay, ReadOverlay
 from service.web.auth import needs
@@ -19,8 +19,6 @@ STATUS: Final[Mapping[type[DomainError], int]] = {
     OverlayLoosens: HTTPStatus.CONFLICT,
     OverlayMoved: HTTPStatus.CONFLICT,
     OverlayUnusable: HTTPStatus.CONFLICT,
-    RevisionUnknown: HTTPStatus.NOT_FOUND,
-    RevisionUnusable: HTTPStatus.CONFLICT,
 }
 
 DryRun = Annotated[bool, QueryParameter(description="Check it and say what it would become; store nothing.")]

@@ -30,18 +30,6 @@ class OverlayMoved(DomainError):
     code = "overlay_moved"
 
 
-class RevisionUnknown(DomainError):
-    """No such policy revision was ever added."""
-
-    code = "revision_unknown"
-
-
-class RevisionUnusable(DomainError):
-    """A policy that can't take traffic: it doesn't load, fails its cases, or needs another release."""
-
-    code = "revision_unusable"
-
-
 class Refused(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A rule that an overlay would loosen, as the policy names it, and where."""
 
@@ -76,14 +64,47 @@ class Activation(Struct, frozen=True, kw_only=True):
     actor: str
 
 
+class Asked(Struct, frozen=True, kw_only=True):
+    """Facts that some decision was made on, and what was said the last time."""
+
+    facts_hash: bytes
+    permit: bool
+
+
+class Judgement(Struct, frozen=True, kw_only=True):
+    """What a policy says about facts, in the bytes that are kept of a verdict."""
+
+    facts_hash: bytes
+    body: bytes
+    permit: bool
+
+
+class Rehearsal(Struct, frozen=True, kw_only=True):
+    """What a policy says about the facts that a tenant was lately asked about."""
+
+    judgements: tuple[Judgement, ...]
+    to_deny: int
+    """How many permits of then would be denials."""
+    to_permit: int
+    unmeasured: tuple[str, ...]
+    """Pointers into the tenant's overlay to what this policy can't measure by."""
+
+
 def faults(overlay: Overlay, months: Sequence[int]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield what can't be meant like this, with pointers. `months` are the edges that the facts know (docs/facts.md)."""
+    """Yield what can't be meant like this, with pointers. `months` are the edges that facts know (docs/facts.md)."""
     if nameless := _nameless(overlay):
         yield "what is denied has a `channel`, a `purpose` or both", nameless
     if turned := _turned(overlay):
         yield "hours end after they begin", turned
-    if overlay.stale_months is not None and overlay.stale_months not in months:
-        yield f"ages are told by these months: {', '.join(map(str, months))}", ("/stale_months",)
+    if between := unmeasured(overlay, months):
+        yield f"ages are told by these months: {', '.join(map(str, months))}", between
+
+
+def unmeasured(overlay: Overlay, months: Sequence[int]) -> tuple[str, ...]:
+    """Return the pointers to what lies between the edges that the facts know."""
+    if overlay.stale_months is None or overlay.stale_months in months:
+        return ()
+    return ("/stale_months",)
 
 
 def _nameless(overlay: Overlay) -> tuple[str, ...]:

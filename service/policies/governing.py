@@ -1,5 +1,6 @@
 """What the hot read asks beside the profiles: which revision governs, and under which overlay."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +13,10 @@ _REMEMBERED: Final = 1_000
 
 
 class Governing:
-    """Reads `InForce`. Bodies that were read before are not parsed again; which one counts is asked every time."""
+    """Reads `InForce`. Bodies that were read before are not parsed again; which one counts is asked every time.
+
+    `noted` is told of each revision that differs from the one before, which at first is the shipped one.
+    """
 
     query: Final = """
         SELECT (SELECT revision FROM policy_activation ORDER BY id DESC LIMIT 1), own.version, own.body
@@ -22,8 +26,11 @@ class Governing:
         ) AS own ON true
     """
 
-    def __init__(self) -> None:
+    def __init__(self, noted: Callable[[str | None], None] = lambda _: None) -> None:
+        self._noted = noted
         self._known: dict[bytes, Overlay] = {}
+        self.revision: str | None = None
+        """The last that was read; nothing as long as the one that this version ships was never replaced."""
 
     def decode(self, row: tuple[Any, ...]) -> InForce:
         """Return what governs.
@@ -32,6 +39,9 @@ class Governing:
             Unavailable: the overlay is damaged. Without it nobody can say what the tenant forbids.
         """
         revision, version, body = row
+        if revision != self.revision:
+            self.revision = revision
+            self._noted(revision)
         if version is None:
             return InForce(revision=revision, version=0, overlay=NO_OVERLAY)
         known = self._known.get(body)

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -7,7 +7,7 @@ from service.audit import AuditTrail
 from service.decisions import Overlay
 from service.events import Outbox
 from service.kernel import TenantId
-from service.policies.domain import Activation, Artefacts, Stored
+from service.policies.domain import Activation, Artefacts, Asked, Judgement, Stored
 
 
 class OverlayStore(Protocol):
@@ -40,6 +40,22 @@ class RevisionStore(Protocol):
         ...
 
 
+class RecentFacts(Protocol):
+    """What tenants were asked of late. Crosses tenants, so only the owner's role sees and keeps anything here."""
+
+    async def asked(self, tenant: TenantId, since: datetime) -> Sequence[Asked]:
+        """Return the facts behind the decisions made from `since` on, each once."""
+        ...
+
+    async def facts(self, tenant: TenantId, hashes: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Return canonical facts by their hash."""
+        ...
+
+    async def keep(self, tenant: TenantId, revision: str, judgements: Sequence[Judgement]) -> None:
+        """Keep verdicts, so that nobody has to ask for them again. What is kept already stays."""
+        ...
+
+
 class PolicyTransaction(Protocol):
     """What a use case about policies may touch; stored together or not at all."""
 
@@ -47,6 +63,8 @@ class PolicyTransaction(Protocol):
     def overlays(self) -> OverlayStore: ...
     @property
     def revisions(self) -> RevisionStore: ...
+    @property
+    def recent(self) -> RecentFacts: ...
     @property
     def audit(self) -> AuditTrail: ...
     @property

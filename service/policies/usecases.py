@@ -1,18 +1,47 @@
 import hashlib
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final, TypeVar
 
 import msgspec
 
 from service.audit import AuditEvent
 from service.consent import Profiles, UnknownPurpose, is_tenant_purpose
-from service.decisions import NO_OVERLAY, DecisionUnavailable, InForce, Law, Laws, Overlay, overlay_facts
+from service.decisions import (
+    NO_OVERLAY,
+    DecisionUnavailable,
+    InForce,
+    Law,
+    Laws,
+    Memo,
+    Overlay,
+    overlay_facts,
+)
 from service.events import Event
 from service.kernel import Caller, Clock, TenantId
-from service.policies.domain import OverlayLoosens, OverlayMoved, OverlayUnusable, Refused, Stored, faults
+from service.policies.domain import (
+    Activation,
+    Artefacts,
+    Asked,
+    Judgement,
+    OverlayLoosens,
+    OverlayMoved,
+    OverlayUnusable,
+    Refused,
+    Rehearsal,
+    Stored,
+    faults,
+    unmeasured,
+)
 from service.policies.ports import Begin
 
 REFUSALS: Final = "volens/overlay/refusals"
 """The entrypoint that says what an overlay may not say."""
+
+BATCH: Final = 500
+"""Facts that are read, or verdicts that are kept, by one statement."""
+
+T = TypeVar("T")
 
 
 class PutOverlay:
@@ -87,6 +116,82 @@ class ReadOverlay:
     async def __call__(self, *, by: Caller) -> Stored:
         async with self._begin(by.tenant) as tx:
             return await tx.overlays.current()
+
+
+class RehearseRevision:
+    """Ask a policy what tenants were lately asked. Stores nothing."""
+
+    def __init__(self, begin: Begin, memo: Memo) -> None:
+        self._begin = begin
+        self._memo = memo
+
+    async def __call__(
+        self, tenants: Iterable[TenantId], *, since: datetime, advanced: Callable[[int, int], None]
+    ) -> Mapping[TenantId, Rehearsal]:
+        """Return what the policy says for each tenant; `advanced` is told how many facts of how many are judged.
+
+        Raises:
+            DecisionUnavailable: it has no verdict on some of the facts.
+        """
+        asked: dict[TenantId, Sequence[Asked]] = {}
+        for tenant in tenants:
+            async with self._begin(tenant) as tx:
+                asked[tenant] = await tx.recent.asked(tenant, since)
+        total, done = sum(map(len, asked.values())), 0
+        rehearsed = {}
+        for tenant, then in asked.items():
+            now: list[Judgement] = []
+            for batch in _batches(then):
+                now += await self._judge(tenant, [each.facts_hash for each in batch])
+                done += len(batch)
+                advanced(done, total)
+            rehearsed[tenant] = await self._rehearsal(tenant, then, now)
+        return rehearsed
+
+    async def _judge(self, tenant: TenantId, hashes: Sequence[bytes]) -> list[Judgement]:
+        async with self._begin(tenant) as tx:
+            facts = await tx.recent.facts(tenant, hashes)
+        judged = [(each, await self._memo.judge(facts[each])) for each in hashes]
+        return [Judgement(facts_hash=each, body=now.body, permit=now.verdict.allow) for each, now in judged]
+
+    async def _rehearsal(self, tenant: TenantId, then: Sequence[Asked], now: Sequence[Judgement]) -> Rehearsal:
+        async with self._begin(tenant) as tx:
+            overlay = (await tx.overlays.current()).overlay
+        permits = [(before.permit, after.permit) for before, after in zip(then, now, strict=True)]
+        return Rehearsal(
+            judgements=tuple(now),
+            to_deny=permits.count((True, False)),
+            to_permit=permits.count((False, True)),
+            unmeasured=unmeasured(overlay, self._memo.policy.data.bands.months),
+        )
+
+
+class ActivateRevision:
+    """Let a policy govern all tenants: stored, its verdicts kept, and in each one's audit log, or nothing of it."""
+
+    def __init__(self, begin: Begin, clock: Clock) -> None:
+        self._begin = begin
+        self._clock = clock
+
+    async def __call__(
+        self, artefacts: Artefacts, rehearsed: Mapping[TenantId, Rehearsal], *, actor: str, by: Sequence[Caller]
+    ) -> Activation:
+        """Return since when it governs. `by` is who does it, as each tenant's log names them."""
+        activation = Activation(revision=artefacts.revision, at=self._clock(), actor=actor)
+        # The owner's role sees every tenant, so one transaction reaches all of them.
+        async with self._begin(by[0].tenant if by else TenantId("")) as tx:
+            await tx.revisions.add(artefacts, activation.at)
+            for tenant, rehearsal in rehearsed.items():
+                for batch in _batches(rehearsal.judgements):
+                    await tx.recent.keep(tenant, artefacts.revision, batch)
+            await tx.revisions.activate(activation.revision, activation.at, actor)
+            for caller in by:
+                await tx.audit.append(event=AuditEvent.POLICY_ACTIVATED, object_id=activation.revision, by=caller)
+        return activation
+
+
+def _batches(all_: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (all_[start : start + BATCH] for start in range(0, len(all_), BATCH))
 
 
 async def _refusals(law: Law, overlay: Overlay) -> tuple[Refused, ...]:

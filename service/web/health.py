@@ -38,8 +38,8 @@ _READY = {500: problem_response(500), 503: ResponseSpec(Readiness, generate_exam
 _METRICS = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # Litestar appends it
 
 
-def health(checks: Mapping[str, Check], registry: CollectorRegistry, revision: str) -> Router:
-    """Return the routes `/health/live`, `/health/ready` and `/metrics`."""
+def health(checks: Mapping[str, Check], registry: CollectorRegistry, revision: Callable[[], str]) -> Router:
+    """Return the routes `/health/live`, `/health/ready` and `/metrics`. `revision` is asked after the checks."""
 
     class HealthController(Controller):
         """Tell orchestrators whether to restart this process or to send it requests."""
@@ -57,7 +57,7 @@ def health(checks: Mapping[str, Check], registry: CollectorRegistry, revision: s
             """Say whether every part is there: 200, or 503 with the parts that are missing."""
             passed = await asyncio.gather(*map(_passes, checks.values()))
             answer = Readiness(
-                ready=all(passed), checks=dict(zip(checks, passed, strict=True)), policy_revision=revision
+                ready=all(passed), checks=dict(zip(checks, passed, strict=True)), policy_revision=revision()
             )
             return Response(answer, status_code=200 if answer.ready else 503)
 

@@ -45,8 +45,8 @@ FURTHER = {
 ADAPTERS = {
     "consent": {"profiles"},
     "decisions": {"artefacts", "calendar_of", "log", "opa", "revisions", "wasm", "watched"},
-    "policies": {"governing"},
     "trials": {"rego", "runner"},
+    "policies": {"archive", "governing", "recent"},
     "requests": {"artefacts", "calendar_of"},
 }
 
@@ -84,7 +84,7 @@ BESIDE = {
     "demo": {"kernel"},
 }
 # The composition roots: they import everything, and nothing but a root imports them.
-ROOTS = {"app", "candidates", "worker", "cli", "databases", "laws", "operations", "processes"}
+ROOTS = {"activation", "app", "candidates", "worker", "cli", "databases", "laws", "operations", "processes"}
 
 PURE = {"domain", "ports", "usecases", "schemas", "__init__"}
 PURE_LIBRARIES = {"msgspec"}

@@ -103,5 +103,8 @@ class Client:
         )
         return answer.status_code, answer.json()
 
+    def text(self, path: str) -> str:
+        return self._http.get(path).text
+
     def close(self) -> None:
         self._http.close()

@@ -35,7 +35,7 @@ async def silent() -> bool:
 def ask(path: str, **checks: Callable[[], Awaitable[bool]]) -> Any:
     clock = Clock()
     app = site(
-        [health(checks, CollectorRegistry(), "sha256:law")],
+        [health(checks, CollectorRegistry(), lambda: "sha256:law")],
         statuses={},
         dependencies={},
         authenticator=Authenticator(ring_of(Issuer(jwk(ED, "ed")), clock), clock, audience=AUDIENCE),

@@ -1,0 +1,225 @@
+"""`volens policy activate`: another policy governs, once it has shown that it can."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from service import app, laws, opa_process, operations
+from service.databases import migrated, need_owner
+from service.decisions import CheckResult, DecisionUnavailable, Memo, Policy, PolicyEngine, check_cases
+from service.decisions.artefacts import read_policy
+from service.decisions.opa import served
+from service.decisions.policy import policy_data
+from service.kernel import DomainError, TenantId, Unavailable
+from service.policies import ActivateRevision, Activation, Artefacts, Rehearsal, RehearseRevision
+from service.policies.archive import NoPolicy, read_archive, read_folder
+from service.policies.usecases import REFUSALS
+from service.settings import Settings
+from service.transaction import Begin
+
+SHIPPED: Final = "shipped"
+"""Names the policy that this version brings along."""
+CASES: Final = app.BUILD.parent / "cases"
+"""The cases that every policy has to pass, where the installation has them."""
+
+
+class RevisionUnknown(DomainError):
+    """No such policy revision was ever added."""
+
+    code = "revision_unknown"
+
+
+class RevisionUnusable(DomainError):
+    """A policy that can't take traffic: it doesn't load, is damaged, or needs another release."""
+
+    code = "revision_unusable"
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """A policy that is to govern."""
+
+    artefacts: Artefacts
+    bundle: bytes | None
+    """For OPA servers. The table of revisions doesn't keep it."""
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """What came of an activation, or would have come."""
+
+    revision: str
+    activated: bool = False
+    governs: bool = False
+    """It did before: then nothing is checked, and nothing stored."""
+    engines: tuple[str, ...] = ()
+    """Those on which the cases were played."""
+    cases: int = 0
+    differences: tuple[str, ...] = ()
+    """Of the cases that failed. Where there are any, nothing is activated."""
+    facts: int = 0
+    """How many different facts the decisions of recent days were made on."""
+    to_deny: int = 0
+    to_permit: int = 0
+    comparable: bool = True
+    """False where ages and spans are told by other edges than before: the same people will make other facts."""
+
+
+class Revisions(Struct, frozen=True, kw_only=True):
+    shipped: str
+    activations: tuple[Activation, ...]
+    """What has governed, the latest first. As long as there is none, the shipped one does."""
+
+
+async def revisions(settings: Settings) -> Revisions:
+    """Return what governed since when, and by whose hand."""
+    with migrated(settings) as urls:
+        async with operations.transactions(urls.app) as begin, begin(app.NOBODY) as tx:
+            activations = await tx.revisions.activations()
+    return Revisions(shipped=read_policy(app.BUILD).revision, activations=tuple(activations))
+
+
+async def activate(
+    settings: Settings, name: str, files: Sequence[Path], days: int, *, dry_run: bool, progress_on: Console
+) -> Outcome:
+    """Let the policy in a file, a revision of before, or the shipped one govern from the next decision on.
+
+    Raises:
+        RevisionUnknown, RevisionUnusable: it can't. Nothing was stored.
+        UnusableCases: a file of them is none, or there is none to try it by.
+    """
+    lines = operations.lines_in(files or sorted(CASES.glob("*.jsonl")))
+    with migrated(settings) as urls:
+        need_owner(urls)
+        tenants = [TenantId(each) for each in operations.tenants_of(urls)]
+        async with operations.transactions(urls.owner) as begin:
+            candidate = await _candidate(begin, name)
+            artefacts = candidate.artefacts
+            before = await _governing(begin)
+            if before is not None and before.revision == artefacts.revision:
+                return Outcome(revision=artefacts.revision, governs=True)
+            policy, judge = await _loaded(artefacts)
+            if (await _stored(begin, artefacts.revision) or artefacts) != artefacts:
+                raise RevisionUnusable("another module, or other explanations, are stored under this revision")
+            played = await _played(candidate, policy, judge, lines)
+            outcome = Outcome(
+                revision=artefacts.revision,
+                engines=tuple(played),
+                cases=len(lines),
+                differences=_differences(played),
+                comparable=_same_edges(before or read_folder(app.BUILD).artefacts, policy),
+            )
+            if outcome.differences:
+                return outcome
+            rehearsed = await _rehearsed(begin, judge, tenants, days, progress_on)
+            if not dry_run:
+                by = [operations.as_operator(tenant) for tenant in tenants]
+                await ActivateRevision(begin, app.utc_now)(artefacts, rehearsed, actor=operations.OPERATOR, by=by)
+    return msgspec.structs.replace(
+        outcome,
+        activated=not dry_run,
+        facts=sum(len(each.judgements) for each in rehearsed.values()),
+        to_deny=sum(each.to_deny for each in rehearsed.values()),
+        to_permit=sum(each.to_permit for each in rehearsed.values()),
+    )
+
+
+async def _candidate(begin: Begin, name: str) -> Candidate:
+    if name.startswith("sha256:"):
+        if (stored := await _stored(begin, name)) is None:
+            raise RevisionUnknown("no policy of this revision was ever activated; `volens policy revisions` lists them")
+        return Candidate(artefacts=stored, bundle=None)
+    try:
+        built = read_folder(app.BUILD) if name == SHIPPED else read_archive(Path(name))
+    except NoPolicy as error:
+        raise RevisionUnusable(str(error)) from error
+    return Candidate(artefacts=built.artefacts, bundle=built.bundle)
+
+
+async def _stored(begin: Begin, revision: str) -> Artefacts | None:
+    async with begin(app.NOBODY) as tx:
+        return await tx.revisions.find(revision)
+
+
+async def _governing(begin: Begin) -> Artefacts | None:
+    async with begin(app.NOBODY) as tx:
+        activations = await tx.revisions.activations()
+        return await tx.revisions.find(activations[0].revision) if activations else None
+
+
+def _same_edges(before: Artefacts, policy: Policy) -> bool:
+    try:
+        return policy_data(before.data).bands == policy.data.bands
+    except msgspec.MsgspecError:  # what governs is damaged, which is no fault of what comes
+        return False
+
+
+async def _loaded(artefacts: Artefacts) -> tuple[Policy, PolicyEngine]:
+    """Return the policy and its embedded engine, which answers at every entry point that decisions need."""
+    try:
+        policy = laws.policy_in(artefacts, read_policy(app.BUILD))
+        judge = await laws.engine_of(artefacts, policy)
+        await judge.ask(REFUSALS, b'{"overlay":{}}')
+    except DecisionUnavailable as error:
+        raise RevisionUnusable(str(error)) from error
+    return policy, judge
+
+
+async def _played(
+    candidate: Candidate, policy: Policy, judge: PolicyEngine, lines: Sequence[str]
+) -> Mapping[str, CheckResult]:
+    """Play the cases on the embedded engine and, where there is an OPA program and a bundle for it, on a server."""
+    played = {"embedded": await check_cases(lines, judge)}
+    if candidate.bundle is not None and _has_opa():
+        with TemporaryDirectory() as folder:
+            bundle = Path(folder) / "bundle.tar.gz"
+            bundle.write_bytes(candidate.bundle)
+            with opa_process.opa_server(bundle) as url:
+                async with served(url, policy, limit=10.0) as remote:
+                    await remote.check()
+                    played["opa"] = await check_cases(lines, remote)
+    return played
+
+
+def _has_opa() -> bool:
+    """Return whether there is an OPA program; one that is named and can't be run is an error."""
+    try:
+        opa_process.find()
+    except Unavailable:
+        if os.environ.get("OPA"):
+            raise
+        return False
+    return True
+
+
+def _differences(played: Mapping[str, CheckResult]) -> tuple[str, ...]:
+    return tuple(f"{engine}: {difference}" for engine, result in played.items() for difference in result.differences)
+
+
+async def _rehearsed(
+    begin: Begin, judge: PolicyEngine, tenants: Sequence[TenantId], days: int, progress_on: Console
+) -> Mapping[TenantId, Rehearsal]:
+    since = app.utc_now() - timedelta(days=days)
+    try:
+        with _progress(progress_on) as advanced:
+            rehearsed = await RehearseRevision(begin, Memo(judge))(tenants, since=since, advanced=advanced)
+    except DecisionUnavailable as error:
+        raise RevisionUnusable(f"it has no verdict on facts of recent days: {error}") from error
+    if unmeasured := [tenant for tenant, rehearsal in rehearsed.items() if rehearsal.unmeasured]:
+        raise RevisionUnusable(f"it can't measure by `stale_months` in the overlay of {', '.join(unmeasured)}")
+    return rehearsed
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[int, int], None]]:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("facts of recent days", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
