@@ -41,6 +41,8 @@ def operations() -> Iterator[Operation]:
 
 OPERATIONS = {operation.id: operation for operation in operations()}
 GUARDED = [operation for operation in OPERATIONS.values() if operation.scopes]
+PARAMETERS = {"readCoverage": {"residence": "DE", "channel": "email", "purpose": "marketing"}}
+"""What an operation can't be asked without."""
 PUBLIC = {"getLiveness", "getReadiness"}
 
 
@@ -71,6 +73,7 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
                 }
             ]
         },
+        "putOverlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
         "decide": {"subject": subject, "channel": "email", "purpose": "marketing"},
         "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
     }
@@ -81,8 +84,11 @@ async def do(
 ) -> httpx.Response:
     """Call an operation about `subject`, or the objects that both tenants call alike."""
     called = OPERATIONS[operation]
-    path = called.path.format(subject=subject, notice="news", version="v1", purpose="x-club", decision=decision)
-    return await client.request(called.method, path, json=bodies(mark, subject).get(operation))
+    names = {"notice": "news", "version": "v1", "purpose": "x-club", "rule": "DE-UWG-01"}
+    path = called.path.format(subject=subject, decision=decision, **names)
+    return await client.request(
+        called.method, path, params=PARAMETERS.get(operation), json=bodies(mark, subject).get(operation)
+    )
 
 
 async def fill(client: httpx.AsyncClient, mark: str) -> str:
@@ -90,6 +96,7 @@ async def fill(client: httpx.AsyncClient, mark: str) -> str:
     for operation in ("putSubject", "putPurpose", "putNotice", "appendRecords"):
         answer = await do(client, operation, mark=mark)
         assert answer.status_code == 201, answer.text
+    assert (await do(client, "putOverlay", mark=mark)).status_code == 200
     decided = await do(client, "decide", mark=mark)
     assert decided.status_code == 200, decided.text
     return str(decided.json()["id"])
@@ -134,7 +141,11 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "readPurposes": 200,
         "readAuditEntries": 200,
         "readPolicy": 200,
+        "readRule": 200,
+        "readCoverage": 200,
+        "readOverlay": 200,
     }
+    assert seen["readOverlay"].json()["version"] == 0
     assert seen["readPurposes"].json() == {"purposes": []}
     assert seen["readAuditEntries"].json() == {"entries": []}
     decided = (await do(beta, "decide")).json()
@@ -157,6 +168,7 @@ async def test_tenants_who_call_everything_alike_see_their_own(alpha: httpx.Asyn
             seen[operation.id] = answer.text
         for operation in ("readRecords", "readNotice", "readPurposes"):
             assert mine in seen[operation]
+        assert json.loads(seen["readOverlay"])["overlay"] == bodies(mine, "anna")["putOverlay"]
         assert json.loads(seen["readSubject"])["facts"]["residence"] == {"alpha": "DE", "beta": "FR"}[mine]
         assert (await do(client, "readDecision", decision=decisions[theirs])).status_code == 404
         handles = {entry["subject"] for entry in json.loads(seen["readAuditEntries"])["entries"]} - {None}
