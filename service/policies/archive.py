@@ -100,7 +100,7 @@ def _unpacked(content: bytes, what: str) -> dict[str, bytes]:
             return {
                 entry.name.lstrip("/"): taken.read()
                 for entry in archive
-                if (taken := archive.extractfile(entry)) is not None
+                if entry.isfile() and (taken := archive.extractfile(entry)) is not None
             }
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise NoPolicy(f"{what} is no archive of a policy, or is damaged") from error
