@@ -59,7 +59,10 @@ class Draft(Struct, frozen=True, kw_only=True):
     object_id: str
     subject: Handle | None = None
     commitment: bytes | None = None
-    """Salted hash of a payload. Without the salt, a hash of something guessable is a leak."""
+    """Salted hash of a payload. Without the salt, a hash of something guessable is a leak.
+
+    Only `overlay.stored` commits without one, to the overlay's JSON per RFC 8785: nothing in it is about a person.
+    """
 
 
 class Entry(Struct, frozen=True, kw_only=True):
