@@ -56,7 +56,7 @@ def build() -> int:
 def pack(file: Path) -> int:
     """Write all artefacts, built from the sources as they are now, into one archive for `volens policy activate`."""
     built = artefacts()
-    file.write_bytes(_gzip(_tar(built)))
+    file.write_bytes(_gzip(_tar(built, root="")))
     print(built["revision"].decode().strip())
     return 0
 
@@ -216,11 +216,11 @@ def _module(sources: Mapping[str, bytes]) -> bytes:
             return module.read()
 
 
-def _tar(files: Mapping[str, bytes]) -> bytes:
+def _tar(files: Mapping[str, bytes], root: str = "/") -> bytes:
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, content in sorted(files.items()):
-            entry = tarfile.TarInfo("/" + name)
+            entry = tarfile.TarInfo(root + name)
             entry.size, entry.mode, entry.mtime = len(content), 0o644, 0
             archive.addfile(entry, io.BytesIO(content))
     return target.getvalue()
