@@ -18,6 +18,7 @@ from service.policies.store import SqlOverlayStore, SqlRevisionStore
 from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
 from service.trials.store import SqlTrialStore
+from service.vault.key_store import SqlKeyStore
 
 _ENTER: Final = text(f"SELECT set_config('{TENANT_SETTING}', :tenant, true)")
 
@@ -29,6 +30,7 @@ class Transaction:
         self.tenants = SqlTenants(connection, tenant, clock)
         self.outbox = SqlOutbox(connection, tenant, new_id)
         self.audit = SqlAuditTrail(connection, tenant, clock, new_id)
+        self.keys = SqlKeyStore(connection, tenant)
         self.subjects = SqlSubjectStore(connection, tenant, new_id)
         self.records = SqlRecordStore(connection, tenant)
         self.states = SqlStateStore(connection, tenant, clock)

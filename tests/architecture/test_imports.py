@@ -12,7 +12,7 @@ import pytest
 from tests.architecture.sources import ROOT, SERVICE, imports, name, python
 
 # A slice may import the face (`service.<slice>`) of the slices before it.
-SLICES = ["events", "audit", "subjects", "consent", "decisions", "policies", "trials", "requests"]
+SLICES = ["events", "audit", "vault", "subjects", "consent", "decisions", "policies", "trials", "requests"]
 
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
@@ -43,6 +43,7 @@ FURTHER = {
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
+    "vault": {"envelope", "key_store", "keys"},
     "consent": {"profiles"},
     "decisions": {"artefacts", "calendar_of", "log", "opa", "revisions", "wasm", "watched"},
     "trials": {"rego", "runner"},

@@ -1,0 +1,117 @@
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Row, Table, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.kernel import Handle, TenantId
+from service.vault.domain import KeyContext, KeyPurpose, StoredKey, StoredSubjectKey, Wrapped
+from service.vault.tables import vault_secret_key, vault_tenant_key
+
+_FIND: Final = """
+    SELECT handle, key_id, tenant_key_version, wrapped, destroyed_at IS NOT NULL AS destroyed FROM vault_subject_key
+    WHERE tenant = :tenant AND handle = ANY(CAST(string_to_array(:handles, ',') AS uuid[]))
+"""
+_SUBJECT_KEYS: Final = text(_FIND)
+_HELD: Final = text(f"{_FIND} ORDER BY handle FOR SHARE")
+"""FOR KEY SHARE would let destruction pass: it changes no key column."""
+
+_ADD: Final = text(
+    """
+    INSERT INTO vault_subject_key (tenant, handle, key_id, tenant_key_version, wrapped, created_at)
+    SELECT :tenant, handle, decode(key_id, 'hex'), tenant_key_version, decode(wrapped, 'hex'), :at
+    FROM json_to_recordset(CAST(:rows AS json)) AS new (
+        handle uuid, key_id text, tenant_key_version integer, wrapped text
+    )
+    ORDER BY handle
+    ON CONFLICT (tenant, handle) DO NOTHING
+    """
+)
+_DESTROY: Final = text(
+    """
+    INSERT INTO vault_subject_key AS kept
+        (tenant, handle, key_id, tenant_key_version, wrapped, created_at, destroyed_at)
+    VALUES (:tenant, :handle, '', 0, '', :at, :at)
+    ON CONFLICT (tenant, handle) DO UPDATE SET wrapped = '', destroyed_at = :at WHERE kept.destroyed_at IS NULL
+    RETURNING kept.key_id <> '' AS was_there
+    """
+)
+
+
+class SqlKeyStore:
+    """Keeps wrapped keys; rows never leave this class.
+
+    Never commits: the transaction that built the store does.
+    """
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    async def wrapped(self, purpose: KeyPurpose, field: str = "") -> Sequence[StoredKey]:
+        table, where = self._of(purpose, field)
+        matching = [table.c[name] == value for name, value in where.items()]
+        rows = await self._connection.execute(select(table).where(*matching).order_by(table.c.version.desc()))
+        return [_to_key(row) for row in rows]
+
+    async def add_wrapped(self, context: KeyContext, wrapped: Wrapped, at: datetime) -> StoredKey:
+        table, where = self._of(context.purpose, context.field)
+        await self._connection.execute(
+            insert(table)
+            .values(
+                **where,
+                version=context.version,
+                ring=wrapped.ring,
+                ring_version=wrapped.version,
+                wrapped=wrapped.body,
+                created_at=at,
+            )
+            .on_conflict_do_nothing()
+        )
+        kept = await self.wrapped(context.purpose, context.field)
+        return next(key for key in kept if key.version == context.version)
+
+    async def subject_keys(
+        self, handles: Collection[Handle], *, hold: bool = False
+    ) -> Mapping[Handle, StoredSubjectKey]:
+        found = await self._connection.execute(
+            _HELD if hold else _SUBJECT_KEYS,
+            {"tenant": self._tenant, "handles": ",".join(handle.hex for handle in handles)},
+        )
+        return {
+            Handle(handle): StoredSubjectKey(
+                id=key_id, tenant_key_version=version, wrapped=wrapped, destroyed=destroyed
+            )
+            for handle, key_id, version, wrapped, destroyed in found
+        }
+
+    async def add_subject_keys(self, keys: Mapping[Handle, StoredSubjectKey], at: datetime) -> None:
+        rows = [
+            {
+                "handle": handle,
+                "key_id": key.id.hex(),
+                "tenant_key_version": key.tenant_key_version,
+                "wrapped": key.wrapped.hex(),
+            }
+            for handle, key in keys.items()
+        ]
+        await self._connection.execute(
+            _ADD, {"tenant": self._tenant, "at": at, "rows": msgspec.json.encode(rows).decode()}
+        )
+
+    async def destroy_subject_key(self, handle: Handle, at: datetime) -> bool:
+        done = await self._connection.execute(_DESTROY, {"tenant": self._tenant, "handle": handle, "at": at})
+        return bool(done.scalar_one_or_none())
+
+    def _of(self, purpose: KeyPurpose, field: str) -> tuple[Table, dict[str, str]]:
+        """Return where keys for this purpose lie, and what their rows have in common."""
+        if purpose is KeyPurpose.TENANT:
+            return vault_tenant_key, {"tenant": self._tenant}
+        return vault_secret_key, {"tenant": self._tenant, "kind": purpose.value, "field": field}
+
+
+def _to_key(row: Row[Any]) -> StoredKey:
+    return StoredKey(version=row.version, wrapped=Wrapped(ring=row.ring, version=row.ring_version, body=row.wrapped))
