@@ -25,6 +25,7 @@ from service.policies.archive import NoPolicy, read_archive, read_folder
 from service.policies.usecases import REFUSALS
 from service.settings import Settings
 from service.transaction import Begin
+from service.trials.edges import unseen
 
 SHIPPED: Final = "shipped"
 """Names the policy that this version brings along."""
@@ -165,6 +166,10 @@ async def _loaded(artefacts: Artefacts) -> tuple[Policy, PolicyEngine]:
     """Return the policy and its embedded engine, which answers at every entry point that decisions need."""
     try:
         policy = laws.policy_in(artefacts, read_policy(app.BUILD))
+        if between := next(unseen(policy.tables, policy.data.bands), None):
+            raise RevisionUnusable(
+                f"facts don't tell {between.pointer} in data.json from its neighbours: `bands` know {between.known}"
+            )
         judge = await laws.engine_of(artefacts, policy)
         await judge.ask(REFUSALS, b'{"overlay":{}}')
     except DecisionUnavailable as error:

@@ -146,6 +146,25 @@ def test_nor_can_the_owner(owner, table, change):
         owner.execute(CHANGES[change].format(table))
 
 
+@pytest.mark.parametrize("role", ["app", "worker"])
+def test_who_serves_can_not_let_another_policy_govern(request, role):
+    connection = request.getfixturevalue(role)
+    for statement in (
+        "INSERT INTO policy_revision (revision, module, data, rules, at) VALUES ('r', '', '', '', now())",
+        "INSERT INTO policy_activation (revision, at, actor) VALUES ('r', now(), 'a hand')",
+        "DELETE FROM policy_activation",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
+            connection.execute(statement)
+
+
+@pytest.mark.parametrize("table", ["policy_revision", "policy_activation"])
+def test_what_governed_then_can_not_be_changed_by_the_owner(owner, table):
+    for change in (f"UPDATE {table} SET revision = 'r'", f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="only grows"):
+            owner.execute(change)
+
+
 def test_the_application_can_not_look_at_the_leaves_it_adds(app):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         app.execute("SELECT 1 FROM audit_pending")

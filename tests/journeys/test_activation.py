@@ -111,7 +111,8 @@ def test_it_says_what_it_found_and_a_dry_run_stores_nothing(
     assert (told["revision"], told["activated"], told["cases"]) == (revision, False, 1)
     assert (told["to_deny"], told["to_permit"], told["comparable"]) == (1, 0, True)
     assert told["facts"] >= 1
-    assert told["engines"][0] == "embedded"
+    assert json.loads(activate("--dry-run", "--json", "--days", "0", stricter).stdout)["facts"] == 0
+    assert told["engines"] == ["embedded", "opa"], "the program that packed it is there"
     assert activations(installation) == before
     assert ask(pair[0])[0] == "permit"
     in_words = activate("--dry-run", stricter).stdout
@@ -220,6 +221,7 @@ def refused(folder: Path, stricter: Path) -> dict[str, Path]:
         archives[name].write_bytes(content)
     actions = {"permissions": ["opt_in", "smile"]}
     archives["other actions"] = pack(folder, "other actions", {"actions": actions})
+    archives["no edge"] = pack(folder, "no edge", {"periods": {"spain": 13}})
     return archives
 
 
@@ -235,6 +237,7 @@ def refused(folder: Path, stricter: Path) -> dict[str, Path]:
         ("no module", "the module of the policy can't be loaded"),
         ("rules unexplained", "rules are named that nothing explains: "),
         ("other actions", "other actions or methods than this version; it takes the release that ships them"),
+        ("no edge", "facts don't tell /periods/spain in data.json from its neighbours: `bands` know 3, 6, 12,"),
     ],
 )
 def test_what_is_damaged_or_needs_another_release_is_refused_and_nothing_changes(
@@ -289,7 +292,8 @@ def test_the_same_revision_with_another_module_is_refused(
 def test_an_overlay_that_it_cannot_measure_by_keeps_it_from_governing(
     pair: list[Client], activate: Callable[..., Any], folder: Path, installation: Installation
 ):
-    coarser = pack(folder, "coarser", {"bands": {"months": [3, 6, 18, 24, 36]}})
+    tables = {"bands": {"months": [3, 6, 18, 24, 36]}, "periods": {"soft_opt_in": {"IE": 6}}}
+    coarser = pack(folder, "coarser", tables)
     pair[0]("PUT", "/v1/policy/overlay", {"stale_months": 12})
     try:
         assert "`stale_months` in the overlay of acme" in refusal(activate(coarser))
