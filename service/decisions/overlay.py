@@ -12,7 +12,7 @@ from service.kernel import exactly
 
 Minute = Annotated[str, exactly("(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)")]
 """A time of the day, `HH:MM`; `24:00` is its end."""
-Weekday = Literal["1", "2", "3", "4", "5", "6", "7"]
+Weekday = Annotated[str, exactly("[1-7]")]
 """Monday is 1."""
 Clocked = Literal["phone", "phone_auto", "sms"]
 """The channels on which the hour matters."""

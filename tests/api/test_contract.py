@@ -28,7 +28,7 @@ FOLDER = TemporaryDirectory()
 
 TOKEN = LocalIssuer.open(Path(FOLDER.name), "volens").sign(
     tenant="acme",
-    scope="decide records:write records:read subjects:write audit:read policy:read admin",
+    scope="decide records:write records:read subjects:write audit:read policy:read policy:write admin",
     subject="schemathesis",
     ttl=timedelta(hours=1),
     now=utc_now(),
