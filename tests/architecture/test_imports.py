@@ -43,7 +43,7 @@ FURTHER = {
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
-    "vault": {"envelope", "key_store", "keys"},
+    "vault": {"envelope", "key_store", "keys", "ring_aws", "ring_calls", "ring_file", "ring_transit"},
     "consent": {"profiles"},
     "decisions": {"artefacts", "calendar_of", "log", "opa", "revisions", "wasm", "watched"},
     "trials": {"rego", "runner"},
