@@ -26,7 +26,7 @@ class Ring:
 
 
 def calls(**changes) -> RingCalls:
-    return RingCalls(**{"limit": 0.05, "first_pause": 0.001, "rest": 0.05} | changes)
+    return RingCalls(**{"limit": 0.05, "first_pause": 0.001, "rest": 0.3} | changes)
 
 
 async def fail(ask: RingCalls, times: int) -> None:
@@ -89,7 +89,7 @@ async def test_a_key_that_does_not_open_says_nothing_against_the_ring():
 async def test_after_the_rest_one_call_tries_it_and_opens_it_for_all():
     ask = calls(limit=5)
     await fail(ask, FAILURES)
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(0.35)
     answered = asyncio.Event()
 
     async def slow():
@@ -109,7 +109,7 @@ async def test_after_the_rest_one_call_tries_it_and_opens_it_for_all():
 async def test_a_failed_trial_leaves_it_alone_again():
     ask, ring = calls(), Ring("key")
     await fail(ask, FAILURES)
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(0.35)
     await fail(ask, 1)
 
     with pytest.raises(RingUnavailable, match="left alone"):
