@@ -252,7 +252,9 @@ def toy_site(
     async def there() -> bool:
         return True
 
-    operation = [health({"database": there}, options.pop("registry"), lambda: "sha256:law")] if "registry" in options else []
+    operation = (
+        [health({"database": there}, options.pop("registry"), lambda: "sha256:law")] if "registry" in options else []
+    )
     return site(
         [ToyController, ShelfController, *operation],
         statuses={ToyBroken: 409},
