@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -56,6 +57,7 @@ class Server(uvicorn.Server):
 
 def up(settings: Settings, *, demo: bool, console: Console) -> None:
     """Run everything on this machine until a signal comes."""
+    _leave_no_core()
     with _until_signalled(), _listen(settings) as listener, ExitStack() as stack:
         with console.status("Starting the database"):
             if settings.database_url:
@@ -105,6 +107,7 @@ async def _welcome(url: str, token: str | None, ready: asyncio.Event, console: C
 
 def serve(settings: Settings) -> None:
     """Serve HTTP until a signal comes."""
+    _leave_no_core()
     with _until_signalled(), _listen(settings) as listener, databases.migrated(settings) as urls:
         databases.refuse_unguarded_app(urls)
         _run(_serve(settings, urls, listener))
@@ -122,6 +125,7 @@ async def _serve(settings: Settings, urls: DatabaseUrls, listener: socket.socket
 
 def work(settings: Settings) -> None:
     """Work off jobs until a signal comes."""
+    _leave_no_core()
     with _until_signalled(), databases.migrated(settings) as urls:
         databases.refuse_unguarded_worker(urls)
         _run(_work(urls.worker, _telemetry(settings)))
@@ -148,6 +152,11 @@ async def _openapi() -> bytes:
             pool = db.pool(nowhere)
             runner = app.trial_runner(settings, engine, pool, telemetry)
             return document(app.assemble(settings, engine, pool, ring, laws, runner, telemetry))
+
+
+def _leave_no_core() -> None:
+    """Have a crash leave no image of our memory: keys are in it. Our children inherit that."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:

@@ -47,6 +47,32 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(description="The path of an OPA program, with which candidate Rego is tried. Unset: none is taken."),
     ] = None
     opa_token: Annotated[str | None, Meta(description="Bearer token for the OPA server.")] = None
+    key_ring: Annotated[
+        Literal["file", "transit", "aws-kms"],
+        Meta(
+            description="Where the vault's root key is: a file, OpenBao or Vault (transit), or AWS KMS (aws-kms).",
+        ),
+    ] = "file"
+    key_ring_path: Annotated[
+        str | None, Meta(description="The file of the key ring `file`. Default: root.keys in the data folder.")
+    ] = None
+    key_ring_url: Annotated[
+        str | None,
+        Meta(description="Address of the key ring `transit`; for `aws-kms` an endpoint other than the region's."),
+    ] = None
+    key_ring_key: Annotated[
+        str | None, Meta(description="The root key's name in `transit`; its ARN, id or alias/NAME in `aws-kms`.")
+    ] = None
+    key_ring_mount: Annotated[
+        str | None, Meta(description="Where the engine of `transit` is mounted. Default: transit.")
+    ] = None
+    key_ring_token: Annotated[
+        str | None, Meta(description="Token for `transit`, or file:PATH of a file in which an agent renews it.")
+    ] = None
+    vault_key_cache_seconds: Annotated[
+        int,
+        Meta(ge=0, le=3600, description="How long a process remembers an unwrapped tenant key, in seconds; 0: not."),
+    ] = 300
     issuers: Annotated[
         tuple[IssuerSettings, ...],
         Meta(description='Trusted issuers, JSON: [{"issuer": URL, "jwks": URL or file, "tenant": only this one?}].'),
@@ -74,8 +100,15 @@ class Settings(Struct, frozen=True, kw_only=True):
         return Path(self.data_dir).absolute()
 
 
-SECRET = frozenset({"database_url", "owner_database_url", "worker_database_url", "opa_token"})
+SECRET = frozenset({"database_url", "owner_database_url", "worker_database_url", "opa_token", "key_ring_token"})
 """Settings whose value is never shown."""
+
+_OF_KEY_RING: Mapping[str, Mapping[str, bool]] = {
+    "file": {"path": False},
+    "transit": {"url": True, "key": True, "token": True, "mount": False},
+    "aws-kms": {"key": True, "url": False},
+}
+"""Which `key_ring_` settings each ring takes, and whether it needs them."""
 
 _HINTS = get_type_hints(Settings, include_extras=True)
 
@@ -135,11 +168,39 @@ def _refuse_unusable(settings: Settings) -> None:
         raise _unusable("opa_url", "is no address http(s)://HOST:PORT, without a path")
     if settings.opa_binary is not None and which(settings.opa_binary) is None:
         raise _unusable("opa_binary", "names no program that can be run")
+    _refuse_unusable_ring(settings)
     names = [issuer.issuer for issuer in settings.issuers] + [ISSUER] * settings.local_issuer
     if len(set(names)) < len(names):
         raise _unusable("issuers", "lists an issuer twice")
     if settings.otlp_endpoint is not None and find_spec("opentelemetry") is None:
         raise _unusable("otlp_endpoint", "needs the extra `otel`: install volens[otel]")
+
+
+def _refuse_unusable_ring(settings: Settings) -> None:
+    """Refuse a ring with too few settings, or with those of another: they would be meant for something."""
+    taken = _OF_KEY_RING[settings.key_ring]
+    for name in ("path", "url", "key", "mount", "token"):
+        given = getattr(settings, f"key_ring_{name}") is not None
+        if given and name not in taken:
+            raise _unusable(f"key_ring_{name}", f"is set, but the key ring {settings.key_ring} takes none")
+        if not given and taken.get(name):
+            raise _unusable(f"key_ring_{name}", f"is not set, and the key ring {settings.key_ring} needs it")
+    if settings.key_ring_url is not None and not _is_safe(settings.key_ring_url):
+        raise _unusable("key_ring_url", "is no address https://HOST:PORT (http only on this machine)")
+    if settings.key_ring == "aws-kms" and find_spec("boto3") is None:
+        raise _unusable("key_ring", "aws-kms needs the extra `aws`: install volens[aws]")
+
+
+def _is_safe(url: str) -> bool:
+    """Return whether keys may travel to `url`."""
+    try:
+        address = urlsplit(url)
+        local = address.hostname in {"localhost", "127.0.0.1", "::1"}
+        return bool(
+            address.hostname and address.port != 0 and address.scheme in ({"https", "http"} if local else {"https"})
+        )
+    except ValueError:  # a port that is no number
+        return False
 
 
 def _is_opa_address(url: str) -> bool:

@@ -85,7 +85,18 @@ BESIDE = {
     "demo": {"kernel"},
 }
 # The composition roots: they import everything, and nothing but a root imports them.
-ROOTS = {"activation", "app", "candidates", "worker", "cli", "databases", "laws", "operations", "processes"}
+ROOTS = {
+    "activation",
+    "app",
+    "candidates",
+    "worker",
+    "cli",
+    "databases",
+    "laws",
+    "operations",
+    "processes",
+    "root_keys",
+}
 
 PURE = {"domain", "ports", "usecases", "schemas", "__init__"}
 PURE_LIBRARIES = {"msgspec"}

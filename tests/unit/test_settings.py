@@ -70,6 +70,9 @@ def test_a_variable_that_is_set_to_nothing_is_no_default(name: str):
         ("ISSUERS", '[{"issuer": "https://local.volens.example", "jwks": "a"}]', "twice"),
         ("DATABASE_URL", "mysql://db.example/volens", "postgresql://"),
         ("DATABASE_URL", "postgres://db.example/volens", "postgresql://"),
+        ("KEY_RING", "sticky-note", "file, OpenBao"),
+        ("VAULT_KEY_CACHE_SECONDS", "3601", "<= 3600"),
+        ("VAULT_KEY_CACHE_SECONDS", "-1", ">= 0"),
         ("OPA_URL", "opa.example:8181", "http(s)://"),
         ("OPA_URL", "http://opa.example:8181/v1", "without a path"),
         ("OPA_URL", "http://opa.example:port", "http(s)://"),
@@ -85,6 +88,42 @@ def test_an_unusable_value_is_refused_by_the_name_of_its_variable(name: str, tex
 @pytest.mark.parametrize("name", ["OWNER_DATABASE_URL", "WORKER_DATABASE_URL"])
 def test_the_address_of_a_part_without_that_of_the_service_would_start_another_database(name: str):
     assert "VOLENS_DATABASE_URL is not" in refused(**{name: SECRETS})
+
+
+TRANSIT = {"KEY_RING_URL": "https://bao.example:8200", "KEY_RING_KEY": "volens", "KEY_RING_TOKEN": "hunter2"}
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"KEY_RING": "file", "KEY_RING_PATH": "/srv/keys"},
+        {"KEY_RING": "transit", **TRANSIT, "KEY_RING_MOUNT": "secrets/transit"},
+        {"KEY_RING": "transit", **TRANSIT, "KEY_RING_URL": "http://127.0.0.1:8200"},
+        {"KEY_RING": "aws-kms", "KEY_RING_KEY": "alias/volens"},
+        {"KEY_RING": "aws-kms", "KEY_RING_KEY": "alias/volens", "KEY_RING_URL": "https://kms.example"},
+    ],
+    ids=str,
+)
+def test_a_key_ring_comes_with_what_it_needs(variables: dict[str, str]):
+    assert read({PREFIX + name: text for name, text in variables.items()}).key_ring == variables["KEY_RING"]
+
+
+@pytest.mark.parametrize("missing", TRANSIT)
+def test_a_key_ring_without_what_it_needs_is_refused(missing: str):
+    given = {name: text for name, text in TRANSIT.items() if name != missing}
+
+    assert refused(KEY_RING="transit", **given).startswith(f"VOLENS_{missing} is not set")
+
+
+@pytest.mark.parametrize("given", TRANSIT)
+def test_settings_of_another_key_ring_than_the_chosen_one_are_refused(given: str):
+    """Who sets an address and forgets the ring would otherwise keep the root key in a file."""
+    assert refused(**{given: TRANSIT[given]}).startswith(f"VOLENS_{given} is set, but the key ring file takes none")
+
+
+@pytest.mark.parametrize("url", ["http://bao.example:8200", "bao.example:8200", "https://", "https://bao.example:port"])
+def test_keys_travel_by_https_alone_or_stay_on_this_machine(url: str):
+    assert "https://" in refused(KEY_RING="transit", **{**TRANSIT, "KEY_RING_URL": url})
 
 
 @pytest.mark.parametrize(
