@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -139,6 +140,7 @@ def assemble(
     governing = Governing(lambda revision: telemetry.policy(revision or policy.revision))
     profiles = ProfileReader(pool, governing)
     log = WatchedLog(SqlDecisionLog(pool, audit_statement, new_id), telemetry)
+    decide = Decide(profiles, begin, log, laws, clock, new_id)
     return site(
         [
             *CONTROLLERS,
@@ -158,7 +160,7 @@ def assemble(
             "read_notice": ReadNotice(begin),
             "put_purpose": PutPurpose(begin, clock),
             "read_purposes": ReadPurposes(begin),
-            "decide": Decide(profiles, begin, log, laws, clock, new_id),
+            "decide": decide,
             "simulate_decision": SimulateDecision(profiles, laws, clock, read_schema(FACTS)),
             "read_decision": ReadDecision(begin, profiles, laws),
             "read_policy": ReadPolicy(profiles, laws),
@@ -182,6 +184,7 @@ def assemble(
             "read_entries": ReadEntries(begin, resolver(begin)),
         },
         authenticator=TenantGate(Authenticator(ring, clock, audience=settings.audience), known_tenant(begin)),
+        hot={"decide": partial(decisions_api.decided, decide)},
         observer=telemetry,
         new_id=new_id,
         body_limit=settings.body_limit,

@@ -21,7 +21,7 @@ from service.web.bodies import StrictBody, strictly
 from service.web.health import health
 from service.web.keys import IssuerSettings, KeyRing
 from service.web.pages import DEFAULT, Cursor, Limit, page, position_in
-from service.web.problems import documented
+from service.web.problems import ON_FAILURE, documented
 from service.web.site import site
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -115,6 +115,17 @@ class Shelf:
     def __init__(self) -> None:
         self.toys: list[Toy] = []
 
+    def put(self, toy: Toy) -> None:
+        self.toys.append(toy)
+
+
+async def added(shelf: Shelf, caller: Caller, body: Any) -> ToyView:
+    """The thin function of `addToy`."""
+    toy = strictly(body, Toy)
+    own_subject(caller, toy.subject)
+    shelf.put(toy)
+    return ToyView(id=toy.id, owner=toy.subject, tenant=caller.tenant, actor=caller.actor)
+
 
 class ToyController(Controller):
     """Keep toys."""
@@ -122,15 +133,13 @@ class ToyController(Controller):
     path = "/v1"
     tags = ("Toys",)
 
-    @post("/toys", operation_id="addToy", opt=needs("records:write", own=True), responses=documented(404, 409))
+    @post("/toys", operation_id="addToy", opt=needs("records:write", own=True) | {ON_FAILURE: {"toy": "not added"}},
+          responses=documented(404, 409))  # fmt: skip
     async def add(
         self, data: StrictBody[Toy], shelf: NamedDependency[Shelf], request: Request[Caller, Any, State]
     ) -> ToyView:
         """Add a toy."""
-        toy = strictly(data, Toy)
-        own_subject(request.user, toy.subject)
-        shelf.toys.append(toy)
-        return ToyView(id=toy.id, owner=toy.subject, tenant=request.user.tenant, actor=request.user.actor)
+        return await added(shelf, request.user, data)
 
     @get("/toys", operation_id="listToys", opt=needs("records:read"), responses=documented())
     async def list(

@@ -57,6 +57,25 @@ Residence = Annotated[Jurisdiction, QueryParameter(description="A country or its
 Again = Annotated[bool, QueryParameter(description="Also ask the stored facts again, under the policy of today.")]
 
 
+async def decided(decide: Decide, caller: Caller, body: Any) -> DecisionView:
+    """Answer the question in a body: what `POST /v1/decisions` is, in front of Litestar and within."""
+    question = strictly(body, DecisionCreate)
+    subject = own_subject(caller, question.subject)
+    if question.permit:
+        raise PermitsNotOffered(
+            "signed permits are not issued by this version; leave `permit` out", pointers=["/permit"]
+        )
+    decision = await decide(
+        subject=subject,
+        channel=question.channel,
+        purpose=question.purpose,
+        context=question.context or Context(),
+        at=question.at,
+        by=caller,
+    )
+    return DecisionView.of(decision)
+
+
 class DecisionController(Controller):
     """Ask before you contact or profile anybody."""
 
@@ -79,21 +98,7 @@ class DecisionController(Controller):
         `"decision": "deny"`. A subject that is unknown is denied, with the reason. Every
         answer is logged before it is given.
         """
-        question = strictly(data, DecisionCreate)
-        subject = own_subject(request.user, question.subject)
-        if question.permit:
-            raise PermitsNotOffered(
-                "signed permits are not issued by this version; leave `permit` out", pointers=["/permit"]
-            )
-        decision = await decide(
-            subject=subject,
-            channel=question.channel,
-            purpose=question.purpose,
-            context=question.context or Context(),
-            at=question.at,
-            by=request.user,
-        )
-        return DecisionView.of(decision)
+        return await decided(decide, request.user, data)
 
     @get(
         "/decisions/{decision:uuid}",

@@ -26,7 +26,11 @@ class StructResponse(Response[T]):
         return self.send
 
     async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = msgspec.json.encode(self.content)
-        head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": self.status_code, "headers": head})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+        await send_json(msgspec.json.encode(self.content), self.status_code, send)
+
+
+async def send_json(body: bytes, status: int, send: Send) -> None:
+    """Answer with a body of JSON, without Litestar."""
+    head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

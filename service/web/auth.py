@@ -130,10 +130,7 @@ class Authentication:
             raise Refusal("not_found")
         option = scope["route_handler"].opt
         if not option.get(PUBLIC):
-            caller = await self._authenticator.caller(scope["headers"], scope["state"]["request_id"])
-            scope["user"], scope["auth"] = caller, None
-            if (need := option.get(NEED)) is not None:
-                permit(caller, need.scope, own=need.own, subject=scope["path_params"].get("subject"))
+            await admit(scope, self._authenticator, option.get(NEED), subject=scope["path_params"].get("subject"))
         await self._app(scope, receive, send)
 
 
@@ -151,6 +148,22 @@ def needs(scope: str, *, own: bool = False) -> dict[str, Need]:
     route that takes the subject from its body must check it with `own_subject`.
     """
     return {NEED: Need(scope, own)}
+
+
+async def admit(scope: Scope, authenticator: Authenticates, need: Need | None, *, subject: str | None) -> Caller:
+    """Return who calls, also as the `user` of `scope`, if they have what the route needs.
+
+    `subject` is the one in the path.
+
+    Raises:
+        Refusal: 401, 403 or 404.
+        Unavailable: nobody can say.
+    """
+    caller = await authenticator.caller(scope["headers"], scope["state"]["request_id"])
+    scope["user"], scope["auth"] = caller, None
+    if need is not None:
+        permit(caller, need.scope, own=need.own, subject=subject)
+    return caller
 
 
 def permit(caller: Caller, scope: str, *, own: bool, subject: str | None) -> None:

@@ -7,6 +7,7 @@ Litestar checks bodies with the lax rules it needs for query strings: ``"1"`` pa
 import json
 import math
 import re
+from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -21,6 +22,9 @@ from service.web.problems import Refusal
 
 T = TypeVar("T")
 
+JSON: Final = "application/json"
+_JSON_IN_UTF8 = re.compile(rb'application/json(?:\s*;\s*charset="?utf-?8"?)?', re.IGNORECASE)
+
 StrictBody = JSONBody[SkipValidation[T]]
 """A documented JSON body that the handler checks itself, with `strictly`."""
 
@@ -31,25 +35,53 @@ class LiteralRequest(Request[Caller, Any, State]):
     _read: bytes | None = None
 
     async def body(self) -> bytes:
-        """Return the whole body, read here because Litestar parses every header to find its length.
+        """Return the whole body, which must be JSON.
 
         Raises:
-            Refusal: 413; it is larger than the site's limit, or says so. 400; the client
-                went away in the middle, which Litestar takes for a bug of the server's.
+            Refusal: as `json_body` does.
         """
         if self._read is None:
             limit = self.route_handler.resolve_request_max_body_size() or math.inf
-            announced = next((value for name, value in self.scope["headers"] if name == b"content-length"), b"0")
-            if not announced.isdigit():
-                raise Refusal("invalid_request")
-            if int(announced) > limit:
-                raise Refusal("body_too_large")
-            self._read = await _whole(self.receive, limit)
+            self._read = await json_body(self.scope["headers"], self.receive, limit)
         return self._read
 
     async def json(self) -> Any:
         """Return the bytes of the body. `strictly` reads them."""
         return await self.body()
+
+
+async def json_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, limit: float) -> bytes:
+    """Return the whole body of a request that says it is JSON.
+
+    Headers are read as they came: Litestar's parsed ones cost more than the body.
+
+    Raises:
+        Refusal: 415; it says it is something else. 413; it is larger than `limit`, or
+            says so. 400; there is none, or the client went away in the middle, which
+            Litestar takes for a bug of the server's.
+    """
+    kinds, lengths, encoded = [], [], False
+    for name, value in headers:
+        if name == b"content-type":
+            kinds.append(value)
+        elif name == b"content-length":
+            lengths.append(value)
+        elif name == b"content-encoding":
+            encoded = True
+    if len(kinds) != 1 or encoded or not _JSON_IN_UTF8.fullmatch(kinds[0]):
+        raise Refusal(
+            "unsupported_media_type",
+            f"This operation reads {JSON} in UTF-8, not compressed.",
+            headers={"accept": JSON},
+        )
+    if not all(map(bytes.isdigit, lengths)):
+        raise Refusal("invalid_request")
+    if any(int(length) > limit for length in lengths):
+        raise Refusal("body_too_large")
+    body = await _whole(receive, limit)
+    if not body:
+        raise _malformed(Fault(pointer="", detail="A JSON body is required"))
+    return body
 
 
 async def _whole(receive: Receive, limit: float) -> bytes:

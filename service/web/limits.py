@@ -9,7 +9,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.kernel import NewId
-from service.web.problems import Problems
+from service.web.problems import Answer, Problems
 
 BODY_LIMIT: Final = 1024 * 1024
 
@@ -43,12 +43,13 @@ class Edge:
         self._observer = observer
         self._new_id = new_id
         self._problems = Problems({}, observer.bug)
-        self._headers = (*_ALWAYS, _HSTS) if hsts else _ALWAYS
+        self._public = (*_ALWAYS, _HSTS) if hsts else _ALWAYS
+        self._private = (*self._public, _NO_STORE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
         status = 0
-        path = scope["path"]
+        safe = self._private if scope["path"].startswith("/v1") else self._public
         request_id = _given(scope["headers"]) or str(self._new_id())
         scope.setdefault("state", {})["request_id"] = request_id
 
@@ -56,11 +57,8 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                own = [name for name, _ in message["headers"]]
-                headers = [*message["headers"], *self._headers, (b"x-request-id", request_id.encode())]
-                if path.startswith("/v1"):
-                    headers.append(_NO_STORE)
-                if b"content-security-policy" not in own:
+                headers = [*message["headers"], *safe, (b"x-request-id", request_id.encode())]
+                if not any(name == b"content-security-policy" for name, _ in headers):
                     headers.append(_CLOSED)
                 message["headers"] = headers
             await send(message)
@@ -77,7 +75,7 @@ class Edge:
         if started:
             self._observer.bug(error.__cause__ or error, request_id)
             return
-        await send_problem(self._problems, error, request_id, answer)
+        await send_problem(self._problems.answer(error, request_id), answer)
 
 
 class Options:
@@ -99,9 +97,8 @@ class Options:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def send_problem(problems: Problems, error: Exception, request_id: str, send: Send) -> None:
-    """Answer with the problem of `error`, without Litestar."""
-    answer = problems.answer(error, request_id)
+async def send_problem(answer: Answer, send: Send) -> None:
+    """Answer with a problem, without Litestar."""
     headers = [(name.encode(), value.encode()) for name, value in answer.headers.items()]
     headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

@@ -21,7 +21,8 @@ from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
 from service.web.auth import NEED, PUBLIC, Need
-from service.web.parameters import JSON, expected_by
+from service.web.bodies import JSON
+from service.web.parameters import expected_by
 from service.web.problems import MEDIA_TYPE, Problem, problem_response
 from service.web.tokens import SELF
 

@@ -1,4 +1,4 @@
-"""Parameters taken literally, and bodies only in the one media type we read.
+"""Parameters taken literally.
 
 Litestar reads ``limit=true`` or ``limit=1.0`` as numbers and ``as_of=0`` as 1970, takes the
 last of two equal parameters, ignores those it does not know (a misspelt filter would show
@@ -21,8 +21,6 @@ from msgspec import Meta, Struct
 from service.web.faults import Fault, fault_in_parameter, plain
 from service.web.problems import Refusal
 
-JSON: Final = "application/json"
-_JSON_IN_UTF8 = re.compile(rb'application/json(?:\s*;\s*charset="?utf-?8"?)?', re.IGNORECASE)
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _CONSTRAINTS: Final = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length")
 
@@ -50,11 +48,10 @@ _expected: dict[HTTPRouteHandler, Expected] = {}
 
 
 async def take_literally(request: Request[Any, Any, Any]) -> None:
-    """Refuse what Litestar would guess. The site's `before_request`.
+    """Refuse what Litestar would guess, and read the body before it does. The site's `before_request`.
 
     Raises:
-        Refusal: 400 with the names of the faulty parameters, or because the body is
-            missing; 415 for another media type.
+        Refusal: 400 with the names of the faulty parameters; else what `json_body` says.
     """
     expected = expected_by(request.route_handler)
     faults = [
@@ -65,10 +62,7 @@ async def take_literally(request: Request[Any, Any, Any]) -> None:
     if faults:
         raise Refusal("invalid_request", "A parameter is malformed.", faults=tuple(faults))
     if expected.body:
-        _check_media_type(request)
-        if not await request.body():
-            fault = Fault(pointer="", detail="A JSON body is required")
-            raise Refusal("invalid_request", "The body is malformed.", faults=(fault,))
+        await request.body()
 
 
 def expected_by(handler: HTTPRouteHandler) -> Expected:
@@ -144,15 +138,3 @@ def _fault(name: str, given: Any, parameter: Parameter) -> Fault | None:
     except msgspec.ValidationError as error:
         return fault_in_parameter(name, str(error))
     return None
-
-
-def _check_media_type(request: Request[Any, Any, Any]) -> None:
-    """Read the headers as they came: Litestar's parsed ones cost more than the whole body."""
-    kinds = [value for name, value in request.scope["headers"] if name == b"content-type"]
-    encoded = any(name == b"content-encoding" for name, _ in request.scope["headers"])
-    if len(kinds) != 1 or encoded or not _JSON_IN_UTF8.fullmatch(kinds[0]):
-        raise Refusal(
-            "unsupported_media_type",
-            f"This operation reads {JSON} in UTF-8, not compressed.",
-            headers={"accept": JSON},
-        )

@@ -12,7 +12,6 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
 
 from service.kernel import DomainError, Unavailable
@@ -117,7 +116,15 @@ class Problems:
         self._statuses: dict[type, int] = {Unavailable: HTTPStatus.SERVICE_UNAVAILABLE, **statuses}
         self._report = report
 
-    def answer(self, error: Exception, request_id: str) -> Answer:
+    def answer(self, error: Exception, request_id: str, said: Mapping[str, Any] | None = None) -> Answer:
+        """Return the problem of `error`, with what is `said` on every failure of 500 and above."""
+        answer = self._of(error, request_id)
+        if said and answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            body = msgspec.json.encode({**said, **msgspec.json.decode(answer.body)})
+            return Answer(answer.status, answer.headers, body)
+        return answer
+
+    def _of(self, error: Exception, request_id: str) -> Answer:
         match error:
             case Refusal():
                 return _answer(error, request_id)
@@ -134,28 +141,21 @@ class Problems:
 
     def handle(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         """Litestar's exception handler, for every exception."""
-        answer = self.answer(error, str(request.scope["state"].get("request_id", "")))
-        body = answer.body
-        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR and (said := _said_on_failure(request)):
-            body = msgspec.json.encode({**said, **msgspec.json.decode(body)})
+        request_id = str(request.scope["state"].get("request_id", ""))
+        answer = self.answer(error, request_id, _said_on_failure(request))
         return Response(
-            body,
+            answer.body,
             status_code=answer.status,
             headers=dict(answer.headers),
             media_type=answer.headers["content-type"],
         )
 
 
-def _said_on_failure(request: Request[Any, Any, Any]) -> Mapping[str, Any]:
+def _said_on_failure(request: Request[Any, Any, Any]) -> Mapping[str, Any] | None:
     scope: Mapping[str, Any] = request.scope
     handler = scope.get("route_handler")  # none where the path leads nowhere
-    said: Mapping[str, Any] = {} if handler is None else handler.opt.get(ON_FAILURE, {})
+    said: Mapping[str, Any] | None = None if handler is None else handler.opt.get(ON_FAILURE)
     return said
-
-
-def problem_handlers(statuses: Mapping[type[DomainError], int], report: Report) -> ExceptionHandlersMap:
-    """Return Litestar's exception handlers: all of them one."""
-    return {Exception: Problems(statuses, report).handle}
 
 
 def documented(*statuses: int) -> dict[int, ResponseSpec]:

@@ -16,9 +16,10 @@ from service.web.answers import StructResponse
 from service.web.auth import Authenticates, Authentication
 from service.web.bodies import LiteralRequest
 from service.web.docs import docs
+from service.web.hot import HotRoutes, Thin, table
 from service.web.limits import BODY_LIMIT, Edge, Observer, Options
 from service.web.parameters import take_literally
-from service.web.problems import problem_handlers
+from service.web.problems import Problems
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[Any]]
 
@@ -31,6 +32,7 @@ def site(
     authenticator: Authenticates,
     observer: Observer,
     new_id: NewId,
+    hot: Mapping[str, Thin] | None = None,
     lifespan: Sequence[Lifespan] = (),
     body_limit: int = BODY_LIMIT,
     hsts: bool = False,
@@ -39,8 +41,10 @@ def site(
     """Return the application.
 
     `dependencies` are the use cases by name: handlers ask for them as `NamedDependency`.
-    Every route needs a token unless its `opt` says `PUBLIC`.
+    Every route needs a token unless its `opt` says `PUBLIC`. `hot` names the operations
+    that are answered in front of Litestar, by the thin function that their handler calls.
     """
+    problems = Problems(statuses, observer.bug)
     allowed: dict[str, str] = {}
     app = Litestar(
         [Router("/", route_handlers=[*routes, docs()])],  # two controllers on one path fail without a router
@@ -50,7 +54,7 @@ def site(
             DefineMiddleware(Authentication, authenticator=authenticator),
         ],
         before_request=take_literally,
-        exception_handlers=problem_handlers(statuses, observer.bug),
+        exception_handlers={Exception: problems.handle},
         request_class=LiteralRequest,
         response_class=StructResponse,
         request_max_body_size=body_limit,
@@ -59,7 +63,8 @@ def site(
         openapi_config=None,
     )
     allowed |= _methods(app)
-    app.asgi_handler = trace(Edge(app.asgi_handler, observer, new_id, hsts=hsts), otlp_endpoint)
+    front = HotRoutes(app.asgi_handler, table(app, hot or {}), authenticator, problems)
+    app.asgi_handler = trace(Edge(front, observer, new_id, hsts=hsts), otlp_endpoint)
     return app
 
 
