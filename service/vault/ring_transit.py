@@ -7,7 +7,6 @@ and decrypt with it and, for rotation, rotate it. The context of a key travels a
 
 import asyncio
 import base64
-import binascii
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -93,7 +92,7 @@ class TransitRing:
         try:
             answer = await self._ask("POST", "decrypt", _DecryptedAnswer, body)
             return base64.b64decode(answer.data.plaintext, validate=True)
-        except (_Refused, binascii.Error):
+        except (_Refused, ValueError):  # the latter: what should be base64 is none
             raise Unreadable("the key does not open") from None
 
     async def check(self) -> None:
