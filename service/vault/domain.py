@@ -62,8 +62,16 @@ class Secret:
         raise TypeError("a key stays in its process")
 
 
-class VersionedKey(Struct, frozen=True, kw_only=True):
-    """A tenant key, an index key or a suppression key."""
+class TenantKey(Struct, frozen=True, kw_only=True):
+    """The key that wraps the keys of one tenant's subjects."""
+
+    tenant: TenantId
+    version: int
+    secret: Secret
+
+
+class HashKey(Struct, frozen=True, kw_only=True):
+    """The key of a blind index, or of suppression hashes."""
 
     version: int
     secret: Secret

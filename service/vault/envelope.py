@@ -37,8 +37,8 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
 
-from service.kernel import Handle, TenantId
-from service.vault.domain import KEY_BYTES, Secret, Slot, SubjectKey, Unreadable, VersionedKey
+from service.kernel import Handle
+from service.vault.domain import KEY_BYTES, Secret, Slot, SubjectKey, TenantKey, Unreadable
 
 _VALUE: Final = b"\x01\x01"
 _KEY: Final = b"\x01\x02"
@@ -96,17 +96,17 @@ def unwrap(by: Secret, wrapped: bytes, *bound_to: bytes) -> bytes:
         raise Unreadable("the key does not open") from error
 
 
-def wrap_subject_key(by: VersionedKey, tenant: TenantId, handle: Handle, key: SubjectKey) -> bytes:
-    return wrap(by.secret, key.secret.expose(), *_owner(by, tenant, handle, key.id))
+def wrap_subject_key(by: TenantKey, handle: Handle, key: SubjectKey) -> bytes:
+    return wrap(by.secret, key.secret.expose(), *_owner(by, handle, key.id))
 
 
-def unwrap_subject_key(by: VersionedKey, tenant: TenantId, handle: Handle, key_id: bytes, wrapped: bytes) -> SubjectKey:
+def unwrap_subject_key(by: TenantKey, handle: Handle, key_id: bytes, wrapped: bytes) -> SubjectKey:
     """Return the key of a person.
 
     Raises:
         Unreadable: for every failure alike.
     """
-    return SubjectKey(id=key_id, secret=Secret(unwrap(by.secret, wrapped, *_owner(by, tenant, handle, key_id))))
+    return SubjectKey(id=key_id, secret=Secret(unwrap(by.secret, wrapped, *_owner(by, handle, key_id))))
 
 
 def pae(*pieces: bytes) -> bytes:
@@ -134,8 +134,8 @@ def _place(key: SubjectKey, slot: Slot) -> bytes:
     )
 
 
-def _owner(by: VersionedKey, tenant: TenantId, handle: Handle, key_id: bytes) -> tuple[bytes, ...]:
-    return b"subject_key", tenant.encode(), handle.bytes, _number(by.version), key_id
+def _owner(by: TenantKey, handle: Handle, key_id: bytes) -> tuple[bytes, ...]:
+    return b"subject_key", by.tenant.encode(), handle.bytes, _number(by.version), key_id
 
 
 def _bound(bound_to: tuple[bytes, ...]) -> bytes:

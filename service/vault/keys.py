@@ -12,14 +12,15 @@ import msgspec
 from service.kernel import Clock, Handle, TenantId
 from service.vault.domain import (
     KEY_BYTES,
+    HashKey,
     KeyContext,
     KeyPurpose,
     Secret,
     StoredKey,
     StoredSubjectKey,
     SubjectKeys,
+    TenantKey,
     Unreadable,
-    VersionedKey,
 )
 from service.vault.envelope import new_subject_key, unwrap_subject_key, wrap_subject_key
 from service.vault.ports import Begin, KeyRing, KeyStore
@@ -45,50 +46,48 @@ class Keys:
         self._clock = clock
         self._memory = _Memory(clock, keep, most)
 
-    async def tenant_key(self, tenant: TenantId) -> VersionedKey:
+    async def tenant_key(self, tenant: TenantId) -> TenantKey:
         first = KeyContext(tenant=tenant, purpose=KeyPurpose.TENANT, version=1)
 
-        async def load() -> VersionedKey:
+        async def load() -> TenantKey:
             newest, *_ = await self._stored(first)
-            return await self._unwrapped(first, newest)
+            return await self._tenant_key(tenant, newest)
 
-        key: VersionedKey = await self._memory.get((tenant, first.purpose), load)
+        key: TenantKey = await self._memory.get((tenant, first.purpose), load)
         return key
 
-    async def index_keys(self, tenant: TenantId, field: str) -> Sequence[VersionedKey]:
+    async def index_keys(self, tenant: TenantId, field: str) -> Sequence[HashKey]:
         first = KeyContext(tenant=tenant, purpose=KeyPurpose.INDEX, version=1, field=field)
 
-        async def load() -> Sequence[VersionedKey]:
-            return [await self._unwrapped(first, key) for key in await self._stored(first)]
+        async def load() -> Sequence[HashKey]:
+            return [await self._hash_key(first, key) for key in await self._stored(first)]
 
-        keys: Sequence[VersionedKey] = await self._memory.get((tenant, first.purpose, field), load)
+        keys: Sequence[HashKey] = await self._memory.get((tenant, first.purpose, field), load)
         return keys
 
-    async def suppression_key(self, tenant: TenantId) -> VersionedKey:
+    async def suppression_key(self, tenant: TenantId) -> HashKey:
         first = KeyContext(tenant=tenant, purpose=KeyPurpose.SUPPRESSION, version=1)
 
-        async def load() -> VersionedKey:
+        async def load() -> HashKey:
             # Hashes can't be made again without what they were made of, so there is one version for ever.
             [only] = await self._stored(first)
-            return await self._unwrapped(first, only)
+            return await self._hash_key(first, only)
 
-        key: VersionedKey = await self._memory.get((tenant, first.purpose), load)
+        key: HashKey = await self._memory.get((tenant, first.purpose), load)
         return key
 
-    async def subject_keys(
-        self, store: KeyStore, tenant: TenantId, current: VersionedKey, handles: Collection[Handle]
-    ) -> SubjectKeys:
-        return await self._opened(store, tenant, current, await store.subject_keys(handles))
+    async def subject_keys(self, store: KeyStore, tenant_key: TenantKey, handles: Collection[Handle]) -> SubjectKeys:
+        return await self._opened(store, tenant_key, await store.subject_keys(handles))
 
     async def ensure_subject_keys(
-        self, store: KeyStore, tenant: TenantId, current: VersionedKey, handles: Collection[Handle]
+        self, store: KeyStore, tenant_key: TenantKey, handles: Collection[Handle]
     ) -> SubjectKeys:
         stored = await store.subject_keys(handles, hold=True)
         if missing := set(handles) - stored.keys():
-            await store.add_subject_keys({who: _made(current, tenant, who) for who in missing}, self._clock())
+            await store.add_subject_keys({who: _made(tenant_key, who) for who in missing}, self._clock())
             # Another may have been first: what lies there counts.
             stored = {**stored, **await store.subject_keys(missing, hold=True)}
-        return await self._opened(store, tenant, current, stored)
+        return await self._opened(store, tenant_key, stored)
 
     def forget(self, tenant: TenantId | None = None) -> None:
         self._memory.forget(tenant)
@@ -110,43 +109,47 @@ class Keys:
         async with self._begin(first.tenant) as tx:
             return [await tx.keys.add_wrapped(first, wrapped, self._clock())]
 
-    async def _unwrapped(self, like: KeyContext, stored: StoredKey) -> VersionedKey:
-        context = msgspec.structs.replace(like, version=stored.version)
-        return VersionedKey(version=stored.version, secret=Secret(await self._ring.unwrap(stored.wrapped, context)))
+    async def _tenant_key(self, tenant: TenantId, stored: StoredKey) -> TenantKey:
+        context = KeyContext(tenant=tenant, purpose=KeyPurpose.TENANT, version=stored.version)
+        secret = Secret(await self._ring.unwrap(stored.wrapped, context))
+        return TenantKey(tenant=tenant, version=stored.version, secret=secret)
+
+    async def _hash_key(self, first: KeyContext, stored: StoredKey) -> HashKey:
+        context = msgspec.structs.replace(first, version=stored.version)
+        return HashKey(version=stored.version, secret=Secret(await self._ring.unwrap(stored.wrapped, context)))
 
     async def _opened(
-        self, store: KeyStore, tenant: TenantId, current: VersionedKey, stored: Mapping[Handle, StoredSubjectKey]
+        self, store: KeyStore, tenant_key: TenantKey, stored: Mapping[Handle, StoredSubjectKey]
     ) -> SubjectKeys:
         live = {handle: key for handle, key in stored.items() if not key.destroyed}
-        wrapping = {current.version: current}
-        for version in {key.tenant_key_version for key in live.values()} - {current.version}:
-            wrapping[version] = await self._other(store, tenant, version)
+        wrapping = {tenant_key.version: tenant_key}
+        for version in {key.tenant_key_version for key in live.values()} - wrapping.keys():
+            wrapping[version] = await self._other(store, tenant_key.tenant, version)
         return SubjectKeys(
             keys={
-                handle: unwrap_subject_key(wrapping[key.tenant_key_version], tenant, handle, key.id, key.wrapped)
+                handle: unwrap_subject_key(wrapping[key.tenant_key_version], handle, key.id, key.wrapped)
                 for handle, key in live.items()
             },
             erased=stored.keys() - live.keys(),
         )
 
-    async def _other(self, store: KeyStore, tenant: TenantId, version: int) -> VersionedKey:
+    async def _other(self, store: KeyStore, tenant: TenantId, version: int) -> TenantKey:
         """Return a tenant key that is not, or not yet, the current one."""
-        context = KeyContext(tenant=tenant, purpose=KeyPurpose.TENANT, version=version)
-        place = (tenant, context.purpose, version)
-        known: VersionedKey | None = self._memory.find(place)
+        place = (tenant, KeyPurpose.TENANT, version)
+        known: TenantKey | None = self._memory.find(place)
         if known is None:
             # Read here and not while loading, which may outlive the caller's transaction.
-            stored = [key for key in await store.wrapped(context.purpose) if key.version == version]
+            stored = [key for key in await store.wrapped(KeyPurpose.TENANT) if key.version == version]
             if not stored:
                 raise Unreadable("the key does not open")
-            known = await self._memory.get(place, lambda: self._unwrapped(context, stored[0]))
+            known = await self._memory.get(place, lambda: self._tenant_key(tenant, stored[0]))
         return known
 
 
-def _made(current: VersionedKey, tenant: TenantId, handle: Handle) -> StoredSubjectKey:
+def _made(tenant_key: TenantKey, handle: Handle) -> StoredSubjectKey:
     key = new_subject_key()
     return StoredSubjectKey(
-        id=key.id, tenant_key_version=current.version, wrapped=wrap_subject_key(current, tenant, handle, key)
+        id=key.id, tenant_key_version=tenant_key.version, wrapped=wrap_subject_key(tenant_key, handle, key)
     )
 
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from service.kernel import Handle, TenantId
 from service.vault.domain import (
+    HashKey,
     KeyContext,
     KeyPurpose,
     Slot,
@@ -12,7 +13,7 @@ from service.vault.domain import (
     StoredSubjectKey,
     SubjectKey,
     SubjectKeys,
-    VersionedKey,
+    TenantKey,
     Wrapped,
 )
 
@@ -103,11 +104,11 @@ class KeyAccess(Protocol):
         Unreadable: a stored key does not open.
     """
 
-    async def tenant_key(self, tenant: TenantId) -> VersionedKey:
+    async def tenant_key(self, tenant: TenantId) -> TenantKey:
         """Return the tenant's current key, making it on first use."""
         ...
 
-    async def index_keys(self, tenant: TenantId, field: str) -> Sequence[VersionedKey]:
+    async def index_keys(self, tenant: TenantId, field: str) -> Sequence[HashKey]:
         """Return the keys of the blind index of a field, newest first, making one on first use.
 
         Index new values under each of them, and look up under each of them: older ones are in use until
@@ -115,18 +116,16 @@ class KeyAccess(Protocol):
         """
         ...
 
-    async def suppression_key(self, tenant: TenantId) -> VersionedKey:
+    async def suppression_key(self, tenant: TenantId) -> HashKey:
         """Return the one key for suppression hashes, making it on first use."""
         ...
 
-    async def subject_keys(
-        self, store: KeyStore, tenant: TenantId, current: VersionedKey, handles: Collection[Handle]
-    ) -> SubjectKeys:
-        """Return the keys of those who have one, to read with. `current` is the tenant key."""
+    async def subject_keys(self, store: KeyStore, tenant_key: TenantKey, handles: Collection[Handle]) -> SubjectKeys:
+        """Return the keys of those who have one, to read with: also of those under an older tenant key."""
         ...
 
     async def ensure_subject_keys(
-        self, store: KeyStore, tenant: TenantId, current: VersionedKey, handles: Collection[Handle]
+        self, store: KeyStore, tenant_key: TenantKey, handles: Collection[Handle]
     ) -> SubjectKeys:
         """Return keys to write with; who never had one gets one, stored with `store`'s transaction.
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from service.kernel import Handle
-from service.vault.domain import KeyContext, KeyPurpose, RingUnavailable, Slot, Unreadable, VersionedKey
+from service.vault.domain import KeyContext, KeyPurpose, RingUnavailable, Slot, TenantKey, Unreadable
 from service.vault.envelope import seal, unseal
 from service.vault.keys import Keys
 from service.vault.ring_file import FileRing
@@ -71,13 +71,13 @@ def slot(tenant, handle) -> Slot:
 async def ensure(keys, begin, tenant, *handles):
     current = await keys.tenant_key(tenant)
     async with begin(tenant) as tx:
-        return await keys.ensure_subject_keys(tx.keys, tenant, current, handles)
+        return await keys.ensure_subject_keys(tx.keys, current, handles)
 
 
 async def read(keys, begin, tenant, *handles):
     current = await keys.tenant_key(tenant)
     async with begin(tenant) as tx:
-        return await keys.subject_keys(tx.keys, tenant, current, handles)
+        return await keys.subject_keys(tx.keys, current, handles)
 
 
 async def destroy(begin, tenant, handle):
@@ -251,7 +251,7 @@ async def test_a_key_that_was_rolled_back_was_never_there(keys, begin, tenant, h
     async def write_and_fail():
         current = await keys.tenant_key(tenant)
         async with begin(tenant) as tx:
-            await keys.ensure_subject_keys(tx.keys, tenant, current, [handle])
+            await keys.ensure_subject_keys(tx.keys, current, [handle])
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -343,10 +343,10 @@ async def test_a_stolen_database_opens_nothing_with_a_ring_of_ones_own(keys, beg
     for ask in (thief.tenant_key(tenant), read(thief, begin, tenant, handle)):
         with pytest.raises(Unreadable):
             await ask
-    made_up = VersionedKey(version=1, secret=(await keys.suppression_key(tenant)).secret)
+    made_up = TenantKey(tenant=tenant, version=1, secret=(await keys.suppression_key(tenant)).secret)
     async with begin(tenant) as tx:
         with pytest.raises(Unreadable):
-            await thief.subject_keys(tx.keys, tenant, made_up, [handle])
+            await thief.subject_keys(tx.keys, made_up, [handle])
 
 
 async def test_nothing_shows_a_key(keys, begin, tenant, handle):

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from service.kernel import Handle, TenantId
-from service.vault.domain import KeyContext, KeyPurpose, Secret, Slot, SubjectKey, VersionedKey, Wrapped
+from service.vault.domain import KeyContext, KeyPurpose, Secret, Slot, SubjectKey, TenantKey, Wrapped
 from service.vault.envelope import seal, unseal, unwrap_subject_key, wrap_subject_key
 from service.vault.ring_file import FileRing
 
@@ -47,12 +47,16 @@ def test_a_value_is_sealed_as_ever(vector, nonce):
 @pytest.mark.parametrize("vector", VECTORS["subject_keys"], ids=lambda vector: vector["wrapped"][-8:])
 def test_a_subject_key_is_wrapped_as_ever(vector, nonce):
     nonce(vector)
-    by = VersionedKey(version=vector["tenant_key_version"], secret=Secret(FROM_HEX(vector["tenant_key"])))
-    tenant, handle = TenantId(vector["tenant"]), Handle(UUID(vector["handle"]))
-    key = unwrap_subject_key(by, tenant, handle, FROM_HEX(vector["key_id"]), FROM_HEX(vector["wrapped"]))
+    by = TenantKey(
+        tenant=TenantId(vector["tenant"]),
+        version=vector["tenant_key_version"],
+        secret=Secret(FROM_HEX(vector["tenant_key"])),
+    )
+    handle = Handle(UUID(vector["handle"]))
+    key = unwrap_subject_key(by, handle, FROM_HEX(vector["key_id"]), FROM_HEX(vector["wrapped"]))
 
     assert key.secret.expose().hex() == vector["key"]
-    assert wrap_subject_key(by, tenant, handle, key).hex() == vector["wrapped"]
+    assert wrap_subject_key(by, handle, key).hex() == vector["wrapped"]
 
 
 @pytest.mark.parametrize("vector", VECTORS["file_ring"], ids=lambda vector: vector["purpose"])
