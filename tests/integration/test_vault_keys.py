@@ -7,7 +7,9 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from service import db
 from service.kernel import Handle
+from service.transaction import opener
 from service.vault.domain import KeyContext, KeyPurpose, RingUnavailable, Slot, TenantKey, Unreadable
 from service.vault.envelope import seal, unseal
 from service.vault.keys import Keys
@@ -358,3 +360,18 @@ async def test_nothing_shows_a_key(keys, begin, tenant, handle):
         assert not any(str(secret) in shown or secret.hex() in shown for secret in secrets)
     with pytest.raises(TypeError):
         msgspec.json.encode(found)
+
+
+async def test_no_connection_waits_while_the_ring_is_asked(database, ring, clock, new_id, tenant):
+    narrow = db.engine(database.urls.app, size=1, wait=1.0)
+    begin = opener(narrow, clock, new_id)
+    ring.pause = 0.5
+    asking = asyncio.create_task(Keys(ring, begin, clock, keep=KEEP).tenant_key(tenant))
+    async with asyncio.timeout(5):
+        while not asking.done():
+            async with begin(tenant) as tx:
+                await tx.keys.wrapped(KeyPurpose.TENANT)
+            await asyncio.sleep(0.01)
+    await narrow.dispose()
+
+    assert (await asking).version == 1
