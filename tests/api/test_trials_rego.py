@@ -1,0 +1,125 @@
+"""A candidate in Rego: compiled apart, with no more than the law itself needs, and refused in OPA's words."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.settings import Settings
+from tests.api.test_trials import LONG, PATH, ask, person, start, tried
+from tests.conftest import FakeClock
+from tests.toy_policy import opa
+
+STALENESS = (Path(__file__).parents[2] / "policies/volens/gdpr/staleness.rego").read_text()
+NAME = "volens/gdpr/candidate.rego"
+RULE = """package volens.gdpr
+
+import data.volens.situation
+
+# METADATA
+# title: Nobody gets mail
+# scope: rule
+# custom:
+#   id: {rule}
+#   citation: none
+#   stage: 4
+#   confidence: P
+deny contains {{"rule": "{rule}", "stage": 4}} if {{
+	situation.family
+	{condition}
+}}
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=str(tmp_path), opa_binary=str(opa()))
+
+
+def rule(condition: str = "true", name: str = "EU-OBJ-01") -> dict[str, str]:
+    return {NAME: RULE.format(condition=condition, rule=name)}
+
+
+async def refused(client: httpx.AsyncClient, modules: dict[str, str]) -> list[Any]:
+    answer = await start(client, 400, modules=modules, over=LONG)
+    assert answer.json()["type"].endswith("/candidate_refused")
+    assert answer.json()["errors"], answer.text
+    return list(answer.json()["errors"])
+
+
+async def test_a_new_rule_is_tried_and_governs_nobody(client: httpx.AsyncClient, clock: FakeClock):
+    await person(client, "anna", "2026-11-01T12:00:00Z")
+    decided = await ask(client, "anna")
+    clock.advance(timedelta(seconds=1))
+    trial, changes = await tried(client, modules=rule(), over=LONG)
+
+    assert [(each["decision"], each["rules"]) for each in changes] == [(decided["id"], ["EU-OBJ-01"])]
+    assert trial["result"]["to_deny"] == 1
+    assert (await ask(client, "anna"))["decision"] == "permit"
+
+
+async def test_a_rule_of_the_catalogue_that_nobody_wrote_yet_can_be_tried(client: httpx.AsyncClient):
+    over = {"subjects": {"channel": "email", "purpose": "marketing"}}
+    await person(client, "anna", "2026-11-01T12:00:00Z")
+    _, changes = await tried(client, modules=rule(name="EU-DSR-01"), over=over)
+
+    assert [change["rules"] for change in changes] == [["EU-DSR-01"]]
+
+
+async def test_a_file_can_be_replaced(client: httpx.AsyncClient):
+    await person(client, "old", "2025-05-20T12:00:00Z")
+    shorter = STALENESS.replace(
+        "active if active_within(data.volens.periods.stale.other)", "active if active_within(12)"
+    )
+    assert shorter != STALENESS
+    over = {"subjects": {"channel": "email", "purpose": "marketing"}}
+    _, changes = await tried(client, modules={"volens/gdpr/staleness.rego": STALENESS}, over=over)
+    assert changes == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("situation.family ==", "rego_parse_error"),
+        ("count(nowhere) == 1", "nowhere"),
+        ("input.question.chanel == 1", "chanel"),
+        ("unused := 1", "unused"),
+        ('sprintf("%d", [1]) == "1"', "sprintf"),
+        ("time.now_ns() > 1", "time.now_ns"),
+        ('http.send({"method": "get", "url": "http://localhost"}).status_code == 200', "http.send"),
+        ("opa.runtime().env.HOME", "opa.runtime"),
+        ('regex.match("a", "b")', "regex.match"),
+    ],
+)  # fmt: skip
+async def test_what_does_not_compile_is_refused_with_opas_message_and_line(
+    client: httpx.AsyncClient, condition: str, said: str
+):
+    faults = await refused(client, rule(condition))
+
+    assert {fault["pointer"] for fault in faults} == {f"/modules/{NAME.replace('/', '~1')}"}
+    assert any(said in fault["detail"] for fault in faults), faults
+    assert all(fault["detail"].startswith("line 1") for fault in faults)
+
+
+async def test_a_rule_that_is_not_in_the_catalogue_is_refused(client: httpx.AsyncClient):
+    (fault,) = await refused(client, rule(name="EU-NEW-01"))
+
+    assert fault["detail"] == "line 5: the catalogue has no rule of this id"
+
+
+async def test_what_needs_more_than_its_share_of_time_is_refused(client: httpx.AsyncClient):
+    many = "many := [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]"
+    each = "; ".join(f"some {name} in many" for name in "abcdefgh")
+    condition = f"{many}\n\tcount({{1 | {each}; a + b + c + d + e + f + g + h == -1}}) == 0".replace("a + b", "a - b")
+    condition = condition.replace(" + ", " - ")
+    faults = await refused(client, rule(condition))
+
+    assert "share of time" in faults[0]["detail"]
+
+
+async def test_a_module_elsewhere_than_in_the_bundle_is_no_module(client: httpx.AsyncClient):
+    for path in ("/etc/passwd", "volens/../../x.rego", "volens/gdpr/x.rego/../y.rego", "data.json", "volens/x.rego\n"):
+        answer = await client.post(PATH, json={"modules": {path: "package volens"}, "over": LONG})
+        assert answer.status_code == 400, path
