@@ -168,17 +168,7 @@ def assemble(
             "read_coverage": ReadCoverage(profiles, laws, clock),
             "put_overlay": PutOverlay(begin, profiles, laws, clock),
             "read_overlay": ReadOverlay(begin),
-            "start_trial": StartTrial(
-                begin,
-                profiles,
-                laws,
-                PutOverlay(begin, profiles, laws, clock),
-                bench(settings, engine),
-                schemas_of(POLICIES),
-                clock,
-                new_id,
-                runner.wake,
-            ),
+            "start_trial": start_trial(settings, engine, profiles, laws, runner.wake, clock),
             "read_trial": ReadTrial(begin, clock, runner.wake),
             "read_changes": ReadChanges(begin),
             "read_entries": ReadEntries(begin, resolver(begin)),
@@ -196,6 +186,20 @@ def assemble(
 def bench(settings: Settings, engine: AsyncEngine) -> Bench:
     """Return where candidates are built."""
     return Bench(POLICIES, None if settings.opa_binary is None else Path(settings.opa_binary), engine)
+
+
+def start_trial(
+    settings: Settings,
+    engine: AsyncEngine,
+    profiles: ProfileReader[InForce],
+    laws: Laws,
+    wake: Callable[[TenantId], None],
+    clock: Clock,
+) -> StartTrial:
+    """Return what takes trials on."""
+    begin = opener(engine, clock, new_id)
+    check = PutOverlay(begin, profiles, laws, clock)
+    return StartTrial(begin, profiles, laws, check, bench(settings, engine), schemas_of(POLICIES), clock, new_id, wake)
 
 
 def run_trial(settings: Settings, engine: AsyncEngine, pool: AsyncConnectionPool, clock: Clock) -> RunTrial:

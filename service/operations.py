@@ -75,7 +75,7 @@ def as_operator(tenant: TenantId) -> Caller:
 
 def add_tenant(settings: Settings, name: str) -> bool:
     """Add a tenant and return whether it was new."""
-    tenant = _tenant(name)
+    tenant = tenant_named(name)
     with migrated(settings) as urls:
         return store_tenant(urls, tenant)
 
@@ -100,7 +100,7 @@ def sign_token(settings: Settings, name: str, scope: str, subject: str | None, t
     """Return a token of the local issuer, and leave an audit entry that it was issued."""
     if not settings.local_issuer:
         raise InvalidSettings("VOLENS_LOCAL_ISSUER is off: the service would not accept a token of the local key")
-    tenant, scopes = _tenant(name), scope.split()
+    tenant, scopes = tenant_named(name), scope.split()
     if not scopes or not set(scopes) <= {*SCOPES, SELF}:
         raise UnusableName(f"scopes are {', '.join(SCOPES)} and {SELF}")
     if (subject is not None) != (SELF in scopes):
@@ -138,7 +138,7 @@ def issue_token(
 async def rebuild_states(settings: Settings, name: str | None, check: bool, progress_on: Console) -> tuple[int, int]:
     """Fold every history again; return how many subjects were seen and how many states differed."""
     with migrated(settings) as urls:
-        tenants = [_tenant(name)] if name else [TenantId(known) for known in tenants_of(urls)]
+        tenants = [tenant_named(name)] if name else [TenantId(known) for known in tenants_of(urls)]
         seen = differing = 0
         async with transactions(urls.app) as begin:
             if name and not await app.known_tenant(begin)(tenants[0]):
@@ -275,7 +275,7 @@ async def _within(url: str, work: Callable[[Begin], Awaitable[T]]) -> T:
         return await work(begin)
 
 
-def _tenant(name: str) -> TenantId:
+def tenant_named(name: str) -> TenantId:
     _written(name, TenantName, "a tenant's name is 1 to 63 lower-case letters, digits and hyphens")
     return TenantId(name)
 

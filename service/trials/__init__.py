@@ -1,8 +1,18 @@
 """What would change? Candidates for the policy, tried on the log and on people, without governing anybody."""
 
-from service.trials.domain import Candidate, CandidateRefused, Over, RegoNotOffered, Span, Survey, Trial, TrialUnusable
+from service.trials.domain import (
+    Candidate,
+    CandidateRefused,
+    Over,
+    RegoNotOffered,
+    Span,
+    State,
+    Survey,
+    Trial,
+    TrialUnusable,
+)
 from service.trials.ports import Judge, People, TrialStore, Workbench
-from service.trials.running import RunTrial
+from service.trials.running import RunTrial, Told
 from service.trials.usecases import ReadChanges, ReadTrial, StartTrial
 
 __all__ = [
@@ -17,7 +27,9 @@ __all__ = [
     "RunTrial",
     "Span",
     "StartTrial",
+    "State",
     "Survey",
+    "Told",
     "Trial",
     "TrialStore",
     "TrialUnusable",

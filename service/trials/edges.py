@@ -24,8 +24,10 @@ _MEASURES: Final[Sequence[tuple[Path, str]]] = (
     (("windows", "*", "*", "days"), "minutes"),
 )
 """By which edges the numbers below a place in the tables are measured; the first that fits. `*` is any name."""
-_STATED: Final = ("actions", "bands", "terms")
+_STATED: Final = ("bands", "terms")
 """Tables that facts are stated with, before any rule sees them."""
+_FOLDED: Final = ("actions", "methods")
+"""Tables by which records become states when they arrive."""
 _DAY: Final = 24 * 60
 
 
@@ -42,7 +44,7 @@ def unseen(tables: Mapping[str, Any], bands: Bands) -> Iterator[Unseen]:
     """Yield what the tables measure by and `bands` don't have."""
     days = {day.isoformat() for day in bands.in_force} | {date.min.isoformat()}
     for path, value in _leaves(tables, ()):
-        if path[0] in {*_STATED, "deadlines"}:
+        if path[0] in {*_STATED, *_FOLDED, "deadlines"}:
             continue
         if isinstance(value, str) and _is_day(value):
             if value not in days:
@@ -54,12 +56,17 @@ def unseen(tables: Mapping[str, Any], bands: Bands) -> Iterator[Unseen]:
 
 
 def restated(candidate: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the changed tables with which facts are stated: a change of theirs can't be seen in facts of before."""
-    changed = [name for name in _STATED if name in candidate and candidate[name] != base[name]]
-    classes = ("classes", "prefixes")
-    if "methods" in candidate and any(candidate["methods"][part] != base["methods"][part] for part in classes):
-        changed.append("methods")
-    return tuple(changed)
+    """Return the changed tables with which facts are stated: facts of before don't show a change of theirs."""
+    return _changed(_STATED, candidate, base)
+
+
+def refolded(candidate: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the changed tables by which states are folded: no state of today shows a change of theirs."""
+    return _changed(_FOLDED, candidate, base)
+
+
+def _changed(names: Sequence[str], candidate: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name in names if name in candidate and candidate[name] != base[name])
 
 
 def _measure(path: Path) -> str | None:

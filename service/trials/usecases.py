@@ -37,7 +37,7 @@ from service.trials.domain import (
     TrialUnknown,
     TrialUnusable,
 )
-from service.trials.edges import restated, unseen
+from service.trials.edges import refolded, restated, unseen
 from service.trials.ports import Begin, Wake, Workbench
 from service.trials.shapes import Schema, misshapen, step
 
@@ -137,6 +137,11 @@ class StartTrial:
                 await self._check(candidate.overlay, based_on=None, dry_run=True, by=by)
             if logged:
                 _refuse_unseen_hours(candidate.overlay, law)
+        if tables := refolded(candidate.tables, law.tables):
+            raise TrialUnusable(
+                "records became what they are by this table; only another version can bring another one",
+                pointers=[step("/tables", table) for table in tables],
+            )
         if logged and (tables := restated(candidate.tables, law.tables)):
             raise TrialUnusable(
                 "logged facts were stated with the tables of then; try these over `subjects`",

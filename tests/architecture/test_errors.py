@@ -19,6 +19,7 @@ COMMANDS = {
     "postgres_files",
     "postgres_programs",
     "requests",  # has a command and no route
+    "trying",
 }
 
 

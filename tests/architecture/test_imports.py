@@ -96,6 +96,7 @@ ROOTS = {
     "operations",
     "processes",
     "root_keys",
+    "trying",
 }
 
 PURE = {"domain", "ports", "usecases", "schemas", "__init__"}

@@ -1,0 +1,146 @@
+"""What is checked of a table before it is tried, and what is counted of a trial."""
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+from msgspec.structs import replace
+
+from service.decisions import Basis, Effect, Verdict
+from service.decisions.domain import Cited
+from service.decisions.policy import policy_data
+from service.trials.domain import Candidate
+from service.trials.edges import refolded, restated, unseen
+from service.trials.shapes import misshapen
+from service.trials.tally import EXAMPLES, Seen, Tally, compare
+
+LAW = Path(__file__).parents[2] / "policies"
+TABLES: dict[str, Any] = {file.stem: json.loads(file.read_text()) for file in (LAW / "data").glob("*.json")}
+SCHEMAS: dict[str, Any] = {name: json.loads((LAW / f"schemas/{name}.json").read_text()) for name in TABLES}
+TRIED = sorted(TABLES.keys() - {"deadlines"})
+DATA = policy_data(json.dumps({"volens": TABLES}).encode())
+ODD: st.SearchStrategy[Any] = st.sampled_from([None, True, 0, -1, 1.5, "", "x", "2026-02-30", [], {}, [1, 1], {"x": 1}])
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> tuple[str, Any]:
+    """A table with something else at one of its places, or without it."""
+    name = draw(st.sampled_from(TRIED))
+    document = json.loads(json.dumps(TABLES[name]))
+    node = document
+    while True:
+        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        if not keys:
+            return name, document
+        key = draw(st.sampled_from(keys))
+        if isinstance(node[key], dict | list) and node[key] and draw(st.booleans()):
+            node = node[key]
+            continue
+        match draw(st.sampled_from(["drop", "add", "change"])):
+            case "drop":
+                del node[key]
+            case "add" if isinstance(node, dict):
+                node["unheard_of"] = draw(ODD)
+            case _:
+                node[key] = draw(ODD)
+        return name, document
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_the_tables_of_the_law_have_their_shape_and_measure_by_edges_that_there_are(name: str):
+    assert list(misshapen(TABLES[name], SCHEMAS[name])) == []
+    assert list(unseen({name: TABLES[name]}, DATA.bands)) == []
+
+
+@given(damaged())
+def test_a_table_is_refused_exactly_where_json_schema_refuses_it(found: tuple[str, Any]):
+    name, document = found
+    whole = list(Draft7Validator(SCHEMAS[name]).iter_errors(document))
+
+    assert bool(list(misshapen(document, SCHEMAS[name]))) == bool(whole), whole
+
+
+def test_a_schema_with_a_word_that_nobody_reads_is_no_schema():
+    with pytest.raises(ValueError, match="oneOf"):
+        list(misshapen({}, {"oneOf": []}))
+
+
+def test_a_fault_is_pointed_to():
+    (fault,) = misshapen(TABLES["periods"] | {"stale": {"a/b": "x"}}, SCHEMAS["periods"], "/tables/periods")
+
+    assert (fault.pointer, fault.detail) == ("/tables/periods/stale/a~1b", "Expected integer")
+
+
+@pytest.mark.parametrize(
+    ("table", "document", "pointer", "known"),
+    [
+        ("periods", {"stale": {"other": 17}}, "/periods/stale/other", "3, 6, 12"),
+        ("periods", {"reask": 18}, "/periods/reask", "12"),
+        ("ages", {"adult": 19}, "/ages/adult", "12, 13"),
+        ("windows", {"default": {"days": {"1": [[541, 1200]]}}}, "/windows/default/days/1/0/0", "0, 480"),
+        ("windows", {"places": {"FR": {"days": {"1": [[600, 1441]]}}}}, "/windows/places/FR/days/1/0/1", "0, 480"),
+        ("in_force", {"FR-TEL-01": "2026-08-12"}, "/in_force/FR-TEL-01", "2026-08-11"),
+        ("states", {"laws": {"US-AL": {"since": "2027-01-02"}}}, "/states/laws/US-AL/since", "2027-01-01"),
+    ],
+)
+def test_what_facts_do_not_tell_apart_is_found(table: str, document: Any, pointer: str, known: str):
+    (found,) = unseen({table: document}, DATA.bands)
+
+    assert (found.table, found.pointer) == (table, pointer)
+    assert known in found.known
+
+
+def test_midnight_is_an_edge_at_both_ends_of_a_day():
+    assert list(unseen({"windows": {"default": {"days": {"1": [[0, 1440]]}}}}, DATA.bands)) == []
+
+
+def test_tables_that_facts_or_states_are_made_with_are_told_from_those_that_are_judged_by():
+    changed = {name: {**table, "more": 1} for name, table in TABLES.items() if name != "deadlines"}
+
+    assert restated(changed, TABLES) == ("bands", "terms")
+    assert refolded(changed, TABLES) == ("actions", "methods")
+    assert (restated(TABLES, TABLES), refolded(TABLES, TABLES)) == ((), ())
+
+
+def verdict(allow: bool, *rules: str) -> Verdict:
+    effect = Effect.PERMIT if allow else Effect.DENY
+    return Verdict(
+        allow=allow,
+        basis=Basis.CONSENT if allow else Basis.NONE,
+        reasons=(
+            Cited(rule="ENG-QH-01", effect=Effect.NOTE, stage=14),
+            *(Cited(rule=rule, effect=effect, stage=4) for rule in rules),
+        ),
+        obligations=(),
+        acts=(),
+        closed_hours=False,
+    )
+
+
+def test_a_change_is_counted_by_the_rules_that_deny_on_the_side_that_denies():
+    permit, deny = verdict(True, "EU-EPD-01"), verdict(False, "EU-CON-01", "ENG-OPT-01", "EU-CON-01")
+    tally = Tally()
+    pairs = [(permit, deny)] * 7 + [(deny, permit)] + [(deny, verdict(False, "EU-CON-01"))] + [(deny, deny)]
+    for number, (then, now) in enumerate(pairs):
+        tally.add(Seen(id=UUID(int=number), channel="sms", purpose="x-club", revision="r", compared=compare(then, now)))
+    tally.add(Seen(id=UUID(int=99), channel="sms", purpose="x-club", revision="s", compared=None))
+
+    assert (tally.judged, tally.to_deny, tally.to_permit, tally.unchanged) == (10, 7, 1, 2)
+    assert (tally.reasons_changed, tally.unjudged, tally.revisions) == (1, 1, {"r": 10, "s": 1})
+    assert tally.rules.keys() == {"EU-CON-01", "ENG-OPT-01"}
+    for groups in (tally.rules, tally.channels, tally.purposes):
+        for group in groups.values():
+            assert (group.to_deny, group.to_permit) == (7, 1)
+            assert group.examples == [UUID(int=number) for number in range(EXAMPLES)]
+
+
+def test_a_candidate_is_named_by_its_content():
+    one = Candidate(tables={"a": {"x": 1, "y": 2}})
+
+    assert one.name() == Candidate(tables={"a": {"y": 2, "x": 1}}).name()
+    assert one.name() != replace(one, modules={"volens/a/b.rego": "package volens.a"}).name()
