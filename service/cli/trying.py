@@ -101,8 +101,9 @@ def _groups(result: "ResultView") -> Table:
 def _changes(outcome: "Outcome") -> Table:
     more = len(outcome.changes) - SHOWN
     table = Table(caption=f"and {more} more: --json tells all" if more > 0 else None)
-    for column in ("decision or subject", "then → now", "rules that deny"):
-        table.add_column(column, overflow="fold")
+    table.add_column("decision or subject", no_wrap=True)
+    table.add_column("then → now", no_wrap=True)
+    table.add_column("rules that deny", overflow="fold")
     for change in outcome.changes[:SHOWN]:
         name = change.subject or str(change.decision or change.handle)
         table.add_row(name, f"{change.then} → {change.now}", ", ".join(change.rules))
