@@ -15,7 +15,8 @@ COPY pyproject.toml README.md ./
 COPY service service
 COPY migrations migrations
 COPY policies/build policies/build
-COPY policies/schemas/input.json policies/schemas/input.json
+COPY policies/schemas policies/schemas
+COPY policies/catalogue.json policies/catalogue.json
 COPY openapi/problems openapi/problems
 # The embedded PostgreSQL and the build tools are locked with the rest, but a server has no use for them.
 RUN .venv/bin/pip install --no-deps --no-build-isolation --editable . \

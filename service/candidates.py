@@ -1,6 +1,7 @@
 """Makes the policies that trials judge by: candidates, and what governed before them. None of them answers anybody."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,6 +26,10 @@ from service.trials.rego import compiled, refused
 
 SHARE: Final = 0.5
 """Seconds that a candidate may take for one verdict. The law takes a thousandth."""
+MEAN: Final = 0.02
+"""Seconds that it may take for one of many."""
+PATIENCE: Final = 5.0
+"""Seconds that it may take beyond that, on a machine that has much to do."""
 
 
 class Bench:
@@ -120,10 +125,27 @@ class Tried:
             DecisionUnavailable: on one of them there is none.
         """
 
-        async def all_of_them() -> list[Verdict]:
-            return [await self._engine.evaluate(each) for each in facts]
+        stop = False
 
-        return await asyncio.to_thread(lambda: asyncio.run(all_of_them()))
+        async def all_of_them() -> list[Verdict]:
+            given: list[Verdict] = []
+            started = time.perf_counter()
+            for each in facts:
+                if stop:
+                    break
+                if time.perf_counter() - started > PATIENCE + MEAN * len(facts):
+                    raise DecisionUnavailable("the candidate needs more than its share of time")
+                given.append(await self._engine.evaluate(each))
+            return given
+
+        judging = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(all_of_them())))
+        try:
+            return await asyncio.shield(judging)
+        except asyncio.CancelledError:
+            # Whoever closes the engine next must not find the thread inside it.
+            stop = True
+            await asyncio.wait({judging})
+            raise
 
 
 class ReadPeople:

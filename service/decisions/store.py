@@ -27,7 +27,7 @@ _JUDGED: Final = text(
         ON told.tenant = :tenant AND told.revision = wanted.revision AND told.facts_hash = wanted.hash
     """
 )
-"""Two arrays: a list of pairs would be two thousand parameters, which take the driver longer than the answer."""
+"""Two arrays: a list of pairs would be a thousand parameters, which take the driver longer than the answer."""
 
 
 class SqlDecisionStore:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from service.kernel import DomainError
+from service.kernel import DomainError, Unavailable
 from service.trials.domain import CandidateRefused
 
 SECONDS: Final = 20
@@ -65,7 +65,7 @@ def compiled(
 
     Raises:
         CandidateRefused: with OPA's messages and lines.
-        OSError: there is no such program.
+        Unavailable: the program doesn't do what OPA does.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -160,6 +160,8 @@ def _opa(opa: Path, folder: Path, modules: Mapping[str, str], *arguments: str) -
         raise refused([(file, "needs more than its share of time to compile") for file in modules]) from None
     if run.returncode == 0:
         return run.stdout
+    if not modules:
+        raise Unavailable("the OPA program does not work")
     if run.returncode < 0:
         raise refused([(file, "needs more than its share of time or memory to compile") for file in modules])
     raise refused(list(_faults(run, modules))[:_MOST] or [(file, "does not compile") for file in modules])

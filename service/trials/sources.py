@@ -14,8 +14,8 @@ from service.trials.edges import unseen
 from service.trials.ports import Begin, Judge, People, Workbench
 from service.trials.tally import Compared, Seen, compare
 
-DECISIONS: Final = 1_000
-"""How many decisions make a step: a second, if no two of them share their facts."""
+DECISIONS: Final = 500
+"""How many decisions make a step: half a second, if no two of them share their facts."""
 SUBJECTS: Final = 250
 REMEMBERED: Final = 200_000
 """Comparisons that are kept, at some hundred bytes each."""

@@ -1,18 +1,28 @@
 """A candidate in Rego: compiled apart, with no more than the law itself needs, and refused in OPA's words."""
 
-from datetime import timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service import candidates
+from service.app import BUILD, POLICIES
+from service.candidates import Bench
+from service.decisions import DecisionUnavailable, ordinary
+from service.decisions.artefacts import read_policy
+from service.kernel import Unavailable
 from service.settings import Settings
+from service.trials import Candidate
 from tests.api.test_trials import LONG, PATH, ask, person, start, tried
-from tests.conftest import FakeClock
+from tests.conftest import Database, FakeClock
 from tests.toy_policy import opa
 
-STALENESS = (Path(__file__).parents[2] / "policies/volens/gdpr/staleness.rego").read_text()
+DORMANCY = (Path(__file__).parents[2] / "policies/volens/germany/dormancy.rego").read_text()
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 NAME = "volens/gdpr/candidate.rego"
 RULE = """package volens.gdpr
 
@@ -70,13 +80,11 @@ async def test_a_rule_of_the_catalogue_that_nobody_wrote_yet_can_be_tried(client
 
 async def test_a_file_can_be_replaced(client: httpx.AsyncClient):
     await person(client, "old", "2025-05-20T12:00:00Z")
-    shorter = STALENESS.replace(
-        "active if active_within(data.volens.periods.stale.other)", "active if active_within(12)"
-    )
-    assert shorter != STALENESS
     over = {"subjects": {"channel": "email", "purpose": "marketing"}}
-    _, changes = await tried(client, modules={"volens/gdpr/staleness.rego": STALENESS}, over=over)
-    assert changes == []
+    shorter = DORMANCY.replace("data.volens.periods.stale.DE", "12")
+    for text, denied in ((DORMANCY, []), (shorter, ["old"])):
+        _, changes = await tried(client, modules={"volens/germany/dormancy.rego": text}, over=over)
+        assert [change["subject"] for change in changes] == denied
 
 
 @pytest.mark.parametrize(
@@ -117,6 +125,36 @@ async def test_what_needs_more_than_its_share_of_time_is_refused(client: httpx.A
     faults = await refused(client, rule(condition))
 
     assert "share of time" in faults[0]["detail"]
+
+
+async def test_a_program_that_is_no_opa_is_a_fault_of_the_service_and_not_of_the_candidate(
+    settings: Settings, database: Database, clock: FakeClock, engine: AsyncEngine
+):
+    bench = Bench(POLICIES, Path("/bin/false"), engine)
+    with pytest.raises(Unavailable):
+        async with bench.opened(read_policy(BUILD).revision, Candidate(modules=rule())):
+            pass
+
+
+async def test_a_candidate_that_is_slow_all_along_is_stopped(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(candidates, "PATIENCE", 0.0)
+    monkeypatch.setattr(candidates, "MEAN", 0.0)
+    policy = read_policy(BUILD)
+    bench = Bench(POLICIES, None, engine)
+    async with bench.opened(policy.revision, Candidate()) as judge:
+        with pytest.raises(DecisionUnavailable, match="share of time"):
+            await judge.verdicts(ordinary(policy, NOON))
+
+
+async def test_whoever_stops_waiting_for_a_judge_leaves_no_thread_behind(engine: AsyncEngine):
+    policy = read_policy(BUILD)
+    async with Bench(POLICIES, None, engine).opened(policy.revision, Candidate()) as judge:
+        judging = asyncio.create_task(judge.verdicts(ordinary(policy, NOON) * 50))
+        await asyncio.sleep(0.05)
+        judging.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await judging
+        assert len(await judge.verdicts(ordinary(policy, NOON)[:2])) == 2, "nobody else asks it any more"
 
 
 async def test_a_module_elsewhere_than_in_the_bundle_is_no_module(client: httpx.AsyncClient):

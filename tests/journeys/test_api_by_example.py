@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from uuid_utils.compat import uuid7
@@ -57,16 +58,22 @@ def agrees(documented: Any, actual: Any) -> bool:
 
 
 def test_the_document_shows_what_the_service_answers(installation: Installation) -> None:
-    decision = ""
+    decision = trial = ""
     with running("serve", "--port", "0", env=installation.env) as service:
         status, answer = 0, None
         with closing(Client(service.url, installation.token)) as client:
             for block in blocks():
                 if block.startswith("ask "):
                     for method, path, body in commands(block):
-                        status, answer = client(method, path.replace("$ID", decision), body and json.loads(body))
+                        path = path.replace("$ID", decision).replace("$TRIAL", trial)
+                        status, answer = client(method, path, body and json.loads(body))
+                        while trial and path.endswith(trial) and answer["state"] in {"waiting", "running"}:
+                            sleep(0.1)
+                            status, answer = client(method, path)
                         if path == "/v1/decisions":
                             decision = answer["id"]
+                        if path == "/v1/simulations/policy":
+                            trial = answer["id"]
                 elif block.startswith("{"):
                     shown = f"{method} {path}: {status}\n{json.dumps(answer, indent=2)}"
                     assert agrees(json.loads(block), answer), shown
