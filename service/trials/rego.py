@@ -76,9 +76,12 @@ def compiled(
         _write(folder / "candidate", law | {file: text.encode() for file, text in modules.items()})
         options = ["--capabilities", str(folder / "capabilities.json")]
         inside = folder / "candidate"
+        trees = {file: _parsed(opa, inside, modules, file) for file in modules}
+        if own := [(file, line) for file, tree in trees.items() for line in _own_schemas(tree)]:
+            raise refused([(file, f"line {line}: a schema is named, not defined here") for file, line in own])
         checking = ["check", "--strict", "--format", "json", "--max-errors", str(_MOST), "--schema", str(schemas)]
         _opa(opa, inside, modules, *checking, *options, "volens")
-        named = _named(opa, inside, modules)
+        named = _named(trees)
         if unknown := [(file, line, rule) for rule, (file, line) in named.items() if rule not in known]:
             raise refused([(file, f"line {line}: the catalogue has no rule of this id") for file, line, _ in unknown])
         built = folder / "built.tar.gz"
@@ -120,12 +123,22 @@ def _allowed(opa: Path, law: Path) -> bytes:
     return msgspec.json.encode({**everything, "builtins": builtins, "allow_net": []})
 
 
-def _named(opa: Path, folder: Path, modules: Mapping[str, str]) -> dict[str, tuple[str, int]]:
-    """Return each rule of the law that `modules` are annotated with or give as a reason, and where."""
+def _parsed(opa: Path, folder: Path, modules: Mapping[str, str], file: str) -> Any:
+    options = ["--format", "json", "--json-include", "locations"]
+    return msgspec.json.decode(_opa(opa, folder, modules, "parse", *options, file))
+
+
+def _own_schemas(tree: Any) -> Iterator[int]:
+    """Yield the lines of annotations that define a schema: a `$ref` in it reaches every file that OPA may read."""
+    for note in tree.get("annotations", []):
+        if any("definition" in schema for schema in note.get("schemas", [])):
+            yield note["location"]["row"]
+
+
+def _named(trees: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
+    """Return each rule of the law that files are annotated with or give as a reason, and where."""
     named: dict[str, tuple[str, int]] = {}
-    for file in modules:
-        options = ["--format", "json", "--json-include", "locations"]
-        tree = msgspec.json.decode(_opa(opa, folder, modules, "parse", *options, file))
+    for file, tree in trees.items():
         for rule, line in _reasons(tree):
             named.setdefault(rule, (file, line))
     return named
