@@ -1,4 +1,5 @@
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ _ADD: Final = text(
     )
     ORDER BY handle
     ON CONFLICT (tenant, handle) DO NOTHING
+    RETURNING handle
     """
 )
 _DESTROY: Final = text(
@@ -88,7 +90,7 @@ class SqlKeyStore:
             for handle, key_id, version, wrapped, destroyed in found
         }
 
-    async def add_subject_keys(self, keys: Mapping[Handle, StoredSubjectKey], at: datetime) -> None:
+    async def add_subject_keys(self, keys: Mapping[Handle, StoredSubjectKey], at: datetime) -> AbstractSet[Handle]:
         rows = [
             {
                 "handle": handle,
@@ -98,9 +100,11 @@ class SqlKeyStore:
             }
             for handle, key in keys.items()
         ]
-        await self._connection.execute(
+        added = await self._connection.execute(
             _ADD, {"tenant": self._tenant, "at": at, "rows": msgspec.json.encode(rows).decode()}
         )
+
+        return {Handle(handle) for handle in added.scalars()}
 
     async def destroy_subject_key(self, handle: Handle, at: datetime) -> bool:
         done = await self._connection.execute(_DESTROY, {"tenant": self._tenant, "handle": handle, "at": at})

@@ -18,6 +18,7 @@ from service.vault.domain import (
     Secret,
     StoredKey,
     StoredSubjectKey,
+    SubjectKey,
     SubjectKeys,
     TenantKey,
     Unreadable,
@@ -83,11 +84,15 @@ class Keys:
         self, store: KeyStore, tenant_key: TenantKey, handles: Collection[Handle]
     ) -> SubjectKeys:
         stored = await store.subject_keys(handles, hold=True)
-        if missing := set(handles) - stored.keys():
-            await store.add_subject_keys({who: _made(tenant_key, who) for who in missing}, self._clock())
-            # Another may have been first: what lies there counts.
-            stored = {**stored, **await store.subject_keys(missing, hold=True)}
-        return await self._opened(store, tenant_key, stored)
+        made = {who: new_subject_key() for who in set(handles) - stored.keys()}
+        if made:
+            rows = {who: _wrapped(tenant_key, who, key) for who, key in made.items()}
+            added = await store.add_subject_keys(rows, self._clock())
+            if late := made.keys() - added:  # another was first: theirs counts
+                stored = {**stored, **await store.subject_keys(late, hold=True)}
+                made = {who: key for who, key in made.items() if who in added}
+        found = await self._opened(store, tenant_key, stored)
+        return SubjectKeys(keys={**found.keys, **made}, erased=found.erased)
 
     def forget(self, tenant: TenantId | None = None) -> None:
         self._memory.forget(tenant)
@@ -146,8 +151,7 @@ class Keys:
         return known
 
 
-def _made(tenant_key: TenantKey, handle: Handle) -> StoredSubjectKey:
-    key = new_subject_key()
+def _wrapped(tenant_key: TenantKey, handle: Handle, key: SubjectKey) -> StoredSubjectKey:
     return StoredSubjectKey(
         id=key.id, tenant_key_version=tenant_key.version, wrapped=wrap_subject_key(tenant_key, handle, key)
     )

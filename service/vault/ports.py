@@ -1,4 +1,5 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -70,8 +71,11 @@ class KeyStore(Protocol):
         """
         ...
 
-    async def add_subject_keys(self, keys: Mapping[Handle, StoredSubjectKey], at: datetime) -> None:
-        """Store keys for those who never had one. What is there stays, also the mark of a destroyed one."""
+    async def add_subject_keys(self, keys: Mapping[Handle, StoredSubjectKey], at: datetime) -> AbstractSet[Handle]:
+        """Store keys for those who never had one, and return who they were.
+
+        What is there stays, also the mark of a destroyed one.
+        """
         ...
 
     async def destroy_subject_key(self, handle: Handle, at: datetime) -> bool:

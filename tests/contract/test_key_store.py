@@ -72,8 +72,10 @@ async def test_who_has_no_key_is_not_among_the_keys(begin, tenant, handle):
 async def test_the_first_key_of_a_person_stays(begin, tenant, handle):
     other = Handle(uuid4())
     async with begin(tenant) as tx:
-        await tx.keys.add_subject_keys({handle: subject_key(b"a")}, NOON)
-        await tx.keys.add_subject_keys({other: subject_key(b"b"), handle: subject_key(b"c")}, NOON)
+        first = await tx.keys.add_subject_keys({handle: subject_key(b"a")}, NOON)
+        second = await tx.keys.add_subject_keys({other: subject_key(b"b"), handle: subject_key(b"c")}, NOON)
+
+        assert (first, second) == ({handle}, {other})
 
         assert await tx.keys.subject_keys([other, handle, handle]) == {
             handle: subject_key(b"a"),
