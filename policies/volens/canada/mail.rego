@@ -121,7 +121,11 @@ _among(places) if count(situation.under.canada & places) > 0
 #   citation: CASL s.6(2), 6(6); SOR/2012-36
 #   stage: 13
 #   confidence: V
-deny contains {"rule": "CA-CASL-04", "stage": 13} if {
+deny contains {"rule": "CA-CASL-04", "stage": 13} if incomplete
+
+# METADATA
+# description: Something is declared to be missing from a message that must have it.
+incomplete if {
 	_must_be_complete
 	false in {
 		object.get(input.context, "sender_identified", true),

@@ -139,7 +139,10 @@ note contains {"rule": "USCA-OPT-05", "stage": 4} if {
 #   citation: Civ. Code 1798.140(h),(l); 11 CCR 7004
 #   stage: 10
 #   confidence: V
-failing contains {"rule": "USCA-CON-01", "stage": 10} if _consented_unfairly
+failing contains {"rule": "USCA-CON-01", "stage": 10} if {
+	situation.ordinary
+	_consented_unfairly
+}
 
 deny contains {"rule": "USCA-CON-01", "stage": 10} if {
 	_opt_in_needed

@@ -22,8 +22,10 @@ _said["elsewhere"] := {
 
 _said["unknown"] := {
 	"deny": unknown.deny,
+	"basis": unknown.basis,
 	"gate": unknown.gate,
 	"late": unknown.late,
+	"relied": {"consent": unknown.informing},
 } if {
 	situation.under.unknown
 }

@@ -31,16 +31,18 @@ obligations contains "postal_address" if {
 obligations contains duty if {
 	permitted
 	situation.channel == "email"
-	situation.under.canada
+	_canadian_perhaps
 	canada.transactional
 	some duty in ["unsubscribe_link", "identify_sender", "postal_address"]
 }
 
 _address_due if situation.american
 
-_address_due if situation.under.canada
+_address_due if _canadian_perhaps
 
-_address_due if situation.under.unknown
+_canadian_perhaps if situation.under.canada
+
+_canadian_perhaps if situation.under.unknown
 
 _written_to if {
 	situation.channel == "email"
@@ -73,9 +75,13 @@ obligations contains duty if {
 _can_be_stopped if situation.family
 
 _can_be_stopped if {
-	situation.american
+	_american_perhaps
 	situation.service
 }
+
+_american_perhaps if situation.american
+
+_american_perhaps if situation.under.unknown
 
 obligations contains "identify_sender" if {
 	permitted

@@ -65,8 +65,8 @@ test_a_partner_is_named if {
 
 test_messages_that_serve_need_no_consent if {
 	every purpose in ["service", "security", "support"] {
-		f.basis(f.after(_asked("sms", purpose), [f.opt_out({"channel": "sms"})])) == "contract"
-		f.denied_by(f.after(_asked("sms", purpose), [f.opt_out({"channel": "sms", "purpose": "any"})]), "ENG-OPT-01")
+		f.basis(f.after(_asked("push", purpose), [f.opt_out({"channel": "push"})])) == "contract"
+		f.denied_by(f.after(_asked("push", purpose), [f.opt_out({"channel": "push", "purpose": "any"})]), "ENG-OPT-01")
 		f.denied_by(f.given(_asked("email", purpose), {"sender_identified": false}), "ENG-DENY-01")
 	}
 	mixed := f.given(_asked("email", "service"), {"content": "mixed"})

@@ -3,7 +3,7 @@ package volens.gdpr
 import data.volens.situation
 
 _in_force if {
-	situation.european
+	situation.european_perhaps
 	situation.purpose == "political_ads"
 	"EU-POL-01" in situation.begun
 }

@@ -37,7 +37,7 @@ basis contains "legitimate_interest" if {
 #   stage: 8
 #   confidence: K
 deny contains {"rule": "EU-PRO-02", "stage": 8} if {
-	situation.european
+	situation.european_perhaps
 	_shown_by_a_platform
 	_profiled_ad
 	_off_limits

@@ -11,7 +11,11 @@ import data.volens.engine
 #   citation: GDPR Art. 44-49; Dec. (EU) 2023/1795 (DPF; upheld T-553/23, appeal C-703/25 P pending); C-311/18; EDPB 2/2018
 #   stage: 12
 #   confidence: V (T-553/23 + appeal), K
-deny contains {"rule": "EU-TRF-01", "stage": 12} if {
+deny contains {"rule": "EU-TRF-01", "stage": 12} if unsafe_transfer
+
+# METADATA
+# description: The route leaves the Union on nothing that the law accepts.
+unsafe_transfer if {
 	_leaves
 	not engine.untouchable
 	not _adequate

@@ -36,7 +36,11 @@ gate contains {"rule": "CA-QC-01", "stage": 10} if {
 	situation.purpose in {"personalization", "profiling", "targeted_ads"}
 }
 
-deny contains {"rule": "CA-QC-01", "stage": 10} if {
+deny contains {"rule": "CA-QC-01", "stage": 10} if profiled_unasked
+
+# METADATA
+# description: The message rests on profiling that the person didn't switch on.
+profiled_unasked if {
 	situation.family
 	input.context.profiled == true
 	not _switched_on
@@ -65,7 +69,7 @@ _switched_on if {
 	act.purpose in {"personalization", "profiling"}
 	lib.sound(act, act.channel)
 	lib.informed(act)
-	elsewhere.of_age(act, elsewhere.measure["CA-QC"])
+	elsewhere.of_age(act, data.volens.consents["CA-QC"])
 	not _switched_off(act.rank)
 }
 

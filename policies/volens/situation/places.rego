@@ -61,6 +61,13 @@ members contains lib.entry(code) if {
 european if under.eprivacy
 
 # METADATA
+# description: Union law applies, or may, as nobody knows the place.
+# scope: document
+european_perhaps if european
+
+european_perhaps if under.unknown
+
+# METADATA
 # description: Federal law of the United States applies.
 american if under.us_federal
 

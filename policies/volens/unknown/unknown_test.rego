@@ -48,7 +48,7 @@ test_a_second_step_is_asked_by_mail_alone if {
 }
 
 test_nothing_but_consent_permits_what_is_ordinary if {
-	every purpose in ["marketing", "personalization", "analytics", "sale_share", "fip_enrolment", "sensitive_use"] {
+	every purpose in ["marketing", "personalization", "analytics", "sale_share", "fip_enrolment"] {
 		facts := f.given(_asked("web", purpose), {"lia_on_file": true, "first_party_only": true})
 		f.denied_by(f.after(facts, [f.purchase({})]), "ENG-UNK-01")
 		f.basis(f.after(facts, [f.opt_in({"channel": "web", "purpose": purpose})])) == "consent"
@@ -57,7 +57,7 @@ test_nothing_but_consent_permits_what_is_ordinary if {
 }
 
 test_special_data_need_an_explicit_opt_in_that_covers_them if {
-	facts := f.given(_mail, {"special_category": "health"})
+	facts := f.given(_mail, {"special_category": "health", "requested_by_subject": true})
 	f.denied_by(f.after(facts, [f.opt_in({})]), "ENG-UNK-01")
 	f.denied_by(f.after(facts, [f.opt_in({"explicit": true})]), "ENG-UNK-01")
 	f.basis(f.after(facts, [f.opt_in({"explicit": true, "covers_category": true})])) == "consent"

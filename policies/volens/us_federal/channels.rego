@@ -39,6 +39,7 @@ basis contains "legal_obligation" if situation.duty
 #   stage: 10
 #   confidence: K
 failing contains {"rule": "ENG-ID-01", "stage": 10} if {
+	situation.ordinary
 	some act in input.acts
 	act.action in {"opt_in", "parental_consent"}
 	"other" in {object.get(act, field, "") | some field in ["address", "person"]}

@@ -103,9 +103,13 @@ old_enough(act) if {
 #   citation: EDPB Guidelines 05/2020 paras 110-111; GDPR Art. 5(1)(c),(e)
 #   stage: 10
 #   confidence: P/G
-failing contains {"rule": "ENG-STALE-01", "stage": 10} if _faded
+failing contains {"rule": "ENG-STALE-01", "stage": 10} if {
+	situation.ordinary
+	_faded
+}
 
 deny contains {"rule": "ENG-STALE-01", "stage": 10} if {
+	situation.ordinary
 	barred
 	_faded
 }

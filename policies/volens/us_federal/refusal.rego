@@ -90,7 +90,7 @@ deny contains {"rule": "US-TCPA-02", "stage": 4} if {
 #   confidence: V
 note contains {"rule": "US-TCPA-04", "stage": 4} if {
 	situation.channel in telephone
-	some i in (engine.reaching | _other_matters)
+	some i in (engine.reaching | other_matters)
 	not input.acts[i].method == "keyword"
 }
 
@@ -124,9 +124,13 @@ telephone := {"phone", "phone_auto", "sms"}
 #   stage: 4
 #   confidence: V, D
 #   in_force: "2027-02-01"
-deny contains {"rule": "US-TCPA-03", "stage": 4} if count(_other_matters) > 0
+deny contains {"rule": "US-TCPA-03", "stage": 4} if count(other_matters) > 0
 
-_other_matters contains i if {
+# METADATA
+# title: Other matters
+# description: The refusals of other messages that end these too, by position.
+# scope: document
+other_matters contains i if {
 	situation.family
 	situation.channel in telephone
 	some i, act in input.acts
@@ -136,7 +140,7 @@ _other_matters contains i if {
 	not latest_opening > act.rank
 }
 
-_other_matters contains i if {
+other_matters contains i if {
 	_machine_sent
 	_bound_by_every_stop
 	"US-TCPA-03" in situation.begun
@@ -178,4 +182,4 @@ _machine_sent if situation.automatic_call
 # METADATA
 # title: The refusals that decide
 # description: Those that stand, and those of other matters.
-refused := standing | _other_matters
+refused := standing | other_matters

@@ -131,9 +131,11 @@ tried contains {"rule": "US-TCPA-10", "stage": 6} if {
 #   citation: 47 CFR 64.1200(a)(1)
 #   stage: 6
 #   confidence: K
-gate contains {"rule": "US-TCPA-11", "stage": 6} if _needs_consent_to_inform
+gate contains {"rule": "US-TCPA-11", "stage": 6} if needs_consent_to_inform
 
-_needs_consent_to_inform if {
+# METADATA
+# description: A text or an automatic call that serves, and isn't exempt.
+needs_consent_to_inform if {
 	situation.service
 	_machine_sent
 	not input.context.exempt_informational == true
@@ -141,11 +143,11 @@ _needs_consent_to_inform if {
 
 basis contains "contract" if {
 	situation.service
-	not _needs_consent_to_inform
+	not needs_consent_to_inform
 }
 
 basis contains "consent" if {
-	_needs_consent_to_inform
+	needs_consent_to_inform
 	count(informing) > 0
 }
 
@@ -153,13 +155,13 @@ basis contains "consent" if {
 	situation.service
 	engine.restricted
 	engine.agreed_during_restriction
-	not _needs_consent_to_inform
+	not needs_consent_to_inform
 }
 
 # METADATA
 # description: The opt-ins to this kind of information, or to service in general, on this channel.
 informing contains i if {
-	_needs_consent_to_inform
+	needs_consent_to_inform
 	some i, act in input.acts
 	act.action == "opt_in"
 	act.channel == situation.channel

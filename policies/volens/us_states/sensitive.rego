@@ -61,15 +61,18 @@ _kinds contains input.context.special_category
 _informed contains i if {
 	some i in agreeing
 	not input.acts[i].covers_category == false
-	_about_data(input.acts[i])
+	about_data(input.acts[i])
 }
 
 # Agreeing to a use of data is agreeing to that of these data. Agreeing to messages says nothing about them.
-_about_data(_) if not situation.family
+# METADATA
+# description: True when an opt-in is to the use of these data, and not to messages alone.
+# scope: document
+about_data(_) if not situation.family
 
-_about_data(act) if act.covers_category == true
+about_data(act) if act.covers_category == true
 
-_about_data(act) if act.explicit == true
+about_data(act) if act.explicit == true
 
 # METADATA
 # title: Limits
@@ -104,7 +107,7 @@ deny contains {"rule": "USMD-SEN-01", "stage": 8} if {
 
 deny contains {"rule": "USMD-SEN-01", "stage": 8} if {
 	_necessity_due
-	not _strictly_necessary
+	not strictly_necessary
 	"USMD-PROCESSING" in situation.begun
 }
 
@@ -116,11 +119,14 @@ _necessity_due if {
 	law[place].sensitive == "necessity"
 }
 
-_strictly_necessary if input.context.necessary_for_contract == true
+# METADATA
+# description: What is asked for can't be had without these data (RULES D9(19)).
+# scope: document
+strictly_necessary if input.context.necessary_for_contract == true
 
-_strictly_necessary if input.context.requested_by_subject == true
+strictly_necessary if input.context.requested_by_subject == true
 
-_strictly_necessary if input.context.use == "service_requested"
+strictly_necessary if input.context.use == "service_requested"
 
 # METADATA
 # title: Health data take consent, and their sale a signed authorisation
