@@ -20,6 +20,7 @@ COMMANDS = {
     "postgres_programs",
     "requests",  # has a command and no route
     "trying",
+    "vault",  # has keys and no route
 }
 
 

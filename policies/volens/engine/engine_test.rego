@@ -178,6 +178,17 @@ test_own_hours_widen_open_days_only if {
 	f.denied_by(f.at(texting, 7, 1260), "ENG-QH-01")
 }
 
+test_own_hours_need_a_consent_that_stands if {
+	calls := f.germany("phone", "marketing")
+	evening := f.opt_in({"channel": "phone", "method": "act", "hours_open": true})
+	later := f.opt_in({"channel": "phone", "method": "act", "rank": 9})
+	f.basis(f.at(f.after(calls, [evening, later]), 5, 1260)) == "consent"
+	f.denied_by(f.at(f.after(calls, [evening, f.opt_out({"channel": "phone"}), later]), 5, 1260), "ENG-QH-01")
+	unproven := json.remove(evening, ["/evidence"])
+	f.denied_by(f.at(f.after(calls, [unproven, later]), 5, 1260), "ENG-QH-01")
+	f.basis(f.at(f.placed(f.after(calls, [evening]), {"residence": "CH"}), 5, 1260)) == "consent"
+}
+
 test_the_hour_is_reported_when_all_else_allows if {
 	not "ENG-QH-01" in f.named(f.at(_text, 5, 0))
 	"ENG-QH-01" in f.named(f.at(_text, 5, 600))

@@ -1,5 +1,6 @@
 package volens.engine
 
+import data.volens.elsewhere
 import data.volens.gdpr
 import data.volens.lib
 import data.volens.situation
@@ -107,10 +108,29 @@ _shut(window, here) if {
 
 _weekdays := ["", "1", "2", "3", "4", "5", "6", "7"]
 
+# By a consent that holds in every place that has a say, and that no refusal has overtaken.
 _agreed if {
-	some i in (gdpr.consenting | us_federal.consenting)
-	input.acts[i].hours_open == true
+	some i, act in input.acts
+	act.hours_open == true
+	every place in situation.judged {
+		_consents(place, i)
+	}
+	every refusal in reaching {
+		act.rank > input.acts[refusal].rank
+	}
 }
+
+_consents(place, i) if {
+	place in situation.under.gdpr
+	i in gdpr.consenting
+}
+
+_consents(place, i) if {
+	place in situation.under.us_federal
+	i in us_federal.consenting
+}
+
+_consents(place, i) if i in elsewhere.consenting[place]
 
 # METADATA
 # description: Some later hour will be open. Without a zone nobody can say which (RULES D7).
