@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -171,6 +172,8 @@ class SimulateDecision:
         self._laws = laws
         self._clock = clock
         self._schema = schema
+        self._explaining = asyncio.Semaphore(1)
+        """One explanation at a time: some hundred evaluations each, between which checks have their turn."""
 
     async def __call__(self, case: Case, *, explained: bool = False, by: Caller) -> Simulated:
         """Return the decision `case` would get, and why, if it is to be `explained`.
@@ -185,8 +188,11 @@ class SimulateDecision:
         except Unavailable as error:
             raise DecisionUnavailable(str(error)) from error
         law = await self._laws.of(in_force.revision)
-        schema = self._schema if explained else None
-        return await simulated(case, law, in_force, mapped=mapped, now=self._clock(), schema=schema)
+        now = self._clock()
+        if not explained:
+            return await simulated(case, law, in_force, mapped=mapped, now=now, schema=None)
+        async with self._explaining:
+            return await simulated(case, law, in_force, mapped=mapped, now=now, schema=self._schema)
 
 
 async def simulated(
