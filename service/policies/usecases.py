@@ -198,7 +198,10 @@ async def _refusals(law: Law, overlay: Overlay) -> tuple[Refused, ...]:
     """Ask the policy what the overlay may not say. An empty one says nothing."""
     if overlay == NO_OVERLAY:
         return ()
-    told = await law.engine.ask(REFUSALS, msgspec.json.encode({"overlay": overlay_facts(overlay, None)}))
+    facts = overlay_facts(overlay, None)
+    if overlay.early:
+        facts["early"] = overlay.early  # in the order of the body, into which refusals point
+    told = await law.engine.ask(REFUSALS, msgspec.json.encode({"overlay": facts}))
     try:
         return msgspec.convert(told, tuple[Refused, ...])
     except msgspec.ValidationError as error:

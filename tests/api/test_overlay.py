@@ -184,6 +184,7 @@ async def test_of_two_at_the_same_moment_one_is_told_that_it_lost(client: httpx.
         ({"attempts": {"h24": 4, "d30": 1}}, ["US-STQ-02"], ["/attempts/h24"]),
         ({"attempts": {"d30": 5}}, ["FR-TEL-02"], ["/attempts/d30"]),
         ({"early": ["US-TCPA-03", "XX-NOT-01"]}, ["XX-NOT-01"], ["/early/1"]),
+        ({"early": ["XX-NOT-01", "EU-POL-01", "US-TCPA-03"]}, ["XX-NOT-01"], ["/early/0"]),
         ({"hours": OFFICE | {"days": {"1": [["09:00", "12:00"]], "2": [["05:00", "23:00"]]}}},
          ["ENG-QH-01"], ["/hours/days/2"]),
         ({"stale_months": 36, "double_opt_in": False}, ["DE-DOI-01", "ENG-STALE-01"],
