@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from service.audit import AuditEvent
 from service.consent import Profiles, is_tenant_purpose
 from service.decisions import (
@@ -122,7 +124,11 @@ class StartTrial:
                 with _below("/over/subjects"):
                     known = meaning(survey.purpose, mapped)
                 return Population(
-                    channel=survey.channel, purpose=survey.purpose, meaning=known, context=context, at=now
+                    channel=survey.channel,
+                    purpose=survey.purpose,
+                    meaning=known,
+                    context=replace(context, subject_line=None),  # it may hold anything, and nothing looks at it
+                    at=now,
                 )
             case _:
                 raise TrialUnusable("try over `decisions` or over `subjects`", pointers=["/over"])

@@ -303,3 +303,13 @@ async def test_who_tried_what_is_in_the_audit_log(client: httpx.AsyncClient):
 
     assert [entry["object_id"] for entry in entries] == [started.json()["id"]]
     await ended(client, started)
+
+
+async def test_the_subject_line_of_a_message_is_not_kept(client: httpx.AsyncClient, asked: dict[str, str]):
+    said = {"subject_line": "for lovelace@mail.example", "content": "service"}
+    survey = {"channel": "email", "purpose": "marketing", "context": said}
+
+    trial, _ = await tried(client, overlay=NO_MAIL, over={"subjects": survey})
+
+    assert trial["over"]["subjects"]["context"] == {"content": "service"}
+    assert trial["result"]["judged"] == 2
