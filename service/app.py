@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import uuid_utils
 from litestar import Controller, Litestar
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import text
@@ -176,7 +177,7 @@ def assemble(
         authenticator=TenantGate(Authenticator(ring, clock, audience=settings.audience), known_tenant(begin)),
         hot={"decide": partial(decisions_api.decided, decide)},
         observer=telemetry,
-        new_id=new_id,
+        new_id=uuid_utils.uuid7,  # only its text counts, which costs a sixth of that of `new_id`
         body_limit=settings.body_limit,
         hsts=settings.hsts,
         otlp_endpoint=settings.otlp_endpoint,

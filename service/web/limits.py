@@ -1,14 +1,13 @@
 """The outer edge: request ids, safe headers, a line in the log, and silence about bugs."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
 from typing import Any, Final, Protocol
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.kernel import NewId
 from service.web.problems import Answer, Problems
 
 BODY_LIMIT: Final = 1024 * 1024
@@ -30,6 +29,10 @@ class Observer(Protocol):
     def bug(self, error: BaseException, request_id: str) -> None: ...
 
 
+NewRequestId = Callable[[], object]
+"""Makes ids that read as UUIDs. Only the text counts."""
+
+
 class Edge:
     """Wraps the whole application.
 
@@ -38,7 +41,7 @@ class Edge:
     ``scope["state"]["request_id"]``.
     """
 
-    def __init__(self, app: ASGIApp, observer: Observer, new_id: NewId, *, hsts: bool) -> None:
+    def __init__(self, app: ASGIApp, observer: Observer, new_id: NewRequestId, *, hsts: bool) -> None:
         self._app = app
         self._observer = observer
         self._new_id = new_id

@@ -10,14 +10,14 @@ from litestar.middleware import DefineMiddleware
 from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
-from service.kernel import DomainError, NewId
+from service.kernel import DomainError
 from service.telemetry import trace
 from service.web.answers import StructResponse
 from service.web.auth import Authenticates, Authentication
 from service.web.bodies import LiteralRequest
 from service.web.docs import docs
 from service.web.hot import HotRoutes, Thin, table
-from service.web.limits import BODY_LIMIT, Edge, Observer, Options
+from service.web.limits import BODY_LIMIT, Edge, NewRequestId, Observer, Options
 from service.web.parameters import take_literally
 from service.web.problems import Problems
 
@@ -31,7 +31,7 @@ def site(
     dependencies: Mapping[str, Any],
     authenticator: Authenticates,
     observer: Observer,
-    new_id: NewId,
+    new_id: NewRequestId,
     hot: Mapping[str, Thin] | None = None,
     lifespan: Sequence[Lifespan] = (),
     body_limit: int = BODY_LIMIT,
