@@ -9,21 +9,12 @@ import pytest
 from service.decisions import Memo, PolicyEngine, check_cases
 from service.decisions.cases import play
 from service.decisions.facts import fill
-from tests.situations import BOOLEANS_OF_CONTEXT, CHANNELS, NOON, PURPOSES, template_of
+from tests.situations import BOOLEANS_OF_CONTEXT, CHANNELS, NOON, PURPOSES, table, template_of
 
 FOLDER = Path(__file__).parent / "cases"
-SHARED = [
-    line
-    for line in (FOLDER / "shared.jsonl").read_text().splitlines()
-    if json.loads(line)["jurisdiction"] in {"DE", "US-CA"}
-]
-OWN = [
-    line
-    for file in sorted(FOLDER.glob("*.jsonl"))
-    if file.name != "shared.jsonl"
-    for line in file.read_text().splitlines()
-]
-CASES = [json.loads(line) for line in (*SHARED, *OWN)]
+FILES = {file.stem: file.read_text().splitlines() for file in sorted(FOLDER.glob("*.jsonl"))}
+CASES = [json.loads(line) for lines in FILES.values() for line in lines]
+ONE_OF_EACH_LAW = sorted({" ".join(place["regimes"]): code for code, place in table("places").items()}.values())
 EXPECTED = {"allow": False, "basis": "none", "must_mention": ["ENG-DENY-01"], "obligations": []}
 STRANGER: dict[str, Any] = {
     "id": "T-1",
@@ -40,15 +31,23 @@ async def test_a_case_gets_the_answer_of_the_law_embedded(case: dict[str, Any], 
     assert await play(case, memo) == []
 
 
-@pytest.mark.parametrize(("lines", "number"), [(SHARED, 59), (OWN, len(OWN))], ids=["shared", "own"])
-async def test_every_case_gets_the_answer_of_the_law_from_a_server(server: PolicyEngine, lines: list[str], number: int):
-    result = await check_cases(lines, server)
+@pytest.mark.parametrize("name", FILES)
+async def test_every_case_gets_the_answer_of_the_law_from_a_server(server: PolicyEngine, name: str):
+    result = await check_cases(FILES[name], server)
 
     assert result.differences == ()
-    assert (result.passed, result.failed) == (number, 0)
+    assert (result.passed, result.failed) == (len(FILES[name]), 0)
 
 
-@pytest.mark.parametrize("place", ["DE", "US-CA", "FR", "ZZ"])
+def test_the_cases_that_all_share_are_all_here():
+    assert len(FILES["shared"]) == 231
+
+
+def test_every_case_has_a_name_of_its_own():
+    assert len({case["id"] for case in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize("place", ONE_OF_EACH_LAW)
 @pytest.mark.parametrize("channel", CHANNELS)
 async def test_every_answer_names_a_rule(memo: Memo, place: str, channel: str):
     """An answer without a reason is taken for none: it would carry neither rule nor article."""
