@@ -19,6 +19,14 @@ _commercial_mail if {
 	situation.channel == "email"
 }
 
+# What the obligations of commercial mail are asked of: mail for which sensitive data are used is such mail (RULES D6).
+_soliciting_mail if _commercial_mail
+
+_soliciting_mail if {
+	situation.purpose == "sensitive_use"
+	situation.channel == "email"
+}
+
 basis contains "none" if {
 	_commercial_mail
 	not input.context.wireless_domain == true
@@ -33,12 +41,12 @@ basis contains "none" if {
 #   stage: 13
 #   confidence: K
 deny contains {"rule": "US-CAN-02", "stage": 13} if {
-	_commercial_mail
+	_soliciting_mail
 	input.context.postal_address_present == false
 }
 
 deny contains {"rule": "US-CAN-02", "stage": 13} if {
-	_commercial_mail
+	_soliciting_mail
 	input.context.optout_in_message == false
 }
 

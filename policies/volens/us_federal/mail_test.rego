@@ -104,3 +104,14 @@ test_duties_and_confirmations if {
 	f.basis(f.after(f.california("email", "doi_confirmation"), [f.opt_out({}), pending])) == "none"
 	not f.verdict(f.california("email", "doi_confirmation")).allow
 }
+
+test_mail_for_which_sensitive_data_are_used_is_commercial if {
+	declared := {"notice_right_to_limit": true, "purpose_disclosed": true}
+	use := f.given(f.california("email", "sensitive_use"), declared)
+	f.basis(use) == "none"
+	every defect in ["optout_in_message", "postal_address_present"] {
+		f.denied_by(f.given(use, {defect: false}), "US-CAN-02")
+	}
+	elsewhere := f.given(f.california("in_app", "sensitive_use"), declared)
+	f.basis(f.given(elsewhere, {"optout_in_message": false})) == "none"
+}
