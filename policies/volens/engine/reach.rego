@@ -42,6 +42,14 @@ reaching contains i if {
 	situation.purpose in aims[i]
 }
 
+# Nor has what hands data on, where the sale of them is refused (RULES D10(7)).
+reaching contains i if {
+	some i, act in input.acts
+	act.action in _refusals
+	_aim(act) == "sale_share"
+	situation.discloses
+}
+
 reaching contains i if {
 	some i, act in input.acts
 	act.action in _refusals
