@@ -211,7 +211,6 @@ obligations contains "two_step_opt_in" if {
 
 obligations contains "limit_to_7027m" if {
 	permitted
-	situation.under.ccpa
 	ccpa.limited_to_need
 }
 
