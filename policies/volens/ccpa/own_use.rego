@@ -53,10 +53,26 @@ basis contains "consent" if {
 #   confidence: K
 failing contains {"rule": "USCA-PUR-01", "stage": 11} if _undisclosed
 
+deny contains {"rule": "USCA-PUR-01", "stage": 11} if {
+	_declared_undisclosed
+	count(us_federal.consenting | _opted_in_to_sale) == 0
+}
+
+_opted_in_to_sale := {i | _sells; some i in opted_in}
+
+_undisclosed if _declared_undisclosed
+
+# That it isn't known whether the purpose was disclosed counts against some uses only (RULES D9(19)).
 _undisclosed if {
 	situation.purpose in {"personalization", "profiling", "sensitive_use"}
 	not situation.necessary_use
 	not input.context.purpose_disclosed == true
+}
+
+_declared_undisclosed if {
+	situation.ordinary
+	not situation.necessary_use
+	input.context.purpose_disclosed == false
 }
 
 # METADATA
@@ -84,7 +100,10 @@ note contains {"rule": "USCA-ADM-01", "stage": 9} if {
 	act.action == "adm_opt_out"
 }
 
-basis contains "none" if situation.purpose == "adm"
+basis contains "none" if {
+	situation.purpose == "adm"
+	not _undisclosed
+}
 
 # METADATA
 # description: The rules on automated decisions have to be complied with.

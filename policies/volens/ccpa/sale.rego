@@ -9,20 +9,33 @@ import data.volens.situation
 import data.volens.us_federal
 
 # METADATA
-# description: Opt-ins that undo an opt-out, because they were asked for and confirmed in two steps (11 CCR 7028(a)).
-confirmed contains i if {
-	some i in us_federal.opted_in
-	input.acts[i].two_step == true
+# description: Opt-ins to sale that still stand, those to a programme that a signal doesn't end included.
+# scope: document
+opted_in contains i if some i in us_federal.opted_in
+
+opted_in contains i if {
+	_excepted
+	some i in _enrolled
 }
 
+# METADATA
+# description: |
+#   Opt-ins that still stand and could undo an opt-out, because they were asked for and confirmed in two steps
+#   (11 CCR 7028(a)).
 confirmed contains i if {
-	some i in us_federal.opted_in
-	input.acts[i].after_conflict_notice == true
-	not input.acts[i].two_step == false
+	some i in opted_in
+	_confirmed(input.acts[i])
+}
+
+_confirmed(act) if act.two_step == true
+
+_confirmed(act) if {
+	act.after_conflict_notice == true
+	not act.two_step == false
 }
 
 # No act has the rank 0.
-_latest_opening := max({0} | {input.acts[i].rank | some i in confirmed})
+_latest_opening := max({0} | {input.acts[i].rank | some i in us_federal.sale_opt_ins; _confirmed(input.acts[i])})
 
 # METADATA
 # description: The opt-outs of sale and sharing that nothing has undone, signals sent before included.
@@ -53,18 +66,22 @@ gate contains {"rule": "USCA-OPT-06", "stage": 11} if situation.discloses
 
 _sells if situation.purpose in {"sale_share", "targeted_ads"}
 
-basis contains "none" if situation.purpose == "targeted_ads"
+basis contains "none" if {
+	situation.purpose == "targeted_ads"
+	not _undisclosed
+}
 
 basis contains "none" if {
 	situation.purpose == "sale_share"
 	input.context.notice_at_collection == true
 	input.context.third_party_contract == true
+	not _undisclosed
 }
 
 basis contains "consent" if {
 	_sells
 	not _minor
-	count(us_federal.opted_in) > 0
+	count(opted_in) > 0
 }
 
 basis contains "consent" if {
@@ -108,6 +125,19 @@ _flagged if {
 #   stage: 4
 #   confidence: K
 deny contains {"rule": "ENG-OPT-01", "stage": 4} if count(standing) > 0
+
+# METADATA
+# title: A complaint is an objection
+# scope: rule
+# custom:
+#   id: ENG-COMPL-01
+#   citation: GDPR Art. 21(2)-(3), 12(2); 47 CFR 64.1200(a)(10)
+#   stage: 4
+#   confidence: P/K
+deny contains {"rule": "ENG-COMPL-01", "stage": 4} if {
+	some i in standing
+	input.acts[i].action == "complaint"
+}
 
 # METADATA
 # title: An opt-in after an opt-out takes two steps

@@ -96,3 +96,37 @@ test_a_deletion_is_named_where_it_no_longer_bars if {
 	"USCA-DEL-01" in f.named(f.after(f.california("email", "dsr_response"), [f.opt_out({"action": "erased"})]))
 	not "USCA-DEL-01" in f.named(mail)
 }
+
+test_a_withdrawn_opt_in_lends_nothing_to_a_later_one if {
+	enrol := f.california("in_app", "fip_enrolment")
+	plain := f.opt_in({"channel": "in_app", "purpose": "fip_enrolment", "method": "act", "rank": 9})
+	told := object.union(plain, {"fin_notice": true, "rank": 5})
+	no := f.opt_out({"channel": "in_app", "purpose": "fip_enrolment"})
+	f.denied_by(f.after(enrol, [told, no, plain]), "USCA-FIN-01")
+	f.basis(f.after(enrol, [told, plain])) == "consent"
+	f.basis(f.after(enrol, [told, no, object.union(plain, {"fin_notice": true})])) == "consent"
+}
+
+test_a_child_does_not_lend_from_a_withdrawn_parents_consent if {
+	child := f.of(f.california("web", "sale_share"), {"age": 12})
+	parents := f.parental_consent({"channel": "web", "purpose": "sale_share"})
+	own := f.opt_in({
+		"action": "opt_in_sale", "channel": "web", "purpose": "sale_share",
+		"method": "act", "two_step": true, "rank": 9, "age": 12,
+	})
+	f.denied_by(f.after(child, [parents, f.opt_out({"action": "opt_out_sale"}), own]), "USCA-MIN-01")
+}
+
+test_what_is_declared_undisclosed_needs_consent if {
+	every purpose in ["marketing", "analytics", "email_tracking", "adm", "targeted_ads", "sale_share", "profiling"] {
+		hidden := f.given(f.california("email", purpose), {
+			"purpose_disclosed": false, "notice_at_collection": true, "third_party_contract": true,
+		})
+		f.denied_by(hidden, "USCA-PUR-01")
+		f.basis(f.after(hidden, [f.opt_in({"purpose": purpose})])) == "consent"
+	}
+	hidden_use := {"purpose_disclosed": false, "use": "security"}
+	f.basis(f.given(f.california("in_app", "sensitive_use"), hidden_use)) == "none"
+	f.basis(f.given(f.california("email", "service"), {"purpose_disclosed": false})) == "contract"
+	f.denied_by(f.given(f.california("web", "sale_share"), {"purpose_disclosed": false}), "USCA-PUR-01")
+}

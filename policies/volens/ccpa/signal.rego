@@ -95,7 +95,7 @@ deny contains {"rule": "USCA-GPC-04", "stage": 5} if {
 }
 
 _in_some_programme if {
-	some i in us_federal.opted_in
+	some i in us_federal.sale_opt_ins
 	input.acts[i].programme
 }
 
@@ -103,7 +103,7 @@ note contains {"rule": "USCA-GPC-04", "stage": 5} if _excepted
 
 _enrolled contains i if {
 	situation.discloses
-	some i in us_federal.opted_in
+	some i in us_federal.sale_opt_ins
 	input.acts[i].programme == "same"
 	_told(input.acts[i])
 }

@@ -28,7 +28,7 @@ _said["ccpa"] := {
 	"gate": ccpa.gate,
 	"failing": ccpa.failing,
 	"note": ccpa.note,
-	"related": us_federal.opted_in,
+	"related": ccpa.opted_in,
 	"refused": (ccpa.standing | ccpa.limits),
 } if {
 	situation.under.ccpa

@@ -8,9 +8,18 @@ import data.volens.situation
 
 # METADATA
 # title: Affirmative consent
-# description: The opt-ins, and parents' consents, that count for what is asked, by position.
+# description: The opt-ins, and parents' consents, that count for what is asked and still stand, by position.
 # scope: document
 consenting contains i if {
+	some i in consented
+	not withdrawn(input.acts[i])
+}
+
+# METADATA
+# title: Consents given
+# description: Those that have been withdrawn since included, by position.
+# scope: document
+consented contains i if {
 	some i, act in input.acts
 	act.action == "opt_in"
 	_given(act)
@@ -20,17 +29,30 @@ consenting contains i if {
 	old_enough(act)
 }
 
-consenting contains i if some i in parental
+consented contains i if some i in _parents
 
 # METADATA
-# description: The consents of parents that reach the question.
+# description: The consents of parents that reach the question and still stand.
 parental contains i if {
+	some i in _parents
+	not withdrawn(input.acts[i])
+}
+
+_parents contains i if {
 	some i, act in input.acts
 	act.action == "parental_consent"
 	situation.child_then(act)
 	_given(act)
 	lib.proven(act)
-	lib.parent_covers(act, situation.channel, situation.purpose, situation.disclosing)
+	_a_parent_covers(act)
+}
+
+_a_parent_covers(act) if lib.parent_covers(act, situation.channel, situation.purpose, situation.disclosing)
+
+# Consent to the sale of data governs the advertising that rests on it (RULES D3).
+_a_parent_covers(act) if {
+	situation.purpose == "targeted_ads"
+	lib.parent_covers(act, situation.channel, "sale_share", true)
 }
 
 _given(act) if {
@@ -142,7 +164,7 @@ written contains i if {
 }
 
 # METADATA
-# description: What permits, and can open a closed door again, where this channel asks for consent.
+# description: What permits where this channel asks for consent.
 # scope: document
 sufficient := written if _asks_for_writing
 

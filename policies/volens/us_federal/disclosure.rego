@@ -6,10 +6,20 @@ import data.volens.situation
 # METADATA
 # title: Opt-ins to sale
 # description: |
-#   The acts that allow personal information to be sold, shared or otherwise disclosed, by position. What else the law
-#   of a state asks of them, of a parent's consent and of minors, is its own matter.
+#   The acts that allow personal information to be sold, shared or otherwise disclosed, by position, and that no later
+#   refusal has withdrawn. What else the law of a state asks of them, of a parent's consent and of minors, is its own
+#   matter.
 # scope: document
 opted_in contains i if {
+	some i in sale_opt_ins
+	not withdrawn(input.acts[i])
+}
+
+# METADATA
+# title: Opt-ins to sale that were given
+# description: Those that have been withdrawn since included, by position.
+# scope: document
+sale_opt_ins contains i if {
 	some i, act in input.acts
 	allows_sale(act)
 	_of_this_channel(act)

@@ -10,7 +10,11 @@ latest_opening := max({0} | {input.acts[i].rank | some i in _openings})
 
 _openings := _pending if situation.purpose == "doi_confirmation"
 
-_openings := sufficient if situation.purpose != "doi_confirmation"
+_openings := _opening_consents if situation.purpose != "doi_confirmation"
+
+_opening_consents := consented if not _asks_for_writing
+
+_opening_consents := {i | some i in consented; in_writing(input.acts[i])} if _asks_for_writing
 
 _pending contains i if {
 	some i, act in input.acts
@@ -20,6 +24,13 @@ _pending contains i if {
 	not act.address == "other"
 	lib.names_channel(act, situation.channel)
 }
+
+# METADATA
+# description: True when a refusal that ends what is asked came after the act, or with it (ENG-CONF-01).
+withdrawn(act) if act.rank <= _last_refusal
+
+# No act has the rank 0.
+_last_refusal := max({0} | {input.acts[i].rank | some i in (engine.reaching | _refused_elsewhere)})
 
 # METADATA
 # title: Refusals
@@ -131,16 +142,20 @@ deny contains {"rule": "US-TCPA-03", "stage": 4} if count(other_matters) > 0
 # description: The refusals of other messages that end these too, by position.
 # scope: document
 other_matters contains i if {
+	some i in _refused_elsewhere
+	not latest_opening > input.acts[i].rank
+}
+
+_refused_elsewhere contains i if {
 	situation.family
 	situation.channel in telephone
 	some i, act in input.acts
 	_revokes(act)
 	act.channel in {situation.channel, "any"}
 	_of_another_matter(act)
-	not latest_opening > act.rank
 }
 
-other_matters contains i if {
+_refused_elsewhere contains i if {
 	_machine_sent
 	_bound_by_every_stop
 	"US-TCPA-03" in situation.begun
@@ -148,7 +163,6 @@ other_matters contains i if {
 	_revokes(act)
 	_of_messages(i)
 	not i in engine.reaching
-	not latest_opening > act.rank
 }
 
 _bound_by_every_stop if situation.family

@@ -1,6 +1,7 @@
 package volens.us_federal
 
 import data.volens.engine
+import data.volens.lib
 import data.volens.situation
 
 # METADATA
@@ -58,7 +59,8 @@ _excused if count(written) > 0
 _excused if count(related) > 0
 
 # METADATA
-# description: Purchases and inquiries that make an established business relationship, by position.
+# description: |
+#   Purchases and inquiries that make an established business relationship, by position. A refusal ends it.
 related contains i if {
 	_solicited_by_telephone
 	some i, act in input.acts
@@ -66,6 +68,7 @@ related contains i if {
 	not act.future
 	not act.person
 	not act.seller == "other"
+	not withdrawn(act)
 }
 
 basis contains "none" if _called_by_a_person
@@ -167,8 +170,10 @@ informing contains i if {
 	act.channel == situation.channel
 	act.purpose in {situation.purpose, "service"}
 	not act.evidence == "null"
+	lib.names_sender(act)
 	intact(act, situation.channel)
 	not _stopped(act)
+	not withdrawn(act)
 }
 
 _stopped(act) if act.rank <= _last_stop[act.purpose]

@@ -129,3 +129,25 @@ test_one_confirmation_within_five_minutes if {
 	"US-TCPA-05" in f.named(f.given(facts, {"content": "promotional"}))
 	not f.verdict(f.given(facts, {"content": "promotional"})).allow
 }
+
+test_a_withdrawn_consent_lends_nothing_to_a_later_one if {
+	listed := f.signalled(_call, {"ndnc_listed": true})
+	written := _written({"channel": "phone"})
+	plain := f.opt_in({"channel": "phone", "method": "act", "rank": 9})
+	every stop in [{"purpose": "marketing"}, {"purpose": "service"}, {"purpose": "marketing", "rank": 5}] {
+		f.denied_by(f.after(listed, [written, _stop(object.union({"channel": "phone"}, stop)), plain]), "US-TCPA-06")
+	}
+	stop := _stop({"channel": "phone"})
+	f.denied_by(f.after(listed, [f.purchase({}), stop, plain]), "US-TCPA-06")
+	f.basis(f.after(listed, [written, plain])) == "consent"
+	f.basis(f.after(listed, [stop, object.union(written, {"rank": 9})])) == "consent"
+	f.basis(f.after(_call, [written, stop, plain])) == "consent"
+}
+
+test_consent_to_information_is_given_to_the_sender if {
+	service := f.california("sms", "service")
+	every someone in [{"controllers": "others"}, {"controllers": "nobody"}, {"method": "list"}] {
+		f.denied_by(f.after(service, [object.union(_informed, someone)]), "US-TCPA-11")
+	}
+	f.basis(f.after(service, [object.union(_informed, {"controllers": "sender"})])) == "consent"
+}

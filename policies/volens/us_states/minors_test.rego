@@ -59,3 +59,14 @@ test_what_is_written_to_them_is_another_matter if {
 	f.basis(mail) == "none"
 	f.denied_by(f.given(mail, {"custom_audience_upload": true}), "USST-MIN-01")
 }
+
+test_a_parents_consent_to_sale_serves_the_advertising if {
+	every place in ["US-VA", "US-CA"] {
+		child := _ads(place, 12)
+		parents := f.parental_consent({"channel": "web", "purpose": "sale_share"})
+		f.basis(f.after(child, [parents])) == "consent"
+		not f.verdict(f.after(child, [object.union(parents, {"scope": "collection_only"})])).allow
+		not f.verdict(f.after(child, [f.opt_out({"action": "opt_out_sale"}), parents])).allow
+		not f.verdict(f.after(child, [f.parental_consent({"channel": "web", "purpose": "marketing"})])).allow
+	}
+}

@@ -53,6 +53,19 @@ _profiling_free(place) if law[place].profiling == "free"
 deny contains {"rule": "ENG-OPT-01", "stage": 4} if count(refused) > 0
 
 # METADATA
+# title: A complaint is an objection
+# scope: rule
+# custom:
+#   id: ENG-COMPL-01
+#   citation: GDPR Art. 21(2)-(3), 12(2); 47 CFR 64.1200(a)(10)
+#   stage: 4
+#   confidence: P/K
+deny contains {"rule": "ENG-COMPL-01", "stage": 4} if {
+	some i in standing
+	input.acts[i].action == "complaint"
+}
+
+# METADATA
 # title: Opt-outs of disclosure
 # description: |
 #   Those that no later opt-in to it has undone, and signals that were recorded. Other refusals are federal law's.
@@ -67,8 +80,13 @@ _of_disclosure(_) if sells
 
 _of_disclosure(act) if act.action in {"opt_out_sale", "gpc"}
 
+_of_disclosure(act) if {
+	situation.discloses
+	"sale_share" in {object.get(act, field, "") | some field in ["purpose", "scope"]}
+}
+
 # No act has the rank 0. To be written to is not to be sold.
-_latest_opening := max({0} | {input.acts[i].rank | some i in agreeing; not _written_to})
+_latest_opening := max({0} | {input.acts[i].rank | some i in _agreed; not _written_to})
 
 _written_to if {
 	situation.family

@@ -115,3 +115,27 @@ test_the_erased_are_left_alone_until_they_come_back if {
 	f.denied_by(f.flagged(mail, {"suppressed": true}), "ENG-OPT-01")
 	f.basis(f.flagged(f.after(mail, [f.opt_in({})]), {"suppressed": true, "suppressed_rank": 4})) == "consent"
 }
+
+test_an_opt_out_of_sale_ends_what_hands_data_on_whatever_its_channel if {
+	every place in ["US-CA", "US-VA", "US-NY", "US-IA"] {
+		partner := f.given(in_state(place, "email", "partner_marketing"), {"recipient_given": true})
+		f.basis(partner) == "none"
+		every no in [{"purpose": "sale_share"}, {"purpose": "marketing", "scope": "sale_share"}] {
+			f.denied_by(f.after(partner, [_no(object.union({"action": "opt_out"}, no))]), "ENG-OPT-01")
+		}
+		own := in_state(place, "email", "partner_marketing")
+		f.basis(f.after(own, [_no({"action": "opt_out"})])) == "none"
+	}
+	uploaded := f.given(in_state("US-VA", "email", "marketing"), {"custom_audience_upload": true})
+	written_to := f.opt_in({"rank": 9})
+	f.denied_by(f.after(uploaded, [_no({"action": "opt_out"}), written_to]), "USST-OPT-01")
+	f.basis(f.after(in_state("US-VA", "email", "marketing"), [_no({"action": "opt_out"}), written_to])) == "consent"
+}
+
+test_a_complaint_that_ends_it_is_named if {
+	every place in ["US-CA", "US-VA"] {
+		ads := in_state(place, "web", "targeted_ads")
+		f.denied_by(f.after(ads, [_no({"action": "complaint"})]), "ENG-COMPL-01")
+		not "ENG-COMPL-01" in f.named(f.after(ads, [_no({})]))
+	}
+}

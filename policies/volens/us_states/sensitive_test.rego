@@ -108,3 +108,23 @@ test_their_sale_takes_a_signed_authorisation if {
 	f.denied_by(f.after(sale, [yes]), "USST-MHMD-01")
 	f.basis(f.after(sale, [object.union(yes, {"method": "e_sign"})])) == "consent"
 }
+
+test_a_withdrawn_authorisation_lends_nothing_to_a_later_opt_in if {
+	declared := {"sensitive": "health"}
+	sale := f.given(f.placed(f.california("web", "sale_share"), {"residence": "US-WA"}), declared)
+	signed := f.opt_in({"channel": "web", "purpose": "sale_share", "method": "e_sign"})
+	plain := f.opt_in({"channel": "web", "purpose": "sale_share", "method": "act", "rank": 9})
+	f.basis(f.after(sale, [signed, plain])) == "consent"
+	f.denied_by(f.after(sale, [signed, f.opt_out({"action": "opt_out_sale"}), plain]), "USST-MHMD-01")
+}
+
+test_a_use_that_a_limit_leaves_is_held_to_it_everywhere if {
+	use := {"use": "security"}
+	every place in ["US-CA", "US-VA"] {
+		facts := f.given(f.placed(f.california("in_app", "sensitive_use"), {"residence": place}), use)
+		limit := {"action": "limit", "channel": "any", "rank": 1}
+		yes := f.opt_in({"channel": "in_app", "purpose": "sensitive_use", "method": "act"})
+		"limit_to_7027m" in f.obliged(f.after(facts, [limit, yes]))
+		not "limit_to_7027m" in f.obliged(f.after(facts, [yes]))
+	}
+}

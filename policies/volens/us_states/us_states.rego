@@ -34,12 +34,18 @@ basis contains "consent" if {
 
 # METADATA
 # title: Opt-ins to what is asked
-# description: A sale has some of its own. Whoever needed a parent's consent for it has not given any.
+# description: |
+#   Those that still stand. A sale has some of its own; whoever needed a parent's consent for it has not given any.
 # scope: document
-agreeing contains i if some i in us_federal.consenting
-
 agreeing contains i if {
+	some i in _agreed
+	not us_federal.withdrawn(input.acts[i])
+}
+
+_agreed contains i if some i in us_federal.consented
+
+_agreed contains i if {
 	sells
-	some i in us_federal.opted_in
+	some i in us_federal.sale_opt_ins
 	us_federal.old_enough(input.acts[i])
 }
