@@ -85,7 +85,7 @@ test: opa $(VENV)/test.stamp ## Check everything: style, types, policies, artefa
 	@$(BIN)/volens openapi | diff -u openapi/openapi.json - || \
 		{ $(fail) "openapi/openapi.json is not what the routes make; run make openapi and review the difference."; }
 	$(say) 'pytest'
-	@for file in $(GENERATED); do $(BIN)/pytest "$$file"; done
+	@for file in $(GENERATED); do $(BIN)/pytest "$$file" || exit 1; done
 	@$(BIN)/pytest -n auto --dist loadfile $(addprefix --ignore=,$(GENERATED)) $(PYTEST)
 
 .PHONY: lint

@@ -187,6 +187,10 @@ test_own_hours_need_a_consent_that_stands if {
 	unproven := json.remove(evening, ["/evidence"])
 	f.denied_by(f.at(f.after(calls, [unproven, later]), 5, 1260), "ENG-QH-01")
 	f.basis(f.at(f.placed(f.after(calls, [evening]), {"residence": "CH"}), 5, 1260)) == "consent"
+	texts := f.california("sms", "marketing")
+	written := f.opt_in({"channel": "sms", "method": "e_sign"})
+	f.basis(f.at(f.after(texts, [object.union(written, {"hours_open": true})]), 5, 1260)) == "consent"
+	f.denied_by(f.at(f.after(texts, [written]), 5, 1260), "US-TCPA-08")
 }
 
 test_the_hour_is_reported_when_all_else_allows if {
