@@ -50,6 +50,14 @@ reaching contains i if {
 	situation.discloses
 }
 
+# Nor has a profile.
+reaching contains i if {
+	some i, act in input.acts
+	act.action in _refusals
+	_aim(act) == "profiling"
+	situation.purpose in aims[i]
+}
+
 reaching contains i if {
 	some i, act in input.acts
 	act.action in _refusals

@@ -102,3 +102,13 @@ test_who_objected_is_not_asked_to_confirm if {
 	f.basis(asked) == "legitimate_interest"
 	f.denied_by(f.flagged(asked, {"objected": true}), "EU-OBJ-01")
 }
+
+test_a_refusal_of_profiling_has_no_channel if {
+	every action in ["object", "opt_out", "complaint"] {
+		every purpose in ["profiling", "personalization", "targeted_ads"] {
+			refusal := f.opt_out({"action": action, "purpose": "profiling", "channel": "email"})
+			agreed := f.opt_in({"channel": "web", "purpose": purpose, "method": "act"})
+			f.denied_by(f.after(f.germany("web", purpose), [agreed, refusal]), "ENG-OPT-01")
+		}
+	}
+}
