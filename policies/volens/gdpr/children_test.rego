@@ -86,3 +86,14 @@ test_a_refusal_ends_what_the_parent_authorised if {
 	"EU-CON-08" in f.named(refused)
 	f.basis(f.after(_child, [f.opt_out({}), f.parental_consent({"rank": 8}), again])) == "consent"
 }
+
+test_a_parent_s_consent_to_collection_names_no_partner if {
+	every place in ["AT", "GB", "CH", "ZZ"] {
+		child := f.of(f.placed(f.germany("email", "partner_marketing"), {"residence": place}), {"age": 8})
+		every change in [{"purpose": "collection"}, {"scope": "collection_only"}] {
+			f.verdict(f.after(child, [f.parental_consent(change)])).allow == false
+		}
+		some own in [f.of(f.placed(f.germany("email", "marketing"), {"residence": place}), {"age": 8})]
+		f.basis(f.after(own, [f.parental_consent({"purpose": "collection"})])) == "consent"
+	}
+}

@@ -73,17 +73,24 @@ names_sender(act) if {
 # description: True when a parent's consent reaches the question (RULES D9(4)).
 parent_covers(act, channel, purpose, discloses) if {
 	act.channel in {channel, "any"}
-	_parent_names(act.purpose, purpose, discloses)
-	not _collection_only(act, discloses)
+	_parent_names(act.purpose, purpose)
+	not _kept_from(act, purpose, discloses)
 }
 
-_parent_names(given, purpose, _) if covers_purpose(given, purpose)
+_parent_names(given, purpose) if covers_purpose(given, purpose)
 
-_parent_names("any", _, _)
+_parent_names("any", _)
 
-_parent_names("collection", _, false)
+_parent_names("collection", _)
 
-_collection_only(act, true) if act.scope == "collection_only"
+# To collect is to use it oneself, whether a partner is named or not.
+_kept_from(act, _, true) if _collection_only(act)
+
+_kept_from(act, "partner_marketing", _) if _collection_only(act)
+
+_collection_only(act) if act.purpose == "collection"
+
+_collection_only(act) if act.scope == "collection_only"
 
 # METADATA
 # description: |
