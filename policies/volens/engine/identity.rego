@@ -25,9 +25,20 @@ identified if {
 # METADATA
 # description: The number has passed to someone else, and whoever has it now has not opted in with it (RULES D10(6)).
 reassigned if {
+	_changed_hands
+	not _confirmed_since
+}
+
+_changed_hands if {
 	situation.channel in {"phone", "phone_auto", "sms", "messaging_app", "fax"}
 	input.signals.number_reassigned == true
-	not _confirmed_since
+}
+
+# METADATA
+# description: True for the act of whoever had the number before it passed to someone else.
+passed_on(act) if {
+	_changed_hands
+	not act.after_reassignment == true
 }
 
 _confirmed_since if {

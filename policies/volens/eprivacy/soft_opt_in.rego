@@ -1,5 +1,6 @@
 package volens.eprivacy
 
+import data.volens.engine
 import data.volens.france
 import data.volens.gdpr
 import data.volens.germany
@@ -63,12 +64,12 @@ similar_offer if {
 }
 
 # METADATA
-# description: What is offered stays with the sender, is made to an adult without special data, and can be refused.
+# description: What is offered stays with the sender, is made to an adult without sensitive data, and can be refused.
 own_offer if {
 	not input.context.optout_in_message == false
 	not situation.discloses
 	not situation.minor
-	not gdpr.special
+	not gdpr.sensitive
 }
 
 # METADATA
@@ -77,6 +78,7 @@ begins_relation(act) if {
 	act.optout_offered_at_collection == true
 	not act.future
 	not act.person
+	not engine.passed_on(act)
 	not act.purpose == "product_safety"
 	not "other" in {object.get(act, field, "") | some field in ["seller", "brand", "address"]}
 }

@@ -47,7 +47,7 @@ basis contains "contract" if {
 	situation.live_call
 	gdpr.own_marketing
 	gdpr.current_contract
-	not gdpr.special
+	not gdpr.sensitive
 }
 
 # METADATA

@@ -45,7 +45,7 @@ _safeguarded if {
 basis contains "contract" if {
 	situation.purpose == "adm"
 	input.context.necessary_for_contract == true
-	not special
+	not sensitive
 }
 
 # METADATA

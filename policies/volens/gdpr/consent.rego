@@ -1,5 +1,6 @@
 package volens.gdpr
 
+import data.volens.engine
 import data.volens.lib
 import data.volens.situation
 
@@ -166,6 +167,7 @@ flaw contains {"act": i, "rule": "ENG-ID-01", "stage": 10} if {
 _of_the_person(act) if {
 	not act.person
 	not act.address == "other"
+	not engine.passed_on(act)
 }
 
 # METADATA
@@ -195,6 +197,15 @@ special if {
 	input.context.sensitive
 	not input.context.sensitive in {"precise_geolocation", "under16"}
 }
+
+# METADATA
+# description: |
+#   Data that take consent, explicit or not: those of special categories, of people under sixteen, and where exactly
+#   somebody is (RULES D10(14)).
+# scope: document
+sensitive if special
+
+sensitive if input.context.sensitive
 
 # METADATA
 # title: The text has not changed materially since

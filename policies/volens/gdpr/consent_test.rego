@@ -119,3 +119,23 @@ test_what_came_after_a_refusal_and_was_not_enough_is_named if {
 	f.basis(opened) == "consent"
 	not "EU-CON-05" in f.named(opened)
 }
+
+test_a_consent_of_whoever_had_the_number_before_permits_nothing if {
+	every place in ["DE", "BR"] {
+		text := f.signalled(f.placed(f.germany("sms", "marketing"), {"residence": place}), {"number_reassigned": true})
+		before := f.opt_in({"channel": "sms", "method": "act"})
+		since := f.opt_in({"channel": "sms", "method": "act", "rank": 9, "after_reassignment": true})
+		f.basis(f.after(text, [before, since])) == "consent"
+		f.verdict(f.after(text, [before, since])).acts == [1]
+		f.verdict(f.after(text, [before, object.union(since, {"purpose": "survey"})])).allow == false
+	}
+	f.basis(f.signalled(_with({}), {"number_reassigned": true})) == "consent"
+}
+
+test_nor_does_a_sale_to_them if {
+	text := f.given(f.placed(f.germany("sms", "marketing"), {"residence": "IE"}), f.similar)
+	other := f.opt_in({"channel": "sms", "method": "act", "purpose": "survey", "after_reassignment": true})
+	facts := f.after(text, [f.purchase({}), other])
+	f.basis(facts) == "soft_opt_in"
+	f.verdict(f.signalled(facts, {"number_reassigned": true})).allow == false
+}

@@ -4,7 +4,7 @@ import data.volens.situation
 
 # METADATA
 # title: Direct marketing may be a legitimate interest
-# description: By post and on the sender's own surfaces, of adults, without special data, the balancing test on file.
+# description: By post and on the sender's own surfaces, of adults, without sensitive data, the balancing test on file.
 # scope: rule
 # custom:
 #   id: EU-LI-01
@@ -46,12 +46,12 @@ _first_party if {
 }
 
 # METADATA
-# description: The whole balancing test was passed and recorded, of an adult, without special data (RULES D4, D8).
+# description: The whole balancing test was passed and recorded, of an adult, without sensitive data (RULES D4, D8, D10(14)).
 balanced if {
 	input.context.lia_on_file == true
 	not input.context.custom_audience_upload == true
 	not situation.minor
-	not special
+	not sensitive
 }
 
 # METADATA

@@ -73,5 +73,5 @@ _own_statistics if {
 	input.context.first_party_only == true
 	input.context.notice_given == true
 	not situation.discloses
-	not gdpr.special
+	not gdpr.sensitive
 }
