@@ -1,6 +1,7 @@
 package volens.elsewhere
 
 import data.volens.engine
+import data.volens.eprivacy
 import data.volens.situation
 
 # Messages that serve the relation need nobody's consent (RULES D9(17)).
@@ -61,7 +62,7 @@ deny contains {"rule": "ENG-DENY-01", "stage": 13} if defective
 # METADATA
 # description: The message is said to lack a way out, or to hide its sender.
 defective if {
-	situation.family
+	eprivacy.can_be_stopped
 	not situation.channel in {"post", "phone", "phone_auto"}
 	input.context.optout_in_message == false
 }

@@ -58,7 +58,7 @@ gate contains {"rule": "EU-CON-13", "stage": 10} if situation.purpose in {"analy
 #   stage: 13
 #   confidence: K
 deny contains {"rule": "EU-EPD-03", "stage": 13} if {
-	situation.family
+	can_be_stopped
 	not situation.channel in {"post", "phone", "phone_auto"}
 	input.context.optout_in_message == false
 }
@@ -68,6 +68,13 @@ deny contains {"rule": "EU-EPD-03", "stage": 13} if {
 	situation.channel != "post"
 	input.context.sender_identified == false
 }
+
+# METADATA
+# description: What is sent tells how to stop it (RULES D10(12)).
+# scope: document
+can_be_stopped if situation.family
+
+can_be_stopped if situation.purpose == "doi_confirmation"
 
 # METADATA
 # description: Whoever sends this says who it is.

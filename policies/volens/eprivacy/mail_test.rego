@@ -44,3 +44,10 @@ test_the_sender_shows_itself_and_the_way_out if {
 	f.denied_by(f.given(f.germany("email", "doi_confirmation"), {"sender_identified": false}), "EU-EPD-03")
 	f.basis(f.given(f.germany("email", "service"), {"optout_in_message": false})) == "contract"
 }
+
+test_a_request_to_confirm_has_a_way_out if {
+	facts := f.after(f.germany("email", "doi_confirmation"), [{"action": "opt_in_pending", "channel": "email", "rank": 5}])
+	f.basis(facts) == "legitimate_interest"
+	f.denied_by(f.given(facts, {"optout_in_message": false}), "EU-EPD-03")
+	f.denied_by(f.given(f.placed(facts, {"residence": "CH"}), {"optout_in_message": false}), "ENG-DENY-01")
+}

@@ -73,7 +73,8 @@ _own_marketing if {
 #   stage: 13
 #   confidence: K
 deny contains {"rule": "GB-PEC-07", "stage": 13} if {
-	_marketing
+	eprivacy.can_be_stopped
+	not research
 	not situation.channel in {"post", "phone", "phone_auto"}
 	input.context.optout_in_message == false
 }

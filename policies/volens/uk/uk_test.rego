@@ -288,3 +288,19 @@ test_the_union_and_the_kingdom_must_both_permit if {
 	f.denied_by(f.placed(_weighed(_asked("post", "political_ads")), {"also": "FR"}), "EU-POL-01")
 	"EU-TER-01" in f.named(f.placed(_mail, {"sender": "US"}))
 }
+
+test_where_somebody_is_takes_consent_in_statistics_and_research_too if {
+	counted := {"first_party_only": true, "notice_given": true, "lia_on_file": true}
+	studied := {"genuine_research": true, "content": "service", "lia_on_file": true}
+	some pair in [[counted, f.germany("web", "analytics")], [studied, f.germany("email", "survey")]]
+	facts := f.given(f.placed(pair[1], {"residence": "GB"}), pair[0])
+	f.basis(facts) == "legitimate_interest"
+	f.verdict(f.given(facts, {"sensitive": "precise_geolocation"})).allow == false
+}
+
+test_a_request_to_confirm_has_a_way_out if {
+	asked := f.placed(f.germany("email", "doi_confirmation"), {"residence": "GB"})
+	facts := f.after(asked, [{"action": "opt_in_pending", "channel": "email", "rank": 5}])
+	f.basis(facts) == "legitimate_interest"
+	f.denied_by(f.given(facts, {"optout_in_message": false}), "GB-PEC-07")
+}
