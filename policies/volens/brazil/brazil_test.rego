@@ -86,3 +86,10 @@ test_calls_and_texts_keep_the_default_hours if {
 	f.denied_by(f.at(facts, 7, 600), "ENG-QH-01")
 	f.basis(f.at(facts, 6, 600)) == "legitimate_interest"
 }
+
+test_a_parent_s_stale_consent_leaves_the_child_unattended if {
+	mail := f.placed(f.germany("email", "marketing"), {"residence": "BR"})
+	child := f.given(f.of(mail, {"age": 8}), {"lia_on_file": true})
+	f.denied_by(f.after(child, [f.parental_consent({"months_past": 24})]), "BR-LGPD-03")
+	f.basis(f.after(child, [f.parental_consent({})])) == "consent"
+}

@@ -33,6 +33,25 @@ consenting[place] contains i if {
 	_given(act, asked)
 }
 
+# METADATA
+# description: |
+#   Those of them that nothing has ended since: a later consent opens the door again, and lends none of its qualities
+#   to an earlier one.
+# scope: document
+unbroken[place] contains i if {
+	some place, positions in consenting
+	some i in positions
+	every rank in _endings {
+		input.acts[i].rank > rank
+	}
+}
+
+_endings contains input.acts[i].rank if some i in engine.reaching
+
+_endings contains rank if some rank in engine.erasures
+
+_endings contains input.flags.suppressed_rank
+
 basis_in[place] contains "consent" if {
 	situation.ordinary
 	some place, _ in consenting
@@ -44,6 +63,7 @@ sound[i] := act if {
 	some i, act in input.acts
 	_covers(act)
 	lib.sound(act, situation.channel)
+	not engine.passed_on(act)
 	not _recipient_unnamed(act)
 }
 
@@ -104,11 +124,12 @@ of_age(act, _) if {
 	not situation.childlike
 }
 
-of_age(_, _) if _authorised
+of_age(_, asked) if _authorised(asked)
 
-# A later refusal ends what a parent has authorised (RULES D9(4)).
-_authorised if {
-	some i, act in sound
+# A later refusal ends what a parent has authorised, and so does time (RULES D9(4), D9(7)).
+_authorised(asked) if {
+	_lasting(asked)
+	some act in sound
 	act.action == "parental_consent"
 	every refusal in engine.reaching {
 		act.rank > input.acts[refusal].rank
@@ -121,7 +142,7 @@ unattended contains place if {
 	situation.ordinary
 	some place, asked in measure
 	asked.age in situation.younger_than
-	not _authorised
+	not _authorised(asked)
 }
 
 # METADATA

@@ -94,3 +94,20 @@ test_calls_and_texts_are_by_day if {
 	f.denied_by(f.at(_text, 5, 1260), "ENG-QH-01")
 	f.basis(f.at(_text, 7, 1200)) == "none"
 }
+
+test_a_registered_consent_that_was_withdrawn_lends_nothing_to_a_later_one if {
+	listed := f.signalled(_text, {"dnd_registered": true})
+	registered := _opt_in({"channel": "sms", "method": "dlt"})
+	plain := _opt_in({"channel": "sms", "rank": 9})
+	f.basis(f.after(listed, [registered, plain])) == "consent"
+	f.denied_by(f.after(listed, [registered, f.opt_out({"channel": "sms"}), plain]), "IN-TRAI-01")
+	f.denied_by(f.after(listed, [registered, {"action": "erased", "channel": "any", "rank": 7}, plain]), "IN-TRAI-01")
+	suppressed := f.flagged(listed, {"suppressed": true, "suppressed_rank": 7})
+	f.denied_by(f.after(suppressed, [registered, plain]), "IN-TRAI-01")
+}
+
+test_a_parent_s_consent_goes_stale if {
+	child := f.of(_mail, {"age": 8})
+	f.basis(f.after(child, [f.parental_consent({})])) == "consent"
+	f.denied_by(f.after(child, [f.parental_consent({"months_past": 24})]), "ENG-DENY-01")
+}

@@ -36,7 +36,7 @@ _unwanted if {
 }
 
 _registered if {
-	some i in elsewhere.consenting.IN
+	some i in elsewhere.unbroken.IN
 	input.acts[i].method == "dlt"
 }
 

@@ -85,7 +85,7 @@ _about_data if {
 }
 
 _agreed_to_their_use if {
-	some i in elsewhere.consenting.ZZ
+	some i in elsewhere.unbroken.ZZ
 	not input.acts[i].covers_category == false
 	us_states.about_data(input.acts[i])
 }

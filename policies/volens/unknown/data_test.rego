@@ -97,3 +97,11 @@ test_profiling_is_switched_on_first if {
 	on := f.opt_in({"channel": "web", "purpose": "profiling"})
 	f.basis(json.patch(profiled, [{"op": "add", "path": "/acts/-", "value": on}])) == "consent"
 }
+
+test_a_withdrawn_consent_to_the_use_of_sensitive_data_lends_nothing_to_a_later_one if {
+	letter := f.placed(f.germany("post", "marketing"), {"residence": "ZZ"})
+	used := f.given(f.on(letter, "2025-07-31"), {"sensitive": "precise_geolocation", "necessary_for_contract": true})
+	about := f.opt_in({"channel": "post", "sensitive": true, "covers_category": true})
+	plain := f.opt_in({"channel": "post", "rank": 9})
+	f.denied_by(f.after(used, [about, f.opt_out({"channel": "post"}), plain]), "ENG-UNK-01")
+}
