@@ -16,7 +16,7 @@ import data.volens.situation
 deny contains {"rule": "IT-TEL-01", "stage": 5} if {
 	_registrable
 	_registered
-	not registers.opted_in_since
+	not registers.opted_in_since("IT")
 	not agreed_within_a_contract
 }
 

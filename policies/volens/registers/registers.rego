@@ -3,6 +3,7 @@
 # description: National registers of those who don't want to be called or written to, and the Robinson lists.
 package volens.registers
 
+import data.volens.elsewhere
 import data.volens.gdpr
 import data.volens.italy
 import data.volens.lib
@@ -21,16 +22,14 @@ import data.volens.situation
 #   confidence: K
 deny contains {"rule": "DSR-NAT-01", "stage": 5} if {
 	situation.family
-	count(_binding) > 0
-	not _agreed_all_the_same
+	some listing in _binding
+	not _agreed_all_the_same(listing.state)
 }
 
 note contains {"rule": "DSR-NAT-01", "stage": 5} if {
 	situation.family
 	count(listings) > 0
 }
-
-_channels := {"phone", "phone_auto", "post", "email", "sms"}
 
 # METADATA
 # description: |
@@ -46,7 +45,7 @@ listings contains {"state": state, "list": list} if {
 
 listings contains {"state": state, "list": "dnc_listed"} if {
 	some state in situation.under.registers
-	situation.channel in _channels
+	situation.channel in lib.chosen(state, "records_of_listing")
 	count(_recorded) > 0
 }
 
@@ -72,17 +71,22 @@ _recorded contains act.rank if {
 	act.channel in {situation.channel, "any"}
 }
 
-_agreed_all_the_same if opted_in_since
+_agreed_all_the_same(state) if opted_in_since(state)
 
-_agreed_all_the_same if {
+_agreed_all_the_same(state) if {
 	situation.channel in {"email", "sms"}
-	count(gdpr.consenting) > 0
+	count(_consenting[state]) > 0
 }
 
 # METADATA
-# description: A valid opt-in is later than every record of a listing. Without such a record none can be shown to be.
-opted_in_since if {
+# description: |
+#   True when an opt-in that is valid in the state is later than every record of a listing. Without such a record none
+#   can be shown to be.
+opted_in_since(state) if {
 	count(_recorded) > 0
-	some i in gdpr.consenting
-	input.acts[i].rank > max(_recorded)
+	lib.latest(input.acts, _consenting[state]) > max(_recorded)
 }
+
+_consenting[state] := gdpr.consenting if some state in situation.under.gdpr
+
+_consenting[state] := positions if some state, positions in elsewhere.consenting

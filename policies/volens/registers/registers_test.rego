@@ -62,3 +62,23 @@ test_one_state_s_register_binds_nobody_else if {
 		f.basis(f.signalled(facts, {signal: true})) == "legitimate_interest"
 	}
 }
+
+test_robinson_lists_bind_in_britain_and_switzerland if {
+	every place in ["GB", "CH"] {
+		letter := f.given(_in(place, "post"), {"lia_on_file": true})
+		f.denied_by(_on_a_list(f.after(letter, [_agreed("post")])), "DSR-NAT-01")
+		f.denied_by(f.after(letter, [_agreed("post"), _listed("post", 6)]), "DSR-NAT-01")
+		f.basis(_on_a_list(f.after(letter, [_listed("any", 4), _agreed("post")]))) == "consent"
+		sold := f.given(f.after(_in(place, "email"), [f.purchase({})]), f.similar)
+		f.basis(sold) == "soft_opt_in"
+		f.denied_by(_on_a_list(sold), "DSR-NAT-01")
+		f.basis(_on_a_list(f.after(_in(place, "email"), [_agreed("email")]))) == "consent"
+		f.denied_by(_on_a_list(f.given(_in(place, "phone"), {"lia_on_file": true})), "DSR-NAT-01")
+	}
+}
+
+test_a_record_of_the_british_register_of_calls_is_beaten_by_consent_of_any_date if {
+	facts := f.after(_in("GB", "phone"), [_agreed("phone"), _listed("phone", 6)])
+	f.basis(facts) == "consent"
+	f.denied_by(f.after(_in("CH", "phone"), facts.acts), "DSR-NAT-01")
+}

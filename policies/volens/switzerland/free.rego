@@ -1,11 +1,14 @@
 package volens.switzerland
 
 import data.volens.elsewhere
+import data.volens.gdpr
 import data.volens.situation
 
-# What needs no basis until the person speaks up (RULES D4, D9(18), D10(13)). Children need a parent (D10(10)).
+# What needs no basis until the person speaks up (RULES D4, D9(18), D10(13)). Children need a parent (D10(10)), and special categories
+# consent.
 basis contains "none" if {
 	_free
+	not gdpr.special
 	not _unattended
 }
 

@@ -65,14 +65,28 @@ test_calls_are_free_without_an_asterisk if {
 }
 
 test_an_asterisk_leaves_business_relations_alone if {
-	record := {"action": "dnc_listed", "channel": "phone", "purpose": "marketing", "rank": 2}
-	every facts in [f.signalled(_call, {"asterisk": true}), f.after(_call, [record])] {
-		f.denied_by(facts, "CH-UCA-02")
-		f.basis(f.of(facts, {"is_customer": true})) == "none"
-		sold := f.after(facts, array.concat(facts.acts, [f.purchase({})]))
-		f.basis(sold) == "none"
-		f.verdict(sold).acts == [count(facts.acts)]
+	facts := f.signalled(_call, {"asterisk": true})
+	f.denied_by(facts, "CH-UCA-02")
+	f.basis(f.of(facts, {"is_customer": true})) == "none"
+	sold := f.after(facts, [f.purchase({})])
+	f.basis(sold) == "none"
+	f.verdict(sold).acts == [0]
+}
+
+test_a_listing_on_record_binds_them_too if {
+	facts := f.after(_call, [{"action": "dnc_listed", "channel": "phone", "purpose": "marketing", "rank": 2}])
+	f.denied_by(facts, "CH-UCA-02")
+	f.denied_by(f.of(facts, {"is_customer": true}), "DSR-NAT-01")
+}
+
+test_special_categories_take_consent_on_every_channel if {
+	every channel in ["post", "phone", "web", "in_app", "ads"] {
+		health := f.given(_asked(channel, "marketing"), {"special_category": "health"})
+		f.denied_by(health, "ENG-DENY-01")
+		explicit := object.union(_agreed(channel, "marketing"), {"explicit": true, "covers_category": true})
+		f.basis(f.after(health, [explicit])) == "consent"
 	}
+	f.denied_by(f.given(_asked("web", "personalization"), {"sensitive": "health"}), "ENG-DENY-01")
 }
 
 test_only_a_later_opt_in_beats_the_listing if {
