@@ -79,7 +79,7 @@ def test_a_rule_that_only_a_comment_names_needs_no_explanation(tmp_path: Path):
         ({"bundle_tar_gz": packed_again({"data.json": DATA})}, "can't be read"),
         ({"malice_sh": b"echo"}, "the archive holds other files than"),
     ],
-    ids=str,
+    ids=["revision", "unreadable", "data", "rules", "no rules", "no bundle", "half a bundle", "more"],
 )
 def test_what_is_not_whole_is_no_policy(tmp_path: Path, changes: dict[str, Any], said: str):
     with pytest.raises(NoPolicy, match=said):
