@@ -89,7 +89,7 @@ test_duties_are_done if {
 }
 
 test_a_refusal_is_confirmed_once if {
-	facts := f.after(_asked("sms", "optout_confirmation"), [f.opt_out({"channel": "sms"})])
+	facts := f.after(_asked("sms", "optout_confirmation"), [f.opt_out({"channel": "sms", "minutes5": true})])
 	f.basis(facts) == "none"
 	f.denied_by(f.given(facts, {"prior_confirmation_texts": 1}), "EU-SVC-03")
 }

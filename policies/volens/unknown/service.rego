@@ -7,6 +7,17 @@ import data.volens.us_federal
 
 # METADATA
 # title: Where the place is unknown, the strictest profile must be met
+# description: A text confirms a refusal within five minutes or not at all (US-TCPA-05).
+# scope: rule
+# custom:
+#   id: ENG-UNK-01
+#   citation: ENG-MULTI-01; GDPR Art. 25(2)
+#   stage: 2
+#   confidence: P
+deny contains {"rule": "ENG-UNK-01", "stage": 2} if us_federal.confirms_too_late
+
+# METADATA
+# title: Where the place is unknown, the strictest profile must be met
 # description: Texts and automatic calls that serve need consent unless they are exempt (US-TCPA-11).
 # scope: rule
 # custom:

@@ -64,3 +64,13 @@ test_no_mail_but_a_duty_hides_its_sender if {
 	f.denied_by(f.given(confirmation, hidden), "ENG-UNK-01")
 	f.basis(f.given(_asked("email", "legal_notice"), hidden)) == "legal_obligation"
 }
+
+test_a_text_confirms_a_refusal_at_once if {
+	every channel in ["sms", "email"] {
+		refused := f.opt_out({"channel": channel, "minutes5": true})
+		f.basis(f.after(_asked(channel, "optout_confirmation"), [refused])) == "none"
+	}
+	late := f.opt_out({"channel": "sms"})
+	f.denied_by(f.after(_asked("sms", "optout_confirmation"), [late]), "ENG-UNK-01")
+	f.basis(f.after(_asked("email", "optout_confirmation"), [f.opt_out({})])) == "none"
+}

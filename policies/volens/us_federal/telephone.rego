@@ -209,6 +209,13 @@ _in_time if {
 	act.channel in (telephone | {"any"})
 }
 
+# METADATA
+# description: A text that confirms a refusal later than five minutes after it.
+confirms_too_late if {
+	_confirms_by_text
+	not _in_time
+}
+
 tried contains {"rule": "US-TCPA-05", "stage": 2} if {
 	situation.carries_promotion
 	input.question.purpose == "optout_confirmation"
