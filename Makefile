@@ -100,8 +100,10 @@ lint: opa $(VENV)/test.stamp ## Check style and types of Python and Rego.
 	@"$(OPA)" check --strict --schema policies/schemas policies
 
 .PHONY: bench
-bench: $(VENV)/test.stamp ## Print one table of ratios to a reference GET.
+bench: opa $(VENV)/test.stamp ## Print what the service, one evaluation and a population take, and the targets.
 	@$(BIN)/python -m benchmarks.bench
+	@$(BIN)/python -m benchmarks.engine
+	@$(BIN)/python -m benchmarks.population
 
 # --- what is generated and committed ----------------------------------------------------------
 
