@@ -162,7 +162,7 @@ def assemble(
             "put_purpose": PutPurpose(begin, clock),
             "read_purposes": ReadPurposes(begin),
             "decide": decide,
-            "simulate_decision": SimulateDecision(profiles, laws, clock, read_schema(FACTS)),
+            "simulate_decision": SimulateDecision(profiles, laws, clock, read_schema(FACTS), asyncio.Semaphore(1)),
             "read_decision": ReadDecision(begin, profiles, laws),
             "read_policy": ReadPolicy(profiles, laws),
             "read_rule": ReadRule(profiles, laws),

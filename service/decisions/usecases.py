@@ -1,5 +1,5 @@
-import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -167,13 +167,20 @@ class Decide:
 class SimulateDecision:
     """Answer a whole case. Nothing is read about anybody, and nothing is stored."""
 
-    def __init__(self, profiles: Profiles[InForce], laws: Laws, clock: Clock, schema: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        profiles: Profiles[InForce],
+        laws: Laws,
+        clock: Clock,
+        schema: Mapping[str, Any],
+        turn: AbstractAsyncContextManager[Any],
+    ) -> None:
+        """`turn` lets one in at a time: an explanation takes some hundred evaluations, and checks come in between."""
         self._profiles = profiles
         self._laws = laws
         self._clock = clock
         self._schema = schema
-        self._explaining = asyncio.Semaphore(1)
-        """One explanation at a time: some hundred evaluations each, between which checks have their turn."""
+        self._turn = turn
 
     async def __call__(self, case: Case, *, explained: bool = False, by: Caller) -> Simulated:
         """Return the decision `case` would get, and why, if it is to be `explained`.
@@ -191,7 +198,7 @@ class SimulateDecision:
         now = self._clock()
         if not explained:
             return await simulated(case, law, in_force, mapped=mapped, now=now, schema=None)
-        async with self._explaining:
+        async with self._turn:
             return await simulated(case, law, in_force, mapped=mapped, now=now, schema=self._schema)
 
 

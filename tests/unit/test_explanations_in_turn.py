@@ -59,7 +59,8 @@ class Shipped:
 async def test_one_explanation_waits_for_another():
     engine = Denying()
     shipped: Any = Shipped(engine)
-    simulate = SimulateDecision(shipped, shipped, lambda: datetime(2026, 11, 20, 12, tzinfo=UTC), SCHEMA)
+    clock = lambda: datetime(2026, 11, 20, 12, tzinfo=UTC)  # noqa: E731
+    simulate = SimulateDecision(shipped, shipped, clock, SCHEMA, asyncio.Semaphore(1))
 
     async def explained(place: str) -> None:
         case = Case(channel=Channel.POST, purpose="marketing", jurisdiction=place)
