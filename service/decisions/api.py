@@ -161,7 +161,7 @@ class LawController(Controller):
         """
         policy = await read_policy(by=request.user)
         tag = f'W/"{policy.revision}"'
-        if tag in (each.strip() for each in if_none_match.split(",")):
+        if not {tag, "*"}.isdisjoint(each.strip() for each in if_none_match.split(",")):
             unchanged: Response[Any] = Response(None, status_code=HTTPStatus.NOT_MODIFIED, headers={"etag": tag})
             return unchanged
         return Response(PolicyView.of(policy), headers={"etag": tag})

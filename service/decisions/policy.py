@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -10,6 +10,26 @@ from msgspec import Struct
 from service.consent import Vocabulary
 from service.decisions.clocks import IsHoliday
 from service.subjects import Gazetteer
+
+STAGES: Final = (
+    "person and place",
+    "erasure",
+    "duties",
+    "restriction",
+    "refusals",
+    "signals and registers",
+    "service",
+    "age",
+    "special data",
+    "automated decisions",
+    "permission",
+    "disclosure",
+    "transfer",
+    "content",
+    "hours",
+    "combination",
+)
+"""The order of decision, as policies/README.md names it."""
 
 
 class Bands(Struct, frozen=True, kw_only=True):

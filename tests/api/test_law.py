@@ -56,10 +56,12 @@ async def test_a_policy_that_is_known_is_not_sent_again(client: httpx.AsyncClien
     tag = whole.headers["etag"]
     again = await client.get("/v1/policy", headers={"if-none-match": f'"another", {tag}'})
     changed = await client.get("/v1/policy", headers={"if-none-match": '"another"'})
+    whatever = await client.get("/v1/policy", headers={"if-none-match": "*"})
 
     assert tag == f'W/"{whole.json()["revision"]}"'
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     assert (changed.status_code, changed.json()) == (200, whole.json())
+    assert whatever.status_code == 304
 
 
 async def test_one_rule_is_read_by_its_id(client: httpx.AsyncClient):

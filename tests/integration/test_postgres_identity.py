@@ -10,7 +10,7 @@ import pytest
 from service.postgres import EmbeddedPostgres
 from tests.integration.postgres_trials import copy, is_free, kept, postmaster, ready, run, supervisor, until
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+needs_root = pytest.mark.usefixtures("as_root")
 WITHOUT_NAMESPACES = ["unshare", "--mount", "sh", "-c", 'mount --rbind / "$0" && exec chroot "$0" "$@"']
 """In a chroot the kernel refuses user namespaces; this one looks just like its outside."""
 

@@ -88,6 +88,16 @@ def activations(installation: Installation) -> list[str]:
     return [each["revision"] for each in listed["activations"]]
 
 
+def test_unless_others_are_named_the_cases_of_the_suite_have_to_pass(installation: Installation, stricter: Path):
+    result = typed("policy", "activate", "--dry-run", "--json", str(stricter), env=installation.env)
+
+    outcome = json.loads(result.stdout)
+    suite = (Path(__file__).parents[1] / "policy" / "cases").glob("*.jsonl")
+    assert result.exit_code == 1
+    assert outcome["cases"] == sum(len(file.read_bytes().splitlines()) for file in suite)
+    assert outcome["differences"]
+
+
 def test_the_very_next_check_on_every_process_is_under_it_and_back_again(
     pair: list[Client], activate: Callable[..., Any], stricter: Path, revision: str
 ):

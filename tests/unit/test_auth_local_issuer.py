@@ -66,7 +66,7 @@ def test_a_key_that_others_can_reach_is_refused(tmp_path: Path, mode: int):
         LocalIssuer.open(tmp_path, AUDIENCE)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.usefixtures("as_root")
 def test_a_key_of_another_user_is_refused(tmp_path: Path):
     LocalIssuer.open(tmp_path, AUDIENCE)
     os.chown(tmp_path / KEY_FILE, 12345, -1)
