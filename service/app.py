@@ -19,7 +19,7 @@ from service import db, migrate
 from service.audit import ReadEntries
 from service.audit import api as audit_api
 from service.audit.store import statement as audit_statement
-from service.candidates import Bench, ReadPeople, schemas_of
+from service.candidates import Bench, ReadPeople
 from service.consent import AppendRecords, PutNotice, PutPurpose, ReadNotice, ReadPurposes, ReadRecords, ReadSubject
 from service.consent import api as consent_api
 from service.consent.profiles import ProfileReader
@@ -56,6 +56,7 @@ from service.transaction import Begin, opener
 from service.trials import ReadChanges, ReadTrial, RunTrial, StartTrial
 from service.trials import api as trials_api
 from service.trials.runner import Runner
+from service.trials.shapes import JsonSchemas
 from service.web.auth import Authenticator
 from service.web.health import LIMIT, Check, health
 from service.web.keys import KeyRing
@@ -200,7 +201,9 @@ def start_trial(
     """Return what takes trials on."""
     begin = opener(engine, clock, new_id)
     check = PutOverlay(begin, profiles, laws, clock)
-    return StartTrial(begin, profiles, laws, check, bench(settings, engine), schemas_of(POLICIES), clock, new_id, wake)
+    return StartTrial(
+        begin, profiles, laws, check, bench(settings, engine), JsonSchemas(POLICIES / "schemas"), clock, new_id, wake
+    )
 
 
 def run_trial(settings: Settings, engine: AsyncEngine, pool: AsyncConnectionPool, clock: Clock) -> RunTrial:

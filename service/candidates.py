@@ -165,15 +165,6 @@ class ReadPeople:
             return None
 
 
-def schemas_of(policies: Path) -> Mapping[str, Mapping[str, Any]]:
-    """Return the schema of each table."""
-    return {
-        file.stem: msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-        for file in sorted((policies / "schemas").glob("*.json"))
-        if file.stem not in {"input", "catalogue"}
-    }
-
-
 def _engine(artefacts: Artefacts, candidate: Candidate) -> WasmPolicyEngine:
     root = msgspec.json.decode(artefacts.data, type=dict[str, Any])
     root["volens"] |= candidate.tables

@@ -200,3 +200,15 @@ class TrialUnknown(DomainError):
     """The tenant has no trial with this id."""
 
     code = "trial_unknown"
+
+
+class Misshapen(Struct, frozen=True, kw_only=True):
+    """One place at which a table isn't what its schema says."""
+
+    pointer: str
+    detail: str
+
+
+def step(pointer: str, name: str | int) -> str:
+    """Return the pointer to a member (RFC 6901)."""
+    return f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"

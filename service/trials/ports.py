@@ -1,7 +1,7 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from service.audit import AuditTrail
@@ -9,7 +9,7 @@ from service.consent import Profile, RecordStore
 from service.decisions import Bands, DecisionStore, Policy, Verdict
 from service.kernel import SubjectId, TenantId
 from service.subjects import SubjectStore
-from service.trials.domain import Candidate, Change, Claimed, Plan, State, Trial
+from service.trials.domain import Candidate, Change, Claimed, Misshapen, Plan, State, Trial
 
 
 class TrialStore(Protocol):
@@ -77,6 +77,16 @@ class Workbench(Protocol):
 
     async def bands(self, revision: str) -> Bands | None:
         """Return the edges by which facts were told under a revision; nothing where it isn't there any more."""
+        ...
+
+
+class Shapes(Protocol):
+    """What tables decisions rest on, and what each has to look like."""
+
+    def __contains__(self, table: object) -> bool: ...
+
+    def faults(self, table: str, document: Any) -> Iterator[Misshapen]:
+        """Yield what is wrong with `document`, and never a value of it."""
         ...
 
 

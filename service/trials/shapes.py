@@ -1,129 +1,39 @@
-"""Whether a table has the shape that its schema describes, in as much of JSON Schema as the schemas use."""
+"""Whether a table has the shape that its schema describes."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from pathlib import Path
 from typing import Any, Final
 
-from msgspec import Struct
+import msgspec
+from jsonschema import Draft7Validator
 
-Schema = Mapping[str, Any]
+from service.trials.domain import Misshapen, step
 
-
-class Misshapen(Struct, frozen=True, kw_only=True):
-    """One place at which a document isn't what its schema says."""
-
-    pointer: str
-    detail: str
+_OTHERS: Final = {"input", "catalogue", "deadlines"}
+"""Schemas of what is no table, or of the one that no decision rests on."""
 
 
-def misshapen(document: Any, schema: Schema, pointer: str = "") -> Iterator[Misshapen]:
-    """Yield what is wrong with `document`.
+class JsonSchemas:
+    """Implements Shapes with the files of a folder, ``<table>.json`` each."""
 
-    Raises:
-        ValueError: the schema has a word that isn't read here. What nobody checks must not pass for checked.
-    """
-    if unread := schema.keys() - _CHECKS.keys() - _SILENT:
-        raise ValueError(f"the schema says {sorted(unread)}")
-    if "type" in schema and not _is(schema["type"], document):
-        yield Misshapen(pointer=pointer, detail=f"Expected {schema['type']}")
-        return
-    for word, check in _CHECKS.items():
-        if word in schema:
-            yield from check(document, schema, pointer)
+    def __init__(self, folder: Path) -> None:
+        self._validators: Mapping[str, Any] = {
+            file.stem: Draft7Validator(msgspec.json.decode(file.read_bytes()))
+            for file in sorted(folder.glob("*.json"))
+            if file.stem not in _OTHERS
+        }
 
+    def __contains__(self, table: object) -> bool:
+        return table in self._validators
 
-def step(pointer: str, name: str | int) -> str:
-    """Return the pointer to a member (RFC 6901)."""
-    return f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
-
-
-def _is(kind: str, value: Any) -> bool:
-    if isinstance(value, bool):
-        return kind == "boolean"
-    return isinstance(value, _KINDS[kind])
-
-
-def _object(document: Any, schema: Schema, pointer: str) -> Iterator[Misshapen]:
-    if not isinstance(document, Mapping):
-        return
-    named, others = schema.get("properties", {}), schema.get("additionalProperties", True)
-    for name, value in document.items():
-        if name in named:
-            yield from misshapen(value, named[name], step(pointer, name))
-        elif others is False:
-            yield Misshapen(pointer=step(pointer, name), detail="Unknown member")
-        elif others is not True:
-            yield from misshapen(value, others, step(pointer, name))
-
-
-def _open(document: Any, schema: Schema, pointer: str) -> Iterator[Misshapen]:
-    if "properties" not in schema:
-        yield from _object(document, schema, pointer)
-
-
-def _required(document: Any, schema: Schema, pointer: str) -> Iterator[Misshapen]:
-    if isinstance(document, Mapping):
-        for name in schema["required"]:
-            if name not in document:
-                yield Misshapen(pointer=pointer, detail=f"Required member `{name}` is missing")
-
-
-def _items(document: Any, schema: Schema, pointer: str) -> Iterator[Misshapen]:
-    if isinstance(document, list):
-        for number, value in enumerate(document):
-            yield from misshapen(value, schema["items"], step(pointer, number))
-
-
-def _enum(document: Any, schema: Schema, pointer: str) -> Iterator[Misshapen]:
-    if document not in schema["enum"]:
-        yield Misshapen(pointer=pointer, detail="None of the values that there are")
-
-
-def _pattern(document: Any, schema: Schema, pointer: str) -> Iterator[Misshapen]:
-    if isinstance(document, str) and not re.search(schema["pattern"], document):
-        yield Misshapen(pointer=pointer, detail="Not of the pattern that it should have")
-
-
-def _short(document: Any, schema: Schema, pointer: str) -> Iterator[Misshapen]:
-    if isinstance(document, str) and len(document) < schema["minLength"]:
-        yield Misshapen(pointer=pointer, detail="Too short")
-
-
-def _few(document: Any, schema: Schema, pointer: str) -> Iterator[Misshapen]:
-    if isinstance(document, list) and len(document) < schema["minItems"]:
-        yield Misshapen(pointer=pointer, detail="Too few")
-
-
-def _small(document: Any, schema: Schema, pointer: str) -> Iterator[Misshapen]:
-    if isinstance(document, int | float) and document < schema["minimum"]:
-        yield Misshapen(pointer=pointer, detail=f"Expected at least {schema['minimum']}")
-
-
-def _unique(document: Any, schema: Schema, pointer: str) -> Iterator[Misshapen]:
-    if schema["uniqueItems"] and isinstance(document, list):
-        for number, value in enumerate(document):
-            if value in document[:number]:
-                yield Misshapen(pointer=step(pointer, number), detail="There twice")
-
-
-_KINDS: Final[Mapping[str, Any]] = {
-    "object": Mapping,
-    "array": list,
-    "string": str,
-    "integer": int,
-    "number": (int, float),
-    "boolean": bool,
-}
-_SILENT: Final = {"$schema", "title", "description", "type"}
-_CHECKS: Final[Mapping[str, Callable[[Any, Schema, str], Iterator[Misshapen]]]] = {
-    "properties": _object,
-    "additionalProperties": _open,
-    "required": _required,
-    "items": _items,
-    "enum": _enum,
-    "pattern": _pattern,
-    "minLength": _short,
-    "minItems": _few,
-    "minimum": _small,
-    "uniqueItems": _unique,
-}
+    def faults(self, table: str, document: Any) -> Iterator[Misshapen]:
+        """Yield what is wrong with `document`, and never a value of it."""
+        for error in self._validators[table].iter_errors(document):
+            pointer = reduce(step, error.absolute_path, "")
+            if error.validator == "additionalProperties":
+                for name in sorted(error.instance.keys() - error.schema.get("properties", {}).keys()):
+                    yield Misshapen(pointer=step(pointer, name), detail="Unknown member")
+            else:
+                asked = msgspec.json.encode(error.validator_value).decode()
+                yield Misshapen(pointer=pointer, detail=f"`{error.validator}` has to be {asked}")

@@ -1,7 +1,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -38,13 +38,10 @@ from service.trials.domain import (
     Trial,
     TrialUnknown,
     TrialUnusable,
+    step,
 )
 from service.trials.edges import refolded, restated, unseen
-from service.trials.ports import Begin, Wake, Workbench
-from service.trials.shapes import Schema, misshapen, step
-
-_UNASKED: Final = "deadlines"
-"""The one table that no decision rests on."""
+from service.trials.ports import Begin, Shapes, Wake, Workbench
 
 
 class StartTrial:
@@ -57,7 +54,7 @@ class StartTrial:
         laws: Laws,
         check: PutOverlay,
         bench: Workbench,
-        schemas: Mapping[str, Schema],
+        shapes: Shapes,
         clock: Clock,
         new_id: NewId,
         wake: Wake,
@@ -67,7 +64,7 @@ class StartTrial:
         self._laws = laws
         self._check = check
         self._bench = bench
-        self._schemas = schemas
+        self._shapes = shapes
         self._clock = clock
         self._new_id = new_id
         self._wake = wake
@@ -174,13 +171,14 @@ class StartTrial:
                 ) from error
 
     def _refuse_misshapen(self, tables: Mapping[str, Any]) -> None:
-        if unknown := [name for name in tables if name not in self._schemas or name == _UNASKED]:
+        if unknown := [name for name in tables if name not in self._shapes]:
             raise TrialUnusable(
                 "decisions rest on no table of this name", pointers=[step("/tables", name) for name in unknown]
             )
         for name, document in tables.items():
-            for fault in misshapen(document, self._schemas[name], step("/tables", name)):
-                raise TrialUnusable(f"{fault.detail} in the table `{name}`", pointers=[fault.pointer])
+            for fault in self._shapes.faults(name, document):
+                pointer = step("/tables", name) + fault.pointer
+                raise TrialUnusable(f"{fault.detail} in the table `{name}`", pointers=[pointer])
 
 
 class ReadTrial:

@@ -33,7 +33,7 @@ PURE_MODULES = {
         "supposing",
         "what_if",
     },
-    "trials": {"edges", "shapes", "tally"},
+    "trials": {"edges", "tally"},
     "requests": {"check", "periods"},
 }
 # Files of a usual role that would be too long in one.
@@ -46,7 +46,7 @@ ADAPTERS = {
     "vault": {"envelope", "key_store", "keys", "ring_aws", "ring_calls", "ring_file", "ring_transit"},
     "consent": {"profiles"},
     "decisions": {"artefacts", "calendar_of", "log", "opa", "revisions", "wasm", "watched"},
-    "trials": {"rego", "runner"},
+    "trials": {"rego", "runner", "shapes"},
     "policies": {"archive", "governing", "recent"},
     "requests": {"artefacts", "calendar_of"},
 }
