@@ -162,6 +162,7 @@ class Coalescer(Generic[K, V]):
         """Flush until nobody waits. A task begins in the turn after the one that made it."""
         try:
             while self._waiting:
+                await asyncio.sleep(0)  # whoever was answered by the last flush may ask again, and comes along
                 keys = list(self._waiting)[: self._limit]
                 await self._ask({key: self._waiting.pop(key) for key in keys})
         finally:
