@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -48,6 +48,7 @@ from service.policies import PutOverlay, ReadOverlay
 from service.policies import api as policies_api
 from service.policies.governing import Governing
 from service.postgres import DatabaseUrls
+from service.root_keys import root_keys
 from service.settings import Settings
 from service.subjects import PutSubject
 from service.subjects import api as subjects_api
@@ -57,6 +58,8 @@ from service.trials import ReadChanges, ReadTrial, RunTrial, StartTrial
 from service.trials import api as trials_api
 from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
+from service.vault.keys import Keys
+from service.vault.ports import KeyRing as RootKeys
 from service.web.auth import Authenticator
 from service.web.health import LIMIT, Check, health
 from service.web.keys import KeyRing
@@ -123,7 +126,8 @@ async def running(
         laws = activated_laws(judge, stack, settings, engine, telemetry)
         runner = trial_runner(settings, engine, pool, telemetry, clock)
         stack.push_async_callback(runner.stop)
-        yield assemble(settings, engine, pool, ring, laws, runner, telemetry, clock)
+        keys = vault_keys(settings, await stack.enter_async_context(root_keys(settings)), engine, clock)
+        yield assemble(settings, engine, pool, ring, laws, runner, keys, telemetry, clock)
 
 
 def assemble(
@@ -133,6 +137,7 @@ def assemble(
     ring: KeyRing,
     laws: Laws,
     runner: Runner,
+    vault_keys: Keys,
     telemetry: Telemetry,
     clock: Clock = utc_now,
 ) -> Litestar:
@@ -217,6 +222,12 @@ def trial_runner(
 ) -> Runner:
     """Return what runs trials beside the requests."""
     return Runner(run_trial(settings, engine, pool, clock), telemetry.bug)
+
+
+def vault_keys(settings: Settings, root: RootKeys, engine: AsyncEngine, clock: Clock = utc_now) -> Keys:
+    """Return the vault's keys. They are unwrapped when they are first needed: nothing is asked yet."""
+    keep = timedelta(seconds=settings.vault_key_cache_seconds)
+    return Keys(root, opener(engine, clock, new_id), clock, keep=keep)
 
 
 def key_ring(settings: Settings, telemetry: Telemetry, clock: Clock) -> KeyRing:

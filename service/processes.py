@@ -20,6 +20,7 @@ from service.decisions.artefacts import read_policy
 from service.kernel import SCOPES, DomainError, TenantId
 from service.laws import activated_laws
 from service.postgres import DatabaseUrls, EmbeddedPostgres
+from service.root_keys import root_keys
 from service.settings import Settings
 from service.telemetry import Telemetry
 from service.web.openapi import document
@@ -142,7 +143,14 @@ def openapi() -> bytes:
 
 
 async def _openapi() -> bytes:
-    settings, nowhere = Settings(local_issuer=False), "postgresql://nobody@localhost/nothing"
+    nowhere = "postgresql://nobody@localhost/nothing"
+    settings = Settings(
+        local_issuer=False,
+        key_ring="transit",
+        key_ring_url="https://ring.invalid",
+        key_ring_key="-",
+        key_ring_token="-",  # noqa: S106, nobody asks this ring for anything
+    )
     telemetry, policy = _telemetry(settings), read_policy(app.BUILD)
     async with app.policy_engine(settings, policy) as judge:
         ring = app.key_ring(settings, telemetry, app.utc_now)
@@ -151,7 +159,8 @@ async def _openapi() -> bytes:
             laws = activated_laws(judge, stack, settings, engine, telemetry)
             pool = db.pool(nowhere)
             runner = app.trial_runner(settings, engine, pool, telemetry)
-            return document(app.assemble(settings, engine, pool, ring, laws, runner, telemetry))
+            keys = app.vault_keys(settings, await stack.enter_async_context(root_keys(settings)), engine)
+            return document(app.assemble(settings, engine, pool, ring, laws, runner, keys, telemetry))
 
 
 def _leave_no_core() -> None:

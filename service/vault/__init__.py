@@ -1,6 +1,25 @@
 """Personal data, under one key per person. The only slice that ever sees plaintext."""
 
-from service.vault.domain import SubjectErased, Unreadable
-from service.vault.ports import KeyStore
+from service.vault.domain import RingUnavailable, SubjectErased, Unreadable
+from service.vault.fields import OFFICER_PURPOSES, Field, FieldName, FieldUnknown, Name, ValueName
+from service.vault.opening import FieldsOf, OpenValues
+from service.vault.ports import KeyStore, ValueStore
+from service.vault.values import Opened, Opening
 
-__all__ = ["KeyStore", "SubjectErased", "Unreadable"]
+__all__ = [
+    "OFFICER_PURPOSES",
+    "Field",
+    "FieldName",
+    "FieldUnknown",
+    "FieldsOf",
+    "KeyStore",
+    "Name",
+    "OpenValues",
+    "Opened",
+    "Opening",
+    "RingUnavailable",
+    "SubjectErased",
+    "Unreadable",
+    "ValueName",
+    "ValueStore",
+]

@@ -142,6 +142,14 @@ class Wrapped(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class RootUse(Struct, frozen=True, kw_only=True):
+    """How many keys of all tenants a version of a root key wraps."""
+
+    ring: str
+    version: str
+    keys: int
+
+
 class StoredKey(Struct, frozen=True, kw_only=True):
     """A key of a tenant, as it lies in the database."""
 

@@ -17,6 +17,8 @@ from service.vault.domain import (
     TenantKey,
     Wrapped,
 )
+from service.vault.fields import Field, Name
+from service.vault.values import Sealed
 
 
 class KeyRing(Protocol):
@@ -44,6 +46,10 @@ class KeyRing(Protocol):
 
     async def current(self) -> str:
         """Return the version of the root key under which new keys are wrapped."""
+        ...
+
+    async def knows(self, version: str) -> bool:
+        """Return whether this ring has that version of the root key."""
         ...
 
     async def rotate(self) -> str:
@@ -86,6 +92,21 @@ class KeyStore(Protocol):
         ...
 
 
+class ValueStore(Protocol):
+    """The sealed values of one tenant, every version of them, and the fields they belong to."""
+
+    async def fields(self) -> Mapping[str, Field]:
+        """Return the tenant's fields by name: the built-in ones, and its own in their place or beside them."""
+        ...
+
+    async def find(self, wanted: Mapping[Handle, Collection[Name]], *, version: int | None = None) -> Sequence[Sealed]:
+        """Return the latest version of each wanted value that is there, not deleted.
+
+        With `version` that version, deleted or replaced ones as well.
+        """
+        ...
+
+
 class KeyTransaction(Protocol):
     """What making a key needs of a transaction."""
 
@@ -95,6 +116,16 @@ class KeyTransaction(Protocol):
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[KeyTransaction]]
 """Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
+
+
+class ReadTransaction(KeyTransaction, Protocol):
+    """What opening values needs of a transaction."""
+
+    @property
+    def values(self) -> ValueStore: ...
+
+
+BeginReading = Callable[[TenantId], AbstractAsyncContextManager[ReadTransaction]]
 
 
 class KeyAccess(Protocol):

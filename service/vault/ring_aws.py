@@ -79,6 +79,10 @@ class AwsRing:
     async def current(self) -> str:
         return str((await self._key())["Arn"])
 
+    async def knows(self, version: str) -> bool:
+        found = await self._ask(self._client.describe_key, KeyId=version)
+        return bool(found["KeyMetadata"]["Enabled"])
+
     async def rotate(self) -> str:
         """Have AWS renew the material of the key. Its ARN stays, and with it the version."""
         arn = await self.current()

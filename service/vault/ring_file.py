@@ -79,6 +79,9 @@ class FileRing:
     async def current(self) -> str:
         return (await self._contents()).current
 
+    async def knows(self, version: str) -> bool:
+        return version in (await self._contents()).keys
+
     async def rotate(self) -> str:
         return await asyncio.to_thread(_rotate, self._place)
 

@@ -34,6 +34,7 @@ _PASSING: Final = frozenset({412, 429, 472, 473})
 class _Key(Struct):
     type: str
     latest_version: int
+    min_decryption_version: int
     derived: bool
 
 
@@ -100,6 +101,10 @@ class TransitRing:
 
     async def current(self) -> str:
         return f"v{(await self._key()).latest_version}"
+
+    async def knows(self, version: str) -> bool:
+        key = await self._key()
+        return version in {f"v{number}" for number in range(key.min_decryption_version, key.latest_version + 1)}
 
     async def rotate(self) -> str:
         try:
