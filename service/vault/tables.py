@@ -112,3 +112,13 @@ vault_token = Table(
     Index(None, "tenant", "handle"),
 )
 """Stand-ins for values, by the hash of the random token; the token itself is with its recipient."""
+
+vault_import = Table(
+    "vault_import",
+    metadata,
+    tenant_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("done", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""How many lines of an import have been dealt with, so that it can go on where it broke off."""
