@@ -48,7 +48,7 @@ from service.policies import PutOverlay, ReadOverlay
 from service.policies import api as policies_api
 from service.policies.governing import Governing
 from service.postgres import DatabaseUrls
-from service.root_keys import root_keys
+from service.root_keys import guarded_root_keys
 from service.settings import Settings
 from service.subjects import PutSubject
 from service.subjects import api as subjects_api
@@ -58,8 +58,10 @@ from service.trials import ReadChanges, ReadTrial, RunTrial, StartTrial
 from service.trials import api as trials_api
 from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
+from service.vault.domain import RootUse
 from service.vault.keys import Keys
 from service.vault.ports import KeyRing as RootKeys
+from service.vault.ring_guard import Uses
 from service.web.auth import Authenticator
 from service.web.health import LIMIT, Check, health
 from service.web.keys import KeyRing
@@ -126,7 +128,10 @@ async def running(
         laws = activated_laws(judge, stack, settings, engine, telemetry)
         runner = trial_runner(settings, engine, pool, telemetry, clock)
         stack.push_async_callback(runner.stop)
-        keys = vault_keys(settings, await stack.enter_async_context(root_keys(settings)), engine, clock)
+        root = await stack.enter_async_context(guarded_root_keys(settings, root_uses(opener(engine, clock, new_id))))
+        if fault := await root.fault():
+            telemetry.ring_lost(fault)
+        keys = vault_keys(settings, root, engine, clock)
         yield assemble(settings, engine, pool, ring, laws, runner, keys, telemetry, clock)
 
 
@@ -222,6 +227,16 @@ def trial_runner(
 ) -> Runner:
     """Return what runs trials beside the requests."""
     return Runner(run_trial(settings, engine, pool, clock), telemetry.bug)
+
+
+def root_uses(begin: Begin) -> Uses:
+    """Return what counts the vault's keys, of all tenants, by the root key that wraps them."""
+
+    async def uses() -> Sequence[RootUse]:
+        async with begin(NOBODY) as tx:
+            return await tx.rotation.root_uses()
+
+    return uses
 
 
 def vault_keys(settings: Settings, root: RootKeys, engine: AsyncEngine, clock: Clock = utc_now) -> Keys:

@@ -7,12 +7,27 @@ from pathlib import Path
 from service.settings import Settings
 from service.vault.ports import KeyRing
 from service.vault.ring_file import FILE, FileRing
+from service.vault.ring_guard import GuardedRing, Uses
 from service.vault.ring_transit import transit
 
 
 @asynccontextmanager
-async def root_keys(settings: Settings) -> AsyncIterator[KeyRing]:
-    """Lend the key ring. One in a file is made if it is missing; one elsewhere is not asked for anything yet.
+async def guarded_root_keys(settings: Settings, uses: Uses) -> AsyncIterator[GuardedRing]:
+    """Lend the key ring for a database whose keys hang from the root keys that `uses` counts.
+
+    One in a file is made if it is missing and nothing hangs from any: a lost file is not replaced by a new
+    root key, with which nothing would open. It counts again as soon as it is put back.
+
+    Raises:
+        RingUnavailable: the file is open to others or holds no ring; AWS needs a region.
+    """
+    async with root_keys(settings, make=not await uses()) as ring:
+        yield GuardedRing(settings.key_ring, ring, uses)
+
+
+@asynccontextmanager
+async def root_keys(settings: Settings, *, make: bool = True) -> AsyncIterator[KeyRing]:
+    """Lend the key ring. One in a file is made if it is missing and `make` says so; one elsewhere is not asked yet.
 
     Raises:
         RingUnavailable: the file is open to others or holds no ring; AWS needs a region.
@@ -32,4 +47,4 @@ async def root_keys(settings: Settings) -> AsyncIterator[KeyRing]:
             yield AwsRing.open(settings.key_ring_key or "", endpoint=settings.key_ring_url)
         case "file":
             place = settings.data / FILE if settings.key_ring_path is None else Path(settings.key_ring_path)
-            yield FileRing.open(place)
+            yield FileRing.open(place) if make or place.exists() else FileRing(place)

@@ -116,6 +116,10 @@ class Telemetry:
         self._issuer_failures.labels(issuer).inc()
         self.log.warning("issuer_failed", issuer=issuer)
 
+    def ring_lost(self, fault: str) -> None:
+        """Note that the vault opens nothing, or not everything, with the key ring that the settings name."""
+        self.log.error("key_ring_lost", cause=fault)
+
     def backlog(self, queue: str, waiting: int) -> None:
         """Note how much waits to be told to others, or to be put in order."""
         self._backlog.labels(queue).set(waiting)

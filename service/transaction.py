@@ -19,6 +19,7 @@ from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
 from service.trials.store import SqlTrialStore
 from service.vault.key_store import SqlKeyStore
+from service.vault.rotation_store import SqlRotationStore
 from service.vault.store import SqlValueStore
 
 _ENTER: Final = text(f"SELECT set_config('{TENANT_SETTING}', :tenant, true)")
@@ -32,6 +33,7 @@ class Transaction:
         self.outbox = SqlOutbox(connection, tenant, new_id)
         self.audit = SqlAuditTrail(connection, tenant, clock, new_id)
         self.keys = SqlKeyStore(connection, tenant)
+        self.rotation = SqlRotationStore(connection, tenant)
         self.values = SqlValueStore(connection, tenant)
         self.subjects = SqlSubjectStore(connection, tenant, new_id)
         self.records = SqlRecordStore(connection, tenant)

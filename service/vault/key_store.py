@@ -22,22 +22,27 @@ _HELD: Final = text(f"{_FIND} ORDER BY handle FOR SHARE")
 
 _ADD: Final = text(
     """
+    WITH alive AS MATERIALIZED (SELECT version FROM vault_tenant_key WHERE tenant = :tenant FOR KEY SHARE)
     INSERT INTO vault_subject_key (tenant, handle, key_id, tenant_key_version, wrapped, created_at)
     SELECT :tenant, handle, decode(key_id, 'hex'), tenant_key_version, decode(wrapped, 'hex'), :at
     FROM json_to_recordset(CAST(:rows AS json)) AS new (
         handle uuid, key_id text, tenant_key_version integer, wrapped text
     )
+    JOIN alive ON alive.version = tenant_key_version
     ORDER BY handle
     ON CONFLICT (tenant, handle) DO NOTHING
     RETURNING handle
     """
 )
+"""Holds the tenant keys: a version that nothing hangs from must not go while something is hung there."""
+
 _DESTROY: Final = text(
     """
     INSERT INTO vault_subject_key AS kept
         (tenant, handle, key_id, tenant_key_version, wrapped, created_at, destroyed_at)
     VALUES (:tenant, :handle, '', 0, '', :at, :at)
-    ON CONFLICT (tenant, handle) DO UPDATE SET wrapped = '', destroyed_at = :at WHERE kept.destroyed_at IS NULL
+    ON CONFLICT (tenant, handle) DO UPDATE SET wrapped = '', tenant_key_version = 0, destroyed_at = :at
+        WHERE kept.destroyed_at IS NULL
     RETURNING kept.key_id <> '' AS was_there
     """
 )

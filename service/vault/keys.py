@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from service.kernel import Clock, Handle, TenantId
+from service.kernel import Clock, Handle, TenantId, Unavailable
 from service.vault.domain import (
     KEY_BYTES,
     HashKey,
@@ -90,6 +90,9 @@ class Keys:
             added = await store.add_subject_keys(rows, self._clock())
             if late := made.keys() - added:  # another was first: theirs counts
                 stored = {**stored, **await store.subject_keys(late, hold=True)}
+                if not late <= stored.keys():
+                    self.forget(tenant_key.tenant)
+                    raise Unavailable("the tenant's key was replaced meanwhile; asking again is safe")
                 made = {who: key for who, key in made.items() if who in added}
         found = await self._opened(store, tenant_key, stored)
         return SubjectKeys(keys={**found.keys, **made}, erased=found.erased)

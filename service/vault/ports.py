@@ -80,7 +80,7 @@ class KeyStore(Protocol):
     async def add_subject_keys(self, keys: Mapping[Handle, StoredSubjectKey], at: datetime) -> AbstractSet[Handle]:
         """Store keys for those who never had one, and return who they were.
 
-        What is there stays, also the mark of a destroyed one.
+        What is there stays, also the mark of a destroyed one. A key under a tenant key that is gone is not stored.
         """
         ...
 

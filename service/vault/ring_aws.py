@@ -33,6 +33,10 @@ _PASSING: Final = frozenset(
 )
 
 
+class _NoSuchKey(RingUnavailable):
+    """AWS says that there is no key of this name."""
+
+
 class AwsRing:
     """Wraps by the KMS key `name`: an ARN, an id or ``alias/…``."""
 
@@ -80,7 +84,10 @@ class AwsRing:
         return str((await self._key())["Arn"])
 
     async def knows(self, version: str) -> bool:
-        found = await self._ask(self._client.describe_key, KeyId=version)
+        try:
+            found = await self._ask(self._client.describe_key, KeyId=version)
+        except _NoSuchKey:
+            return False
         return bool(found["KeyMetadata"]["Enabled"])
 
     async def rotate(self) -> str:
@@ -113,4 +120,6 @@ def _meant(error: ClientError) -> Exception:
         return Unreadable("the key does not open")
     if code in _PASSING or status >= 500:
         return RingLost()
+    if code == "NotFoundException":
+        return _NoSuchKey("the key ring has no such key")
     return RingUnavailable("the key ring turns us away")

@@ -54,6 +54,8 @@ class FileRing:
     def open(cls, place: Path) -> "FileRing":
         """Return the ring in the file `place`, made with a first key if there is none.
 
+        Not for a file that was lost: `FileRing(place)` is unavailable until somebody puts it back.
+
         Raises:
             RingUnavailable: the file's mode lets others in, it belongs to another user, or it holds no ring.
         """

@@ -46,7 +46,17 @@ FURTHER = {
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
-    "vault": {"envelope", "key_store", "keys", "ring_aws", "ring_calls", "ring_file", "ring_transit"},
+    "vault": {
+        "envelope",
+        "key_store",
+        "keys",
+        "ring_aws",
+        "ring_calls",
+        "ring_file",
+        "ring_guard",
+        "ring_transit",
+        "rotation_store",
+    },
     "consent": {"profiles"},
     "decisions": {"artefacts", "calendar_of", "log", "opa", "revisions", "wasm", "watched"},
     "trials": {"rego", "runner", "shapes"},

@@ -134,6 +134,16 @@ async def test_after_a_rotation_old_keys_still_unwrap_and_new_ones_are_under_the
     assert [await ring.unwrap(wrapped, CONTEXT) for wrapped in (before, after)] == [KEY, KEY]
 
 
+async def test_a_ring_knows_every_version_it_ever_wrapped_under_and_no_other(ring):
+    before = (await ring.wrap(KEY, CONTEXT)).version
+    await ring.rotate()
+
+    for version in (before, await ring.current()):
+        assert await ring.knows(version)
+    for stranger in ("v9", "none", "0123456789ab"):
+        assert not await ring.knows(stranger)
+
+
 async def test_a_ring_that_is_there_passes_its_check(ring):
     await ring.check()
 
@@ -146,6 +156,7 @@ async def test_a_lost_ring_is_unavailable_and_never_something_less(rings):
         lambda: lost.unwrap(wrapped, CONTEXT),
         lost.check,
         lost.current,
+        lambda: lost.knows(wrapped.version),
         lost.rotate,
     ):
         with pytest.raises(RingUnavailable):

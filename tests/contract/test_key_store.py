@@ -27,6 +27,14 @@ def handle() -> Handle:
     return Handle(uuid4())
 
 
+@pytest.fixture
+async def keyed(begin, tenant):
+    """A tenant with the key that the keys of its subjects hang from."""
+    async with begin(tenant) as tx:
+        await tx.keys.add_wrapped(context(tenant), wrapped(), NOON)
+    return tenant
+
+
 async def test_the_first_key_of_a_version_stays(begin, tenant):
     async with begin(tenant) as tx:
         first = await tx.keys.add_wrapped(context(tenant), wrapped(b"first"), NOON)
@@ -69,9 +77,9 @@ async def test_who_has_no_key_is_not_among_the_keys(begin, tenant, handle):
         assert await tx.keys.subject_keys([]) == {}
 
 
-async def test_the_first_key_of_a_person_stays(begin, tenant, handle):
+async def test_the_first_key_of_a_person_stays(begin, keyed, handle):
     other = Handle(uuid4())
-    async with begin(tenant) as tx:
+    async with begin(keyed) as tx:
         first = await tx.keys.add_subject_keys({handle: subject_key(b"a")}, NOON)
         second = await tx.keys.add_subject_keys({other: subject_key(b"b"), handle: subject_key(b"c")}, NOON)
 
@@ -83,11 +91,11 @@ async def test_the_first_key_of_a_person_stays(begin, tenant, handle):
         }
 
 
-async def test_several_who_make_a_key_at_once_end_up_with_one(begin, tenant):
+async def test_several_who_make_a_key_at_once_end_up_with_one(begin, keyed):
     handles = [Handle(uuid4()) for _ in range(20)]
 
     async def make(mark: bytes, order):
-        async with begin(tenant) as tx:
+        async with begin(keyed) as tx:
             await tx.keys.add_subject_keys({handle: subject_key(mark) for handle in order}, NOON)
             return await tx.keys.subject_keys(handles, hold=True)
 
@@ -96,12 +104,12 @@ async def test_several_who_make_a_key_at_once_end_up_with_one(begin, tenant):
     assert all(keys == seen[0] for keys in seen)
 
 
-async def test_a_destroyed_key_is_gone_and_its_mark_stays(begin, tenant, handle):
-    async with begin(tenant) as tx:
+async def test_a_destroyed_key_is_gone_and_its_mark_stays(begin, keyed, handle):
+    async with begin(keyed) as tx:
         await tx.keys.add_subject_keys({handle: subject_key()}, NOON)
-    async with begin(tenant) as tx:
+    async with begin(keyed) as tx:
         assert await tx.keys.destroy_subject_key(handle, NOON + DAY) is True
-    async with begin(tenant) as tx:
+    async with begin(keyed) as tx:
         assert await tx.keys.destroy_subject_key(handle, NOON + DAY) is False
         await tx.keys.add_subject_keys({handle: subject_key(b"n")}, NOON)
         kept = (await tx.keys.subject_keys([handle]))[handle]
@@ -109,25 +117,25 @@ async def test_a_destroyed_key_is_gone_and_its_mark_stays(begin, tenant, handle)
     assert (kept.destroyed, kept.wrapped) == (True, b"")
 
 
-async def test_nobody_gets_a_key_under_a_handle_that_was_destroyed_before_it_had_one(begin, tenant, handle):
-    async with begin(tenant) as tx:
+async def test_nobody_gets_a_key_under_a_handle_that_was_destroyed_before_it_had_one(begin, keyed, handle):
+    async with begin(keyed) as tx:
         assert await tx.keys.destroy_subject_key(handle, NOON) is False
         await tx.keys.add_subject_keys({handle: subject_key()}, NOON)
 
         assert (await tx.keys.subject_keys([handle]))[handle].destroyed
 
 
-async def test_destruction_waits_for_who_holds_the_key_and_then_takes_it(begin, tenant, handle):
-    async with begin(tenant) as tx:
+async def test_destruction_waits_for_who_holds_the_key_and_then_takes_it(begin, keyed, handle):
+    async with begin(keyed) as tx:
         await tx.keys.add_subject_keys({handle: subject_key()}, NOON)
     order = []
 
     async def destroy():
-        async with begin(tenant) as tx:
+        async with begin(keyed) as tx:
             await tx.keys.destroy_subject_key(handle, NOON)
             order.append("destroyed")
 
-    async with begin(tenant) as tx:
+    async with begin(keyed) as tx:
         await tx.keys.subject_keys([handle], hold=True)
         destroying = asyncio.create_task(destroy())
         await asyncio.sleep(0.2)
@@ -137,10 +145,18 @@ async def test_destruction_waits_for_who_holds_the_key_and_then_takes_it(begin, 
     assert order == ["written", "destroyed"]
 
 
-async def test_those_who_read_or_write_do_not_wait_for_each_other(begin, tenant, handle):
-    async with begin(tenant) as tx:
+async def test_those_who_read_or_write_do_not_wait_for_each_other(begin, keyed, handle):
+    async with begin(keyed) as tx:
         await tx.keys.add_subject_keys({handle: subject_key()}, NOON)
-    async with begin(tenant) as one, begin(tenant) as other, begin(tenant) as reader:
+    async with begin(keyed) as one, begin(keyed) as other, begin(keyed) as reader:
         for tx in (one, other):
             assert handle in await asyncio.wait_for(tx.keys.subject_keys([handle], hold=True), 1)
         assert handle in await asyncio.wait_for(reader.keys.subject_keys([handle]), 1)
+
+
+async def test_a_key_under_a_tenant_key_that_is_not_there_is_not_stored(begin, keyed, handle):
+    async with begin(keyed) as tx:
+        later = StoredSubjectKey(id=b"k" * 16, tenant_key_version=2, wrapped=b"k")
+
+        assert await tx.keys.add_subject_keys({handle: later}, NOON) == set()
+        assert await tx.keys.subject_keys([handle]) == {}

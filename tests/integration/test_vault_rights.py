@@ -1,11 +1,13 @@
 """What the application may do to the vault's rows: wrap keys anew, mark what is gone, and nothing else."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import psycopg
 import pytest
 
-from service.vault.domain import KeyContext, KeyPurpose, Wrapped
+from service.kernel import Handle
+from service.vault.domain import KeyContext, KeyPurpose, StoredSubjectKey, Wrapped
 
 KEY_TABLES = {
     "vault_tenant_key": {"ring", "ring_version", "wrapped"},
@@ -20,7 +22,8 @@ CHANGEABLE = {
     "vault_suppression": set(),
     "vault_token": {"revoked_at"},
 }
-DELETABLE = {"vault_index"}
+DELETABLE = {"vault_index", "vault_token", "vault_tenant_key", "vault_secret_key"}
+"""Keys only when they were replaced and nothing needs them any more: see below."""
 
 
 @pytest.fixture
@@ -95,3 +98,35 @@ async def test_a_key_of_another_tenant_can_not_be_seen_or_wrapped_anew(app, begi
     async with begin(other) as tx:
         [key] = await tx.keys.wrapped(KeyPurpose.TENANT)
         assert key.wrapped.body == b"w"
+
+
+async def test_a_key_that_anything_hangs_from_can_not_be_removed(app, owner, begin, tenant, clock):
+    places = [
+        ("vault_tenant_key", KeyPurpose.TENANT, "", 1, False),
+        ("vault_tenant_key", KeyPurpose.TENANT, "", 2, True),
+        ("vault_tenant_key", KeyPurpose.TENANT, "", 3, False),
+        ("vault_secret_key", KeyPurpose.INDEX, "email", 1, True),
+        ("vault_secret_key", KeyPurpose.INDEX, "email", 2, False),
+        ("vault_secret_key", KeyPurpose.SUPPRESSION, "", 1, False),
+        ("vault_secret_key", KeyPurpose.SUPPRESSION, "", 2, False),
+    ]
+    async with begin(tenant) as tx:
+        for _, purpose, field, version, _ in places:
+            context = KeyContext(tenant=tenant, purpose=purpose, version=version, field=field)
+            await tx.keys.add_wrapped(context, Wrapped(ring="file", version="1", body=b"w"), clock())
+        under_the_first = StoredSubjectKey(id=b"k" * 16, tenant_key_version=1, wrapped=b"k")
+        await tx.keys.add_subject_keys({Handle(uuid4()): under_the_first}, clock())
+
+    for connection in (app, owner):
+        for table, purpose, field, version, removable in places:
+            where = {"tenant": tenant, "version": version, "kind": purpose.value, "field": field}
+            statement = f"DELETE FROM {table} WHERE tenant = %(tenant)s AND version = %(version)s"
+            if table == "vault_secret_key":
+                statement += " AND kind = %(kind)s AND field = %(field)s"
+            with connection.transaction(force_rollback=True):
+                connection.execute("SELECT set_config('volens.tenant', %s, true)", (tenant,))
+                if removable:
+                    assert connection.execute(statement, where).rowcount == 1
+                else:
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="still needed"):
+                        connection.execute(statement, where)

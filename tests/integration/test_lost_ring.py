@@ -1,0 +1,110 @@
+"""A root key that was lost or exchanged is never silently replaced: nothing new hangs from another one."""
+
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from service.app import root_uses
+from service.root_keys import guarded_root_keys
+from service.settings import read
+from service.vault.domain import KeyPurpose, RingUnavailable, RootUse, Unreadable
+from service.vault.keys import Keys
+from service.vault.ring_file import FileRing
+from service.vault.ring_guard import GuardedRing
+
+KEEP = timedelta(minutes=5)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_elses_keys(database):
+    """The guard looks at the whole installation."""
+    with psycopg.connect(database.urls.admin) as connection:
+        connection.execute("TRUNCATE vault_tenant_key, vault_secret_key, vault_subject_key")
+
+
+@pytest.fixture
+def uses(begin):
+    return root_uses(begin)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "root.keys"
+
+
+@pytest.fixture
+def lend(tmp_path, uses):
+    """Lends the ring of one more start of the service."""
+    return lambda **changes: guarded_root_keys(read({"VOLENS_DATA_DIR": str(tmp_path), **changes}), uses)
+
+
+@pytest.fixture
+def keys_with(begin, clock):
+    return lambda ring: Keys(ring, begin, clock, keep=KEEP)
+
+
+async def test_a_first_start_makes_the_root_key(lend, place, keys_with, tenant, uses):
+    async with lend() as ring:
+        assert await ring.fault() is None
+        await keys_with(ring).tenant_key(tenant)
+        await keys_with(ring).suppression_key(tenant)
+        current = await ring.current()
+
+    assert place.exists()
+    assert await uses() == [RootUse(ring="file", version=current, keys=2)]
+
+
+async def test_a_lost_file_is_not_made_anew_and_counts_again_once_it_is_back(lend, place, keys_with, tenant, tmp_path):
+    async with lend() as ring:
+        key = await keys_with(ring).tenant_key(tenant)
+    place.rename(tmp_path / "elsewhere")
+
+    async with lend() as ring:
+        assert "1 keys of the vault are wrapped by the key ring `file`, which is not there" in await ring.fault()
+        with pytest.raises(RingUnavailable):
+            await keys_with(ring).tenant_key(tenant)
+        assert not place.exists()
+        (tmp_path / "elsewhere").rename(place)
+        assert await ring.fault() is None
+        assert (await keys_with(ring).tenant_key(tenant)).secret == key.secret
+
+
+async def test_another_ring_wraps_nothing_for_anybody(lend, place, keys_with, tenant, add_tenant, begin):
+    async with lend() as ring:
+        await keys_with(ring).tenant_key(tenant)
+    place.unlink()
+    FileRing.open(place)
+    newcomer = add_tenant()
+
+    async with lend() as ring:
+        assert "under version" in await ring.fault()
+        for ask in (keys_with(ring).tenant_key(newcomer), keys_with(ring).suppression_key(tenant), ring.rotate()):
+            with pytest.raises(RingUnavailable) as refusal:
+                await ask
+            assert "1" not in str(refusal.value), "how many keys there are is not for clients"
+        with pytest.raises(Unreadable):
+            await keys_with(ring).tenant_key(tenant)
+    async with begin(newcomer) as tx:
+        assert await tx.keys.wrapped(KeyPurpose.TENANT) == []
+
+
+async def test_a_setting_that_names_another_kind_of_ring_makes_no_new_root_key(lend, place, keys_with, tenant, uses):
+    async with lend() as ring:
+        await keys_with(ring).tenant_key(tenant)
+        exchanged = GuardedRing("transit", ring, uses)
+
+    assert "VOLENS_KEY_RING is `transit`" in await exchanged.fault()
+    with pytest.raises(RingUnavailable):
+        await keys_with(exchanged).suppression_key(tenant)
+
+
+async def test_who_serves_learns_how_many_keys_there_are_and_not_whose(database, keys_with, tenant, lend):
+    async with lend() as ring:
+        await keys_with(ring).tenant_key(tenant)
+    with psycopg.connect(database.urls.app, autocommit=True) as app:
+        assert app.execute("SELECT keys FROM vault_root_versions()").fetchall() == [(1,)]
+        assert app.execute("SELECT * FROM vault_tenant_key").fetchall() == []
+    with psycopg.connect(database.urls.worker, autocommit=True) as worker:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            worker.execute("SELECT keys FROM vault_root_versions()")
