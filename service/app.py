@@ -1,6 +1,7 @@
 """Composition root of `volens serve`: every part is made here, and handed to the parts that need it."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -48,6 +49,10 @@ from service.policies import PutOverlay, ReadOverlay
 from service.policies import api as policies_api
 from service.policies.governing import Governing
 from service.postgres import DatabaseUrls
+from service.reveals import Reveal
+from service.reveals import api as reveals_api
+from service.reveals.domain import NONCE_BYTES
+from service.reveals.log import SqlRevealLog
 from service.root_keys import guarded_root_keys
 from service.settings import Settings
 from service.subjects import PutSubject
@@ -58,7 +63,9 @@ from service.trials import ReadChanges, ReadTrial, RunTrial, StartTrial
 from service.trials import api as trials_api
 from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
+from service.vault import FieldsOf, OpenValues
 from service.vault.domain import RootUse
+from service.vault.envelope import unseal
 from service.vault.keys import Keys
 from service.vault.ports import KeyRing as RootKeys
 from service.vault.ring_guard import Uses
@@ -88,6 +95,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **decisions_api.STATUS,
     **policies_api.STATUS,
     **trials_api.STATUS,
+    **reveals_api.STATUS,
 }
 
 CONTROLLERS: Final[Sequence[type[Controller]]] = (
@@ -98,6 +106,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     decisions_api.LawController,
     policies_api.PolicyController,
     trials_api.TrialController,
+    reveals_api.RevealController,
     audit_api.AuditController,
 )
 
@@ -153,6 +162,10 @@ def assemble(
     profiles = ProfileReader(pool, governing)
     log = WatchedLog(SqlDecisionLog(pool, audit_statement, new_id), telemetry)
     decide = Decide(profiles, begin, log, laws, clock, new_id)
+    fields_of = FieldsOf(begin)
+    open_values = OpenValues(begin, vault_keys, unseal, clock)
+    reveals = SqlRevealLog(pool, audit_statement, new_id)
+    nonce = partial(os.urandom, NONCE_BYTES)
     return site(
         [
             *CONTROLLERS,
@@ -183,6 +196,7 @@ def assemble(
             "start_trial": start_trial(settings, engine, profiles, laws, runner.wake, clock),
             "read_trial": ReadTrial(begin, clock, runner.wake),
             "read_changes": ReadChanges(begin),
+            "reveal": Reveal(decide, profiles, begin, fields_of, open_values, reveals, clock, new_id, nonce),
             "read_entries": ReadEntries(begin, resolver(begin)),
         },
         authenticator=TenantGate(Authenticator(ring, clock, audience=settings.audience), known_tenant(begin)),

@@ -26,7 +26,8 @@ if TYPE_CHECKING:  # pure tests don't load the database
 
 TEMPLATE = "volens_template"
 SCOPES = """
-    decide records:write records:read subjects:write vault:write vault:reveal requests:write requests:manage
+    decide records:write records:read subjects:write requests:write requests:manage
+    vault:write vault:read vault:lookup vault:reveal vault:officer
     audit:read audit:export policy:read policy:write admin
 """
 

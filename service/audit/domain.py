@@ -50,6 +50,7 @@ class AuditEvent(StrEnum):
     POLICY_ACTIVATED = "policy.activated"
     POLICY_TRIED = "policy.tried"
     STATE_REBUILT = "state.rebuilt"
+    VAULT_REVEALED = "vault.revealed"
 
 
 class Draft(Struct, frozen=True, kw_only=True):

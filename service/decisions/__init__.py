@@ -27,6 +27,7 @@ from service.decisions.overlay import NO_OVERLAY, SHIPPED, InForce, Overlay, edg
 from service.decisions.policy import STAGES, Bands, Policy
 from service.decisions.ports import DecisionLog, DecisionStore, Law, Laws, LogEntry, LogPlace, PolicyEngine
 from service.decisions.simulation import Case, Simulated, meaning
+from service.decisions.told import DecisionView
 from service.decisions.usecases import Decide, ReadDecision, SimulateDecision, simulated
 from service.decisions.what_if import about, ordinary, under_overlay
 
@@ -45,6 +46,7 @@ __all__ = [
     "DecisionStore",
     "DecisionUnavailable",
     "DecisionUnknown",
+    "DecisionView",
     "Effect",
     "Engine",
     "Explanation",

@@ -20,14 +20,9 @@ from service.decisions.domain import (
 )
 from service.decisions.inquiries import ReadCoverage, ReadPolicy, ReadRule
 from service.decisions.law_schemas import CoverageView, PolicyView, RuleId, RuleView
-from service.decisions.schemas import (
-    DecisionCreate,
-    DecisionView,
-    LoggedDecisionView,
-    SimulationCreate,
-    SimulationView,
-)
+from service.decisions.schemas import DecisionCreate, LoggedDecisionView, SimulationCreate, SimulationView
 from service.decisions.simulation import Jurisdiction
+from service.decisions.told import DecisionView
 from service.decisions.usecases import Decide, ReadDecision, SimulateDecision
 from service.kernel import Caller, DomainError
 from service.web.auth import needs, own_subject

@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -7,12 +7,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.consent import Channel, PurposeName
 from service.decisions.context import Context
-from service.decisions.domain import Basis, Decision, Effect, Reason, Replay, Stored
+from service.decisions.domain import Basis, Decision, Replay, Stored
 from service.decisions.law_schemas import ExplanationView
 from service.decisions.simulation import Case, Simulated, Warned, position
+from service.decisions.told import DecisionView, Outcome, ReasonView
 from service.kernel import Instant, SubjectRef
-
-Outcome = Literal["permit", "deny"]
 
 
 class DecisionCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,54 +26,6 @@ class DecisionCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The instant asked about: any past one, or up to 24 hours ahead. Now when it is left out."""
     permit: bool | None = None
     """Whether a signed permit is wished. None are issued yet."""
-
-
-class ReasonView(Struct, frozen=True, kw_only=True):
-    """A rule that bore on the answer: the sentence a lawyer reviews."""
-
-    rule: str
-    effect: Effect
-    title: str
-    citation: str
-
-    @classmethod
-    def of(cls, reason: Reason) -> "ReasonView":
-        return cls(rule=reason.rule, effect=reason.effect, title=reason.title, citation=reason.citation)
-
-
-class DecisionView(Struct, frozen=True, kw_only=True):
-    """The answer. Treat anything but `permit` as no."""
-
-    id: UUID
-    decision: Outcome
-    basis: Basis
-    at: datetime
-    reasons: tuple[ReasonView, ...]
-    obligations: tuple[str, ...]
-    """What the sender must do. A denial can have some as well."""
-    records: tuple[UUID, ...]
-    """The records that decided."""
-    retry_after: datetime | None
-    """Set when only the hour or the day stands in the way."""
-    valid_until: datetime | None
-    """The next instant at which the answer could change by time alone."""
-    policy_revision: str
-    permit: None = None
-
-    @classmethod
-    def of(cls, decision: Decision) -> "DecisionView":
-        return cls(
-            id=decision.id,
-            decision="permit" if decision.permit else "deny",
-            basis=decision.basis,
-            at=decision.at,
-            reasons=tuple(map(ReasonView.of, decision.reasons)),
-            obligations=decision.obligations,
-            records=decision.records,
-            retry_after=decision.retry_after,
-            valid_until=decision.valid_until,
-            policy_revision=decision.policy,
-        )
 
 
 class ReplayView(Struct, frozen=True, kw_only=True):

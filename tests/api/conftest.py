@@ -25,9 +25,15 @@ def log() -> BytesIO:
     return BytesIO()
 
 
+@pytest.fixture(scope="module")
+def root_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The vault's key ring: one for each database, as one belongs to the other."""
+    return tmp_path_factory.mktemp("ring") / "root.keys"
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=str(tmp_path))
+def settings(tmp_path: Path, root_keys: Path) -> Settings:
+    return Settings(data_dir=str(tmp_path), key_ring_path=str(root_keys))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis import AuthContext, Case
 
 from service.app import new_id, utc_now
+from service.kernel import SCOPES
 from service.web.local_issuer import LocalIssuer
 from tests.conftest import Database
 from tests.journeys.processes import environment, running, volens
@@ -28,7 +29,7 @@ FOLDER = TemporaryDirectory()
 
 TOKEN = LocalIssuer.open(Path(FOLDER.name), "volens").sign(
     tenant="acme",
-    scope="decide records:write records:read subjects:write audit:read policy:read policy:write admin",
+    scope=" ".join(SCOPES),
     subject="schemathesis",
     ttl=timedelta(hours=1),
     now=utc_now(),

@@ -79,6 +79,13 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
             "over": {"subjects": {"channel": "post", "purpose": "marketing"}},
         },
         "decide": {"subject": subject, "channel": "email", "purpose": "marketing"},
+        "reveal": {
+            "subject": subject,
+            "fields": ["email"],
+            "purpose": "service",
+            "channel": "email",
+            "context": {"content": "service"},
+        },
         "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
     }
 

@@ -44,7 +44,7 @@ def test_every_domain_error_has_a_status():
 
 
 def test_a_refusal_of_business_is_409_and_never_422():
-    assert set(STATUSES.values()) <= {400, 401, 403, 404, 409, 413, 429, 503}
+    assert set(STATUSES.values()) <= {400, 401, 403, 404, 409, 410, 413, 429, 503}
 
 
 def test_no_two_errors_share_a_code():

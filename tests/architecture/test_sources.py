@@ -20,6 +20,7 @@ COMMITTERS = {
     "service/migrate.py",  # all migrations in one transaction of the owner
     "service/consent/profiles.py",  # reads, on connections that commit by themselves
     "service/decisions/log.py",  # appends groups, each in one pipeline that PostgreSQL treats as a transaction
+    "service/reveals/log.py",  # likewise
 }
 ENDS_A_TRANSACTION = re.compile(r"lease|.*\.(commit|rollback|begin|begin_nested|lease|set_autocommit)")
 

@@ -13,7 +13,7 @@ CROSSED = {"audit_entry", "audit_pending", "outbox"}
 """Where the worker looks across tenants."""
 OF_NOBODY = {"alembic_version", "policy_activation", "policy_revision"}
 """The schema's version, and the law."""
-ONLY_GROW = ["audit_entry", "decision", "policy_overlay", "policy_trial_change", "record"]
+ONLY_GROW = ["audit_entry", "decision", "policy_overlay", "policy_trial_change", "record", "reveal"]
 CHANGES = {"UPDATE": "UPDATE {} SET tenant = tenant", "DELETE": "DELETE FROM {}", "TRUNCATE": "TRUNCATE {}"}
 RELAY = "outbox_id_idx"
 """The one index that serves all tenants at once: the relay's."""

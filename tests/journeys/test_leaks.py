@@ -19,6 +19,7 @@ import psycopg
 import pytest
 from msgspec import Struct
 
+from service import kernel
 from service.consent.schemas import RecordCreate
 from service.decisions.context import Context
 from service.postgres import DatabaseUrls, EmbeddedPostgres
@@ -28,7 +29,7 @@ from tests.journeys.processes import Service, environment, running
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = json.loads((ROOT / "openapi" / "openapi.json").read_text())
-SCOPES = "decide records:write records:read subjects:write audit:read policy:read policy:write"
+SCOPES = " ".join(kernel.SCOPES)
 LEAKED = re.compile(rb"lovelace|15123456789|mail\.example", re.IGNORECASE)
 PLACED = re.compile(rb"([a-z_]+)\.Lovelace@mail\.example")
 """A canary begins with the name of the member that it was put into."""
@@ -84,6 +85,13 @@ BODIES: dict[str, Any] = {
         "channel": "email",
         "purpose": "marketing",
         "context": {"plausible_time_zones": ["Europe/Berlin"], "processor_country": "DE", "bulk": True},
+    },
+    "reveal": {
+        "subject": "s-1",
+        "fields": ["email"],
+        "purpose": "service",
+        "channel": "email",
+        "context": {"content": "service"},
     },
     "putOverlay": {"denied": [{"channel": "phone", "purpose": "marketing"}], "early": ["FR-TEL-01"]},
     "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
