@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 
 from service.consent.vocabulary import Action, Channel, RecordChannel, RecordPurpose
 from service.kernel import DomainError, Handle, Instant, SubjectId, exactly
-from service.subjects import SubjectFacts
+from service.subjects import NO_FLAGS, Flags, SubjectFacts
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Method = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -261,6 +261,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     subject: SubjectId
     version: int
     facts: SubjectFacts
+    flags: Flags
+    """Those of now."""
     state: State
 
 
@@ -270,6 +272,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     handle: Handle
     version: int
     facts: SubjectFacts
+    flags: Flags = NO_FLAGS
     state: State
 
 

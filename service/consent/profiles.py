@@ -11,11 +11,11 @@ from service.consent.fold import EMPTY, decode
 from service.consent.ports import Alongside
 from service.db import TENANT_SETTING, Coalescer, lease
 from service.kernel import Handle, SubjectId, TenantId, Unavailable
-from service.subjects import SubjectFacts
+from service.subjects import NO_FLAGS, Flags, SubjectFacts
 
 _ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %s, true)"
 _PROFILES: Final = """
-    SELECT who.subject, who.handle, who.version, who.facts, will.version, will.state
+    SELECT who.subject, who.handle, who.version, who.facts, who.flags, will.version, will.state
     FROM subject AS who
     LEFT JOIN consent_state AS will ON will.tenant = who.tenant AND will.handle = who.handle
     WHERE who.tenant = %s AND who.subject = ANY(string_to_array(%s, ','))
@@ -26,6 +26,7 @@ _MAPPINGS: Final = """
 """
 _REMEMBERED: Final = 10_000
 _facts: Final = msgspec.json.Decoder(SubjectFacts)
+_flags: Final = msgspec.json.Decoder(Flags)
 
 _Key = tuple[TenantId, str]
 G = TypeVar("G")
@@ -116,16 +117,17 @@ class ProfileReader(Generic[G]):
 
 
 def _profile(
-    handle: Any, version: int, facts: bytes, state_format: int | None, state: bytes | None
+    handle: Any, version: int, facts: bytes, flags: bytes | None, state_format: int | None, state: bytes | None
 ) -> Profile | StateUnreadable:
     try:
         return Profile(
             handle=Handle(handle),
             version=version,
             facts=_facts.decode(facts),
+            flags=NO_FLAGS if flags is None else _flags.decode(flags),
             state=EMPTY if state is None or state_format is None else decode(state, version=state_format),
         )
     except StateUnreadable as error:
         return error
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return StateUnreadable("the facts of a subject are damaged")
+        return StateUnreadable("the facts or flags of a subject are damaged")

@@ -18,7 +18,7 @@ from service.consent.domain import (
 )
 from service.consent.vocabulary import Channel, Purpose, PurposeName
 from service.kernel import IdentifierId, SubjectId, SubjectRef
-from service.subjects import SubjectFacts
+from service.subjects import Flags, SubjectFacts
 
 
 class RecordCreate(Statement, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -132,12 +132,18 @@ class SubjectView(Struct, frozen=True, kw_only=True):
     version: int
     """Of the facts. 0 while there are none."""
     facts: SubjectFacts
+    flags: Flags
+    """What Volens itself knows: a restriction, a doubt who it is. Those of now, also with `as_of`."""
     state: list[StateView]
 
     @classmethod
     def of(cls, overview: Overview) -> "SubjectView":
         return cls(
-            subject=overview.subject, version=overview.version, facts=overview.facts, state=_states(overview.state.acts)
+            subject=overview.subject,
+            version=overview.version,
+            facts=overview.facts,
+            flags=overview.flags,
+            state=_states(overview.state.acts),
         )
 
 

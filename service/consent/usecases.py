@@ -213,7 +213,7 @@ class ReadSubject:
                 state = await tx.states.read(found.handle)
             else:
                 state = fold(EMPTY, await tx.records.history(found.handle, as_of=as_of), self._vocabulary)
-        return Overview(subject=subject, version=found.version, facts=found.facts, state=state)
+        return Overview(subject=subject, version=found.version, facts=found.facts, flags=found.flags, state=state)
 
 
 class RebuildState:

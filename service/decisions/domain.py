@@ -11,7 +11,8 @@ from msgspec import Meta, Struct
 
 from service.consent import Channel, Purpose
 from service.decisions.context import Context
-from service.kernel import DomainError, Handle, Instant, Unavailable, exactly
+from service.kernel import DomainError, Handle, Unavailable, exactly
+from service.subjects import Flags as Flags
 
 YEARS: Final = range(1900, 2200)
 """Years that can be asked about."""
@@ -37,22 +38,6 @@ class Effect(StrEnum):
     TRIED = "tried"
     """A permission or exception whose first condition holds, and which failed."""
     NOTE = "note"
-
-
-class Flags(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the service itself knows about a subject. Nobody outside sets them, but in a simulation."""
-
-    restricted: bool | None = None
-    restricted_at: Instant | None = None
-    objected: bool | None = None
-    erased: bool | None = None
-    erasure_pending: bool | None = None
-    suppressed: bool | None = None
-    suppressed_at: Instant | None = None
-    previously_erased: bool | None = None
-    merge_unresolved: bool | None = None
-    drop_listed: bool | None = None
-    drop_match: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
 
 
 class Question(Struct, frozen=True, kw_only=True):

@@ -11,13 +11,13 @@ from msgspec.structs import asdict, replace
 from service.consent import Channel, Purpose, PurposeName, Record, Statement, UnknownPurpose, state_at
 from service.decisions.clocks import Zones
 from service.decisions.context import Context
-from service.decisions.domain import Flags, Question, Reason, Verdict, in_range
+from service.decisions.domain import Question, Reason, Verdict, in_range
 from service.decisions.explaining import Explanation
 from service.decisions.facts import NOWHERE, Situation
 from service.decisions.overlay import NO_OVERLAY, Overlay
 from service.decisions.policy import Policy
 from service.kernel import Instant, SubjectId, exactly
-from service.subjects import Signals, SubjectFacts
+from service.subjects import Flags, Signals, SubjectFacts
 
 Jurisdiction = Annotated[str, exactly("[A-Z]{2}(-[A-Z0-9]{1,3})?")]
 ZoneName = Annotated[str, Meta(min_length=1, max_length=100)]

@@ -16,7 +16,6 @@ from service.decisions.domain import (
     Decision,
     DecisionUnavailable,
     DecisionUnknown,
-    Flags,
     Question,
     QuestionTooFarAhead,
     Reason,
@@ -33,7 +32,7 @@ from service.decisions.policy import Policy
 from service.decisions.ports import Begin, DecisionLog, Law, Laws, Logged
 from service.decisions.simulation import Case, Simulated, described, meaning, position
 from service.kernel import Caller, Clock, NewId, SubjectId, TenantId, Unavailable
-from service.subjects import NO_FACTS, UnknownZone
+from service.subjects import NO_FACTS, NO_FLAGS, UnknownZone
 
 
 class Decide:
@@ -108,7 +107,7 @@ class Decide:
             question=question,
             subject=subject,
             facts=facts,
-            flags=Flags(),
+            flags=NO_FLAGS if profile is None else profile.flags,
             state=State() if profile is None else await self._state(question, subject, profile, tenant),
             zones=Zones(known=_zone(facts.time_zone, self._shipped), plausible=plausible),
             overlay=overlay,

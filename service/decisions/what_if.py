@@ -9,12 +9,12 @@ import msgspec
 from service.consent import Channel, Purpose, State
 from service.decisions.clocks import Zones
 from service.decisions.context import Context
-from service.decisions.domain import Flags, Question
+from service.decisions.domain import Question
 from service.decisions.facts import NOWHERE, Situation, fill, template
 from service.decisions.overlay import NO_OVERLAY, Overlay, overlay_facts
 from service.decisions.policy import Policy
 from service.kernel import SubjectId
-from service.subjects import SubjectFacts
+from service.subjects import NO_FLAGS, Flags, SubjectFacts
 
 _canonical: Final = msgspec.json.Encoder(order="sorted")
 
@@ -33,7 +33,13 @@ def under_overlay(facts: bytes, purpose: str, overlay: Overlay, at: datetime) ->
 
 
 def about(
-    question: Question, subject: SubjectId | None, facts: SubjectFacts, state: State, overlay: Overlay, law: Policy
+    question: Question,
+    subject: SubjectId | None,
+    facts: SubjectFacts,
+    state: State,
+    overlay: Overlay,
+    law: Policy,
+    flags: Flags = NO_FLAGS,
 ) -> bytes:
     """Return the facts that a question would be decided on, as `Decide` states them."""
     zones = law.gazetteer.zones
@@ -41,7 +47,7 @@ def about(
         question=question,
         subject=subject,
         facts=facts,
-        flags=Flags(),
+        flags=flags,
         state=state,
         zones=Zones(
             known=ZoneInfo(facts.time_zone) if facts.time_zone in zones and facts.time_zone is not None else None,

@@ -2,8 +2,10 @@
 
 from service.subjects.domain import (
     NO_FACTS,
+    NO_FLAGS,
     ContradictoryFacts,
     Ensured,
+    Flags,
     Gazetteer,
     Signals,
     Stored,
@@ -18,8 +20,10 @@ from service.subjects.usecases import PutSubject
 
 __all__ = [
     "NO_FACTS",
+    "NO_FLAGS",
     "ContradictoryFacts",
     "Ensured",
+    "Flags",
     "Gazetteer",
     "PutSubject",
     "Signals",

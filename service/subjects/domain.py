@@ -69,6 +69,25 @@ class SubjectFacts(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     signals: Signals = Signals()
 
 
+class Flags(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the service itself knows about a subject. Nobody outside sets them, but in a simulation."""
+
+    restricted: bool | None = None
+    restricted_at: Instant | None = None
+    objected: bool | None = None
+    erased: bool | None = None
+    erasure_pending: bool | None = None
+    suppressed: bool | None = None
+    suppressed_at: Instant | None = None
+    previously_erased: bool | None = None
+    merge_unresolved: bool | None = None
+    drop_listed: bool | None = None
+    drop_match: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+
+
+NO_FLAGS: Final = Flags()
+
+
 class Subject(Struct, frozen=True, kw_only=True):
     """One person: the handle that everything names, and the latest version of the facts."""
 
@@ -76,6 +95,8 @@ class Subject(Struct, frozen=True, kw_only=True):
     version: int
     """0 while nothing but the handle is known."""
     facts: SubjectFacts
+    flags: Flags = NO_FLAGS
+    """Those of now, also with facts of the past: what was known of them then is not kept."""
 
 
 class Ensured(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from uuid import UUID
 from service.audit import AuditTrail
 from service.events import Outbox
 from service.kernel import Handle, SubjectId, TenantId
-from service.subjects.domain import Ensured, Subject, SubjectFacts
+from service.subjects.domain import Ensured, Flags, Subject, SubjectFacts
 
 
 class SubjectStore(Protocol):
@@ -45,6 +45,13 @@ class SubjectStore(Protocol):
 
     async def add_version(self, handle: Handle, version: int, facts: SubjectFacts, at: datetime) -> None:
         """Store the facts of a locked subject as `version`, which is the latest from now on. Earlier ones stay."""
+        ...
+
+    async def set_flags(self, handle: Handle, flags: Flags) -> None:
+        """Store what the service itself knows of a locked subject, in place of what it knew.
+
+        Whoever calls it audits that.
+        """
         ...
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Row, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.kernel import Handle, NewId, SubjectId, TenantId
-from service.subjects.domain import NO_FACTS, Ensured, Subject, SubjectFacts
+from service.subjects.domain import NO_FACTS, NO_FLAGS, Ensured, Flags, Subject, SubjectFacts
 from service.subjects.tables import subject as row
 from service.subjects.tables import subject_facts
 
@@ -28,9 +28,10 @@ _HANDLES: Final = text(
     WHERE tenant = :tenant AND subject = ANY(string_to_array(:subjects, ','))
     """
 )
-_SUBJECT: Final = select(row.c.handle, row.c.version, row.c.facts)
+_SUBJECT: Final = select(row.c.handle, row.c.version, row.c.facts, row.c.flags)
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(SubjectFacts)
+_flags: Final = msgspec.json.Decoder(Flags)
 _UNKNOWN: Final = _encoder.encode(NO_FACTS)
 
 
@@ -89,7 +90,7 @@ class SqlSubjectStore:
         if known is None or as_of is None:
             return None if known is None else _to_subject(known)
         versions = await self._connection.execute(
-            select(subject_facts.c.handle, subject_facts.c.version, subject_facts.c.facts)
+            select(subject_facts.c.version, subject_facts.c.facts)
             .where(
                 subject_facts.c.tenant == self._tenant,
                 subject_facts.c.handle == known.handle,
@@ -99,7 +100,10 @@ class SqlSubjectStore:
             .limit(1)
         )
         then = versions.one_or_none()
-        return Subject(handle=known.handle, version=0, facts=NO_FACTS) if then is None else _to_subject(then)
+        flags = _to_flags(known.flags)
+        if then is None:
+            return Subject(handle=known.handle, version=0, facts=NO_FACTS, flags=flags)
+        return Subject(handle=known.handle, version=then.version, facts=_decoder.decode(then.facts), flags=flags)
 
     async def lock(self, handle: Handle) -> Subject:
         wanted = _SUBJECT.where(row.c.tenant == self._tenant, row.c.handle == handle)
@@ -116,6 +120,21 @@ class SqlSubjectStore:
             .values(version=version, facts=encoded)
         )
 
+    async def set_flags(self, handle: Handle, flags: Flags) -> None:
+        encoded = None if flags == NO_FLAGS else _encoder.encode(flags)
+        await self._connection.execute(
+            update(row).where(row.c.tenant == self._tenant, row.c.handle == handle).values(flags=encoded)
+        )
 
-def _to_subject(found: Row[Any, Any, Any]) -> Subject:
-    return Subject(handle=Handle(found.handle), version=found.version, facts=_decoder.decode(found.facts))
+
+def _to_subject(found: Row[Any, Any, Any, Any]) -> Subject:
+    return Subject(
+        handle=Handle(found.handle),
+        version=found.version,
+        facts=_decoder.decode(found.facts),
+        flags=_to_flags(found.flags),
+    )
+
+
+def _to_flags(encoded: bytes | None) -> Flags:
+    return NO_FLAGS if encoded is None else _flags.decode(encoded)

@@ -1,4 +1,4 @@
-from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Uuid
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table, Uuid, text
 
 from service.db import Id, UtcDateTime, metadata, tenant_column
 
@@ -11,12 +11,19 @@ subject = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("version", Integer, nullable=False),
     Column("facts", LargeBinary, nullable=False),
-    Index("subject_tenant_handle_key", "tenant", "handle", unique=True),
+    Column("flags", LargeBinary),
+    Column("merged_at", UtcDateTime),
+    Index("subject_tenant_handle_key", "tenant", "handle", unique=True, postgresql_where=text("merged_at IS NULL")),
+    Index(None, "tenant", "handle"),
 )
-"""The one row that joins a person's id to the handle; an erasure will destroy it.
+"""The row that joins a person's id to the handle; an erasure will destroy it.
 
-`version` and `facts` copy the latest row of `subject_facts`, so that a check reads one row. They are
-the only columns the application may change.
+Who was merged has several rows with one handle, and they say the same. `merged_at` is null in one of them: the others
+are aliases.
+
+`version` and `facts` copy the latest row of `subject_facts`, so that a check reads one row. `flags` is what the
+service itself knows, in JSON; null when that is nothing. The application may change these three, and, to merge, the
+handle and `merged_at`.
 """
 
 subject_facts = Table(
@@ -29,3 +36,17 @@ subject_facts = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 """Every version of what was known, in JSON. Only grows."""
+
+subject_pair = Table(
+    "subject_pair",
+    metadata,
+    tenant_column(),
+    Column("one", Uuid, primary_key=True),
+    Column("other", Uuid, primary_key=True),
+    Column("about", LargeBinary, primary_key=True),
+    Column("found_at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime),
+    Column("same", Boolean),
+    Index(None, "tenant", "other"),
+)
+"""Two handles, the smaller first, who may be one person or were found to be; `about` is a hash of what they share."""

@@ -169,7 +169,7 @@ class Surveyed:
         self, judge: Judge, overlay: Overlay, states: dict[SubjectId, tuple[Profile, Willing]]
     ) -> dict[SubjectId, Verdict]:
         asked = {
-            subject: about(self._question, subject, profile.facts, state, overlay, judge.policy)
+            subject: about(self._question, subject, profile.facts, state, overlay, judge.policy, profile.flags)
             for subject, (profile, state) in states.items()
         }
         distinct = list(dict.fromkeys(asked.values()))

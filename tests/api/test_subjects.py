@@ -20,7 +20,7 @@ async def test_facts_are_stored_and_shown(client):
     assert put.status_code == 201
     assert put.json() == {"subject": "ann", "version": 1, "facts": FACTS}
     assert shown.status_code == 200
-    assert shown.json() == {"subject": "ann", "version": 1, "facts": FACTS, "state": []}
+    assert shown.json() == {"subject": "ann", "version": 1, "facts": FACTS, "flags": {}, "state": []}
 
 
 async def test_the_same_facts_again_are_200_and_the_same_version(client):

@@ -4,7 +4,7 @@ import asyncio
 from datetime import date, timedelta
 
 from service.kernel import SubjectId
-from service.subjects import NO_FACTS, Signals
+from service.subjects import NO_FACTS, NO_FLAGS, Flags, Signals
 from tests.builders import DAY, NOON, some_facts
 
 ANN, BEN = SubjectId("ann"), SubjectId("ben")
@@ -74,6 +74,21 @@ async def test_facts_come_back_as_they_were_stored(begin, tenant):
 
         assert await tx.subjects.lock(handle) == subject
     assert (subject.handle, subject.version, subject.facts) == (handle, 1, facts)
+
+
+async def test_a_new_subject_has_no_flags_and_those_that_are_set_come_back(begin, tenant):
+    flags = Flags(restricted=True, restricted_at=NOON, drop_match="verified", objected=False)
+    async with begin(tenant) as tx:
+        handle = (await tx.subjects.ensure([ANN, BEN], NOON)).handles[ANN]
+        assert (await tx.subjects.lock(handle)).flags == NO_FLAGS
+        await tx.subjects.set_flags(handle, flags)
+        await tx.subjects.add_version(handle, 1, some_facts(), NOON)
+    async with begin(tenant) as tx:
+        assert (await tx.subjects.lock(handle)).flags == (await tx.subjects.find(ANN)).flags == flags
+        assert (await tx.subjects.find(ANN, as_of=NOON - DAY)).flags == flags
+        assert (await tx.subjects.find(BEN)).flags == NO_FLAGS
+        await tx.subjects.set_flags(handle, NO_FLAGS)
+        assert (await tx.subjects.find(ANN)).flags == NO_FLAGS
 
 
 async def test_every_version_can_be_asked_for(begin, tenant):

@@ -16,7 +16,7 @@ from service.consent import (
 )
 from service.consent.profiles import ProfileReader
 from service.kernel import Caller, SubjectId, Unavailable
-from service.subjects import NO_FACTS, PutSubject
+from service.subjects import NO_FACTS, NO_FLAGS, Flags, PutSubject
 from tests.builders import GAZETTEER, VOCABULARY, a_submission, some_facts
 
 ANN, BEN = SubjectId("ann"), SubjectId("ben")
@@ -84,6 +84,16 @@ async def test_facts_without_records_and_records_without_facts_are_profiles_too(
     assert (ben.version, ben.facts) == (0, NO_FACTS)
 
 
+async def test_a_flag_is_seen_by_the_very_next_read(profiles, append, begin, caller, tenant):
+    await append(caller)
+    before = await profiles.read(tenant, ANN)
+    async with begin(tenant) as tx:
+        await tx.subjects.set_flags(before.handle, Flags(restricted=True))
+
+    assert before.flags == NO_FLAGS
+    assert (await profiles.read(tenant, ANN)).flags == Flags(restricted=True)
+
+
 async def test_nobody_has_no_profile(profiles, tenant):
     assert await profiles.read(tenant, ANN) is None
 
@@ -137,15 +147,26 @@ async def test_a_damaged_state_is_an_error_for_this_subject_alone(profiles, appe
     assert len(ben.state.acts) == 1
 
 
-@pytest.mark.parametrize("damaged", ['{"residence":', '{"residence":7}', '{"no":"fact"}'])
-async def test_damaged_facts_are_an_error_for_this_subject_alone(
-    profiles, append, caller, tenant, database, damaged: str
+@pytest.mark.parametrize(
+    ("column", "damaged"),
+    [
+        ("facts", '{"residence":'),
+        ("facts", '{"residence":7}'),
+        ("facts", '{"no":"fact"}'),
+        ("flags", ""),
+        ("flags", '{"restricted":7}'),
+        ("flags", '{"no":true}'),
+    ],
+)
+async def test_damaged_facts_and_flags_are_an_error_for_this_subject_alone(
+    profiles, append, caller, tenant, database, column: str, damaged: str
 ):
     await append(caller, ANN)
     await append(caller, BEN)
     with psycopg.connect(database.urls.admin) as connection:
         connection.execute(
-            "UPDATE subject SET facts = convert_to(%s, 'UTF8') WHERE tenant = %s AND subject = 'ann'", (damaged, tenant)
+            f"UPDATE subject SET {column} = convert_to(%s, 'UTF8') WHERE tenant = %s AND subject = 'ann'",
+            (damaged, tenant),
         )
     ann, ben = await asyncio.gather(profiles.read(tenant, ANN), profiles.read(tenant, BEN), return_exceptions=True)
 

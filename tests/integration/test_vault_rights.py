@@ -20,7 +20,7 @@ CHANGEABLE = {
     "vault_value": {"deleted_at"},
     "vault_index": set(),
     "vault_suppression": set(),
-    "vault_token": {"revoked_at"},
+    "vault_token": {"revoked_at", "handle", "label"},
 }
 DELETABLE = {"vault_index", "vault_token", "vault_tenant_key", "vault_secret_key"}
 """Keys only when they were replaced and nothing needs them any more: see below."""

@@ -1,11 +1,17 @@
 """Promise 1: a withdrawal that was acknowledged is seen by every later check, on every worker."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from uuid_utils.compat import uuid7
 
+from service import db
+from service.kernel import SubjectId, TenantId
+from service.subjects import Flags
+from service.transaction import opener
 from tests.journeys.conftest import Installation
 from tests.journeys.processes import Client, running
 
@@ -80,3 +86,45 @@ def test_a_fresh_opt_in_reopens_the_door_that_it_names(pair: tuple[Client, Clien
     decision, rules = ask(other, "returning")
     assert decision == "permit"
     assert "EU-CON-12" in rules
+
+
+FLAGGED = {
+    "restricted": "EU-RES-01",
+    "objected": "EU-OBJ-01",
+    "erased": "EU-ERA-03",
+    "erasure_pending": "EU-ERA-03",
+    "suppressed": "EU-SUP-01",
+    "merge_unresolved": "ENG-ID-01",
+}
+
+
+@pytest.mark.parametrize("flag", FLAGGED)
+def test_what_the_service_itself_learns_is_seen_by_the_very_next_check_on_both_processes(
+    pair: tuple[Client, Client], installation: Installation, flag: str
+) -> None:
+    one, other = pair
+    subject = f"flagged-{flag}"
+    one("PUT", f"/v1/subjects/{subject}", {"residence": "DE", "age": 40, "time_zone": "Europe/Berlin"})
+    one("POST", "/v1/records", {"records": [record(subject, "opt_in", "double_opt_in", datetime.now(UTC))]})
+    assert {ask(client, subject)[0] for client in pair} == {"permit"}
+
+    asyncio.run(set_flags(installation, subject, Flags(**{flag: True})))
+
+    for client in (other, one):
+        decision, rules = ask(client, subject)
+        assert decision == "deny"
+        assert FLAGGED[flag] in rules
+        assert client("GET", f"/v1/subjects/{subject}")[1]["flags"] == {flag: True}
+
+    asyncio.run(set_flags(installation, subject, Flags()))
+    assert {ask(client, subject)[0] for client in pair} == {"permit"}
+
+
+async def set_flags(installation: Installation, subject: str, flags: Flags) -> None:
+    engine = db.engine(installation.urls.app)
+    async with opener(engine, lambda: datetime.now(UTC), uuid7)(TenantId("acme")) as tx:
+        handle = await tx.subjects.handle_of(SubjectId(subject))
+        assert handle is not None
+        await tx.subjects.lock(handle)
+        await tx.subjects.set_flags(handle, flags)
+    await engine.dispose()

@@ -71,12 +71,12 @@ def test_an_overlay_that_is_tried_only_ever_denies_more(
 @tried(100)
 @given(case=cases())
 def test_a_question_that_nobody_asked_has_the_facts_that_it_would_have_had(policy: Policy, case: dict[str, Any]):
-    situation = replace(described(msgspec.convert(case | {"flags": {}}, Case), policy, None, NOON).situation)
+    situation = replace(described(msgspec.convert(case, Case), policy, None, NOON).situation)
     asked = replace(situation.question, also=None)
     facts = replace(situation.facts, time_zone=case["local_time_zone"])
     stated = replace(situation, question=asked, facts=facts)
 
-    assert about(asked, None, facts, situation.state, NO_OVERLAY, policy) == (
+    assert about(asked, None, facts, situation.state, NO_OVERLAY, policy, situation.flags) == (
         fill(template(stated, policy.data, policy.is_holiday), asked.at).facts
     )
 
