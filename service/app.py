@@ -64,11 +64,16 @@ from service.trials import api as trials_api
 from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
 from service.vault import FieldsOf, OpenValues
+from service.vault import api as vault_api
 from service.vault.domain import RootUse
-from service.vault.envelope import unseal
+from service.vault.envelope import seal, unseal
+from service.vault.grouped import Grouped
 from service.vault.keys import Keys
+from service.vault.normal import normalised
 from service.vault.ports import KeyRing as RootKeys
 from service.vault.ring_guard import Uses
+from service.vault.usecases import DeleteValue, Fields, PutField, PutValue, ReadValues
+from service.vault.writing import WriteValues
 from service.web.auth import Authenticator
 from service.web.health import LIMIT, Check, health
 from service.web.keys import KeyRing
@@ -95,6 +100,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **decisions_api.STATUS,
     **policies_api.STATUS,
     **trials_api.STATUS,
+    **vault_api.STATUS,
     **reveals_api.STATUS,
 }
 
@@ -108,6 +114,8 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     trials_api.TrialController,
     reveals_api.RevealController,
     audit_api.AuditController,
+    vault_api.FieldController,
+    vault_api.ValueController,
 )
 
 
@@ -162,6 +170,8 @@ def assemble(
     profiles = ProfileReader(pool, governing)
     log = WatchedLog(SqlDecisionLog(pool, audit_statement, new_id), telemetry)
     decide = Decide(profiles, begin, log, laws, clock, new_id)
+    fields = Fields(begin)
+    write = Grouped(WriteValues(begin, vault_keys, seal, clock))
     fields_of = FieldsOf(begin)
     open_values = OpenValues(begin, vault_keys, unseal, clock)
     reveals = SqlRevealLog(pool, audit_statement, new_id)
@@ -198,6 +208,11 @@ def assemble(
             "read_changes": ReadChanges(begin),
             "reveal": Reveal(decide, profiles, begin, fields_of, open_values, reveals, clock, new_id, nonce),
             "read_entries": ReadEntries(begin, resolver(begin)),
+            "put_field": PutField(begin, clock),
+            "fields_of": FieldsOf(begin),
+            "put_value": PutValue(fields, normalised, write),
+            "delete_value": DeleteValue(fields, write),
+            "read_values": ReadValues(begin, vault_keys, unseal),
         },
         authenticator=TenantGate(Authenticator(ring, clock, audience=settings.audience), known_tenant(begin)),
         hot={"decide": partial(decisions_api.decided, decide)},

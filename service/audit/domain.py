@@ -50,7 +50,16 @@ class AuditEvent(StrEnum):
     POLICY_ACTIVATED = "policy.activated"
     POLICY_TRIED = "policy.tried"
     STATE_REBUILT = "state.rebuilt"
+    VAULT_FIELD_STORED = "vault.field_stored"
+    VAULT_VALUE_STORED = "vault.value_stored"
+    VAULT_VALUE_DELETED = "vault.value_deleted"
+    VAULT_REENROLLED = "vault.reenrolled"
+    VAULT_SUPPRESSED = "vault.suppressed"
+    VAULT_LOOKED_UP = "vault.looked_up"
+    VAULT_IMPORTED = "vault.imported"
     VAULT_REVEALED = "vault.revealed"
+    VAULT_KEY_ROTATED = "vault.key_rotated"
+    VAULT_KEY_DESTROYED = "vault.key_destroyed"
 
 
 class Draft(Struct, frozen=True, kw_only=True):

@@ -25,6 +25,10 @@ class AuditTrail(Protocol):
         """Add an entry for each draft, in one round trip."""
         ...
 
+    async def append_each(self, drafts: Sequence[tuple[Caller, Draft]]) -> None:
+        """Add an entry for each draft, of what different callers did, in one round trip."""
+        ...
+
     async def find(
         self, query: Query, *, subject: Handle | None, after: Position | None, limit: int
     ) -> Sequence[Entry]:

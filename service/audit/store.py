@@ -60,10 +60,13 @@ class SqlAuditTrail:
         await self.append_many([draft], by=by)
 
     async def append_many(self, drafts: Sequence[Draft], *, by: Caller) -> None:
+        await self.append_each([(by, draft) for draft in drafts])
+
+    async def append_each(self, drafts: Sequence[tuple[Caller, Draft]]) -> None:
         if not drafts:
             return
         now = self._clock()
-        entries = [Entry.of(draft, by=by, entry_id=self._new_id(), at=now) for draft in drafts]
+        entries = [Entry.of(draft, by=by, entry_id=self._new_id(), at=now) for by, draft in drafts]
         await self._connection.exec_driver_sql(*statement(entries))
 
     async def find(

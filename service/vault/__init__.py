@@ -3,7 +3,8 @@
 from service.vault.domain import RingUnavailable, SubjectErased, Unreadable
 from service.vault.fields import OFFICER_PURPOSES, Field, FieldName, FieldUnknown, Name, ValueName
 from service.vault.opening import FieldsOf, OpenValues
-from service.vault.ports import KeyStore, ValueStore
+from service.vault.ports import KeyStore
+from service.vault.value_ports import ValueStore
 from service.vault.values import Opened, Opening
 
 __all__ = [

@@ -8,7 +8,8 @@ import msgspec
 from service.kernel import Clock, Handle, TenantId
 from service.vault.domain import Unreadable
 from service.vault.fields import Field, Name, mask
-from service.vault.ports import BeginReading, KeyAccess, Unseal
+from service.vault.ports import KeyAccess, Unseal
+from service.vault.value_ports import BeginReading
 from service.vault.values import Opened, Opening, Sealed
 
 

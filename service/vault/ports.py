@@ -17,8 +17,6 @@ from service.vault.domain import (
     TenantKey,
     Wrapped,
 )
-from service.vault.fields import Field, Name
-from service.vault.values import Sealed
 
 
 class KeyRing(Protocol):
@@ -92,21 +90,6 @@ class KeyStore(Protocol):
         ...
 
 
-class ValueStore(Protocol):
-    """The sealed values of one tenant, every version of them, and the fields they belong to."""
-
-    async def fields(self) -> Mapping[str, Field]:
-        """Return the tenant's fields by name: the built-in ones, and its own in their place or beside them."""
-        ...
-
-    async def find(self, wanted: Mapping[Handle, Collection[Name]], *, version: int | None = None) -> Sequence[Sealed]:
-        """Return the latest version of each wanted value that is there, not deleted.
-
-        With `version` that version, deleted or replaced ones as well.
-        """
-        ...
-
-
 class KeyTransaction(Protocol):
     """What making a key needs of a transaction."""
 
@@ -116,16 +99,6 @@ class KeyTransaction(Protocol):
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[KeyTransaction]]
 """Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
-
-
-class ReadTransaction(KeyTransaction, Protocol):
-    """What opening values needs of a transaction."""
-
-    @property
-    def values(self) -> ValueStore: ...
-
-
-BeginReading = Callable[[TenantId], AbstractAsyncContextManager[ReadTransaction]]
 
 
 class KeyAccess(Protocol):

@@ -1,13 +1,18 @@
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.kernel import Handle, TenantId
 from service.vault.fields import BUILT_IN, Field, Name
-from service.vault.values import Sealed
+from service.vault.tables import vault_field, vault_import, vault_value
+from service.vault.values import Digest, Head, Mark, Place, Sealed, Standing
 
 _FIELDS: Final = text(
     "SELECT DISTINCT ON (name) name, body FROM vault_field WHERE tenant = :tenant ORDER BY name, version DESC"
@@ -30,9 +35,81 @@ _VERSION: Final = text(
         least(this.deleted_at, next.at) AS until
     FROM json_to_recordset(CAST(:wanted AS json)) AS want (handle uuid, field text, label text)
     JOIN vault_value AS this ON this.tenant = :tenant AND this.handle = want.handle
-        AND this.field = want.field AND this.label = want.label AND this.version = :version
+        AND this.field = want.field AND this.label = want.label AND this.version = :version AND this.sealed <> ''
     LEFT JOIN vault_value AS next ON next.tenant = :tenant AND next.handle = want.handle
         AND next.field = want.field AND next.label = want.label AND next.version = :version + 1
+    """
+)
+_OF: Final = text(
+    """
+    SELECT DISTINCT ON (field, label) field, label, version, sealed, at, deleted_at FROM vault_value
+    WHERE tenant = :tenant AND handle = :handle
+    ORDER BY field, label, version DESC
+    """
+)
+_HEADS: Final = text(
+    """
+    SELECT coalesce(head.version, 0), coalesce(head.live, false), mark IS NOT NULL AND EXISTS (
+        SELECT FROM vault_suppression AS kept
+        WHERE kept.tenant = :tenant AND kept.kind = want.kind AND kept.digest = decode(want.mark, 'hex')
+    )
+    FROM json_to_recordset(CAST(:places AS json)) AS want (
+        place integer, handle uuid, field text, label text, kind text, mark text
+    )
+    LEFT JOIN LATERAL (
+        SELECT version, deleted_at IS NULL AS live FROM vault_value
+        WHERE tenant = :tenant AND handle = want.handle AND field = want.field AND label = want.label
+        ORDER BY version DESC LIMIT 1
+    ) AS head ON true
+    ORDER BY want.place
+    """
+)
+_ADD: Final = text(
+    """
+    INSERT INTO vault_value (tenant, handle, field, label, version, sealed, at, actor, deleted_at)
+    SELECT :tenant, handle, field, label, version, decode(sealed, 'hex'), at, actor, deleted_at
+    FROM json_to_recordset(CAST(:rows AS json)) AS new (
+        handle uuid, field text, label text, version integer, sealed text, at timestamptz, actor text,
+        deleted_at timestamptz
+    )
+    ORDER BY handle, field COLLATE "C", label COLLATE "C", version
+    ON CONFLICT DO NOTHING
+    """
+)
+"""In one order everywhere: two groups with the same places wait for each other and don't deadlock."""
+_UNINDEX: Final = text(
+    """
+    DELETE FROM vault_index AS gone
+    USING json_to_recordset(CAST(:places AS json)) AS old (handle uuid, field text, label text)
+    WHERE gone.tenant = :tenant AND gone.handle = old.handle AND gone.field = old.field AND gone.label = old.label
+    """
+)
+_INDEX: Final = text(
+    """
+    INSERT INTO vault_index (tenant, field, index_version, digest, handle, label)
+    SELECT :tenant, field, version, decode(digest, 'hex'), handle, label
+    FROM json_to_recordset(CAST(:rows AS json)) AS new (
+        field text, version integer, digest text, handle uuid, label text
+    )
+    ORDER BY field COLLATE "C", version, digest
+    ON CONFLICT DO NOTHING
+    """
+)
+_HOLDERS: Final = text(
+    """
+    SELECT DISTINCT want.place, held.handle
+    FROM json_to_recordset(CAST(:rows AS json)) AS want (place integer, field text, version integer, digest text)
+    JOIN vault_index AS held ON held.tenant = :tenant AND held.field = want.field
+        AND held.index_version = want.version AND held.digest = decode(want.digest, 'hex')
+    """
+)
+_SUPPRESS: Final = text(
+    """
+    INSERT INTO vault_suppression (tenant, kind, digest, at)
+    SELECT :tenant, kind, decode(digest, 'hex'), :at
+    FROM json_to_recordset(CAST(:rows AS json)) AS new (kind text, digest text)
+    ORDER BY kind COLLATE "C", digest
+    ON CONFLICT DO NOTHING
     """
 )
 _field: Final = msgspec.json.Decoder(Field)
@@ -53,14 +130,10 @@ class SqlValueStore:
         return {**BUILT_IN, **{name: _field.decode(body) for name, body in found}}
 
     async def find(self, wanted: Mapping[Handle, Collection[Name]], *, version: int | None = None) -> Sequence[Sealed]:
-        rows = [
-            {"handle": handle, "field": name.field, "label": name.label}
-            for handle, names in wanted.items()
-            for name in names
-        ]
+        rows = [_place(Place(handle, name)) for handle, names in wanted.items() for name in names]
         if not rows:
             return []
-        parameters: dict[str, Any] = {"tenant": self._tenant, "wanted": msgspec.json.encode(rows).decode()}
+        parameters: dict[str, Any] = {"tenant": self._tenant, "wanted": _json(rows)}
         if version is None:
             found = await self._connection.execute(_LATEST, parameters)
         else:
@@ -69,3 +142,123 @@ class SqlValueStore:
             Sealed(handle=Handle(handle), name=Name(field, label), version=each, sealed=sealed, at=at, until=until)
             for handle, field, label, each, sealed, at, until in found
         ]
+
+    async def add_field(self, field: Field, at: datetime, actor: str) -> bool:
+        table = vault_field.c
+        latest = await self._connection.scalar(
+            select(table.version)
+            .where(table.tenant == self._tenant, table.name == field.name)
+            .order_by(table.version.desc())
+            .limit(1)
+        )
+        body = msgspec.json.encode(field)
+        added = await self._connection.execute(
+            insert(vault_field)
+            .values(tenant=self._tenant, name=field.name, version=(latest or 0) + 1, body=body, at=at, actor=actor)
+            .on_conflict_do_nothing()
+            .returning(table.version)
+        )
+        return added.first() is not None
+
+    async def of(self, handle: Handle) -> Sequence[Sealed]:
+        found = await self._connection.execute(_OF, {"tenant": self._tenant, "handle": handle})
+        return [
+            Sealed(handle=handle, name=Name(field, label), version=version, sealed=sealed, at=at)
+            for field, label, version, sealed, at, deleted_at in found
+            if deleted_at is None
+        ]
+
+    async def versions(self, handle: Handle) -> Sequence[Standing]:
+        table = vault_value.c
+        found = await self._connection.execute(
+            select(table.field, table.label, table.version, table.at, table.deleted_at, table.actor)
+            .where(table.tenant == self._tenant, table.handle == handle)
+            .order_by(table.field, table.label, table.version.desc())
+        )
+        versions: list[Standing] = []
+        for field, label, version, at, deleted_at, actor in found:
+            name = Name(field, label)
+            until = versions[-1].at if versions and versions[-1].name == name else None
+            versions.append(
+                Standing(name=name, version=version, at=at, until=until, deleted=deleted_at is not None, actor=actor)
+            )
+        return versions
+
+    async def heads(self, places: Sequence[tuple[Place, Mark | None]]) -> Sequence[Head]:
+        rows = [
+            {
+                "place": number,
+                **_place(place),
+                "kind": None if mark is None else mark.kind,
+                "mark": None if mark is None else mark.digest.hex(),
+            }
+            for number, (place, mark) in enumerate(places)
+        ]
+        found = await self._connection.execute(_HEADS, {"tenant": self._tenant, "places": _json(rows)})
+        return [Head(version=version, live=live, suppressed=suppressed) for version, live, suppressed in found]
+
+    async def add(self, values: Sequence[tuple[Sealed, str]]) -> bool:
+        rows = [
+            {
+                **_place(value.place),
+                "version": value.version,
+                "sealed": value.sealed.hex(),
+                "at": value.at,
+                "actor": actor,
+                "deleted_at": None if value.sealed else value.at,
+            }
+            for value, actor in values
+        ]
+        added = await self._connection.execute(_ADD, {"tenant": self._tenant, "rows": _json(rows)})
+        return added.rowcount == len(rows)
+
+    async def index(self, digests: Mapping[Place, Sequence[Digest]], replaced: Collection[Place]) -> None:
+        if replaced:
+            places = [_place(place) for place in replaced]
+            await self._connection.execute(_UNINDEX, {"tenant": self._tenant, "places": _json(places)})
+        rows = [
+            {**_digest(digest), "handle": place.handle, "label": place.name.label}
+            for place, each in digests.items()
+            for digest in each
+        ]
+        if rows:
+            await self._connection.execute(_INDEX, {"tenant": self._tenant, "rows": _json(rows)})
+
+    async def holders(self, digests: Collection[Digest]) -> Mapping[Digest, AbstractSet[Handle]]:
+        wanted = list(digests)
+        held: dict[Digest, set[Handle]] = {digest: set() for digest in wanted}
+        if wanted:
+            rows = [{"place": number, **_digest(digest)} for number, digest in enumerate(wanted)]
+            found = await self._connection.execute(_HOLDERS, {"tenant": self._tenant, "rows": _json(rows)})
+            for number, handle in found:
+                held[wanted[number]].add(Handle(handle))
+        return held
+
+    async def suppress(self, marks: Collection[Mark], at: datetime) -> None:
+        if marks:
+            rows = [{"kind": mark.kind, "digest": mark.digest.hex()} for mark in marks]
+            await self._connection.execute(_SUPPRESS, {"tenant": self._tenant, "at": at, "rows": _json(rows)})
+
+    async def import_done(self, import_id: UUID) -> int:
+        wanted = select(vault_import.c.done).where(
+            vault_import.c.tenant == self._tenant, vault_import.c.id == import_id
+        )
+        return await self._connection.scalar(wanted.with_for_update()) or 0
+
+    async def advance_import(self, import_id: UUID, done: int, at: datetime) -> None:
+        new = insert(vault_import).values(tenant=self._tenant, id=import_id, done=done, at=at)
+        await self._connection.execute(
+            new.on_conflict_do_update(index_elements=["tenant", "id"], set_={"done": done, "at": at})
+        )
+
+
+def _json(rows: Sequence[Mapping[str, Any]]) -> str:
+    return msgspec.json.encode(rows).decode()
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {"handle": place.handle, "field": place.name.field, "label": place.name.label}
+
+
+def _digest(digest: Digest) -> dict[str, Any]:
+    return {"field": digest.field, "version": digest.version, "digest": digest.digest.hex()}

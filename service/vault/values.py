@@ -1,4 +1,4 @@
-"""Values: sealed as they lie in the database, and opened as they leave it."""
+"""Values: sealed as they lie in the database, opened as they leave it, and on their way in."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -7,9 +7,112 @@ from typing import Any
 
 from msgspec import Struct
 
-from service.kernel import Handle, TenantId
+from service.kernel import Caller, DomainError, Handle, SubjectId, TenantId
 from service.vault.domain import Slot
-from service.vault.fields import Name
+from service.vault.fields import Field, Name
+
+
+class ValueRefused(DomainError):
+    """The value is not what its field holds."""
+
+    code = "value_refused"
+
+
+class ValueUnknown(DomainError):
+    """There is no such value, or nothing at all about this person."""
+
+    code = "unknown_value"
+
+
+class ValueMoved(DomainError):
+    """The value is another version by now than the one that the write was to replace."""
+
+    code = "value_moved"
+
+
+class Suppressed(DomainError):
+    """The person behind this address does not want to be kept. Only their own fresh act brings it back."""
+
+    code = "suppressed"
+
+
+class FieldNotIndexed(DomainError):
+    """Nobody can be found by this field."""
+
+    code = "field_not_indexed"
+
+
+class Place(Struct, frozen=True):
+    """Where the versions of one value lie."""
+
+    handle: Handle
+    name: Name
+
+
+class Digest(Struct, frozen=True, kw_only=True):
+    """A value in the blind index of its field, under one version of the index key."""
+
+    field: str
+    version: int
+    digest: bytes
+
+
+class Mark(Struct, frozen=True, kw_only=True):
+    """A value as suppression remembers it."""
+
+    kind: str
+    digest: bytes
+
+
+class Head(Struct, frozen=True, kw_only=True):
+    """How a place stands before a write."""
+
+    version: int
+    """Of the latest version; 0 where there never was one."""
+    live: bool
+    suppressed: bool
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """One version of a value, without what it says."""
+
+    name: Name
+    version: int
+    at: datetime
+    until: datetime | None
+    deleted: bool
+    """This version says that the value is no more."""
+    actor: str
+
+
+class Write(Struct, frozen=True, kw_only=True, eq=False):
+    """A value on its way in."""
+
+    subject: SubjectId
+    name: Name
+    field: Field
+    value: Any
+    """Normalised; null deletes what is there."""
+    by: Caller
+    expected: frozenset[int] | None = None
+    """Refused unless the value is one of these versions. Empty: unless there is one."""
+    reenrol: bool = False
+    """The person asked to be kept again."""
+
+    def __repr__(self) -> str:
+        return f"Write({self.name}, hidden)"
+
+
+class Written(Struct, frozen=True, kw_only=True):
+    """What became of a write."""
+
+    version: int
+    masked: str
+    at: datetime
+    first: bool
+    """There was no value before."""
+    shared_with: int | None = None
+    """How many others have the same value; null where nobody can be found by it."""
 
 
 class Sealed(Struct, frozen=True, kw_only=True):
@@ -22,6 +125,10 @@ class Sealed(Struct, frozen=True, kw_only=True):
     at: datetime
     until: datetime | None = None
     """When a newer version took its place, or it was deleted."""
+
+    @property
+    def place(self) -> "Place":
+        return Place(self.handle, self.name)
 
     def slot(self, tenant: TenantId) -> Slot:
         return Slot(

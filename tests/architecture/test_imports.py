@@ -35,18 +35,20 @@ PURE_MODULES = {
         "what_if",
     },
     "trials": {"edges", "tally"},
-    "vault": {"fields", "values"},
+    "vault": {"blind", "fields", "values"},
     "requests": {"check", "periods"},
 }
 # Files of a usual role that would be too long in one.
 FURTHER = {
     "decisions": {"inquiries": "usecases", "law_schemas": "schemas"},
     "trials": {"running": "usecases", "sources": "usecases"},
-    "vault": {"opening": "usecases"},
+    "vault": {"opening": "usecases", "value_ports": "ports", "writing": "usecases"},
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
     "vault": {
+        "grouped",
+        "normal",
         "envelope",
         "key_store",
         "keys",

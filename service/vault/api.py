@@ -1,0 +1,222 @@
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+
+from litestar import Controller, Request, Response, delete, get, put
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, PathParameter, QueryParameter
+
+from service.kernel import Caller, DomainError, SubjectId
+from service.vault.domain import SubjectErased, Unreadable
+from service.vault.fields import BUILT_IN, FieldRedefined, FieldUnknown, FieldUnusable
+from service.vault.opening import FieldsOf
+from service.vault.schemas import (
+    FieldPut,
+    FieldsView,
+    FieldView,
+    MaskedView,
+    ValuePut,
+    ValuesView,
+    VersionView,
+    WrittenView,
+)
+from service.vault.usecases import DeleteValue, PutField, PutValue, ReadValues
+from service.vault.values import Suppressed, ValueMoved, ValueRefused, ValueUnknown
+from service.web.auth import needs, permit
+from service.web.bodies import StrictBody, strictly
+from service.web.problems import documented
+
+STATUS: Final[Mapping[type[DomainError], int]] = {
+    FieldRedefined: HTTPStatus.CONFLICT,
+    FieldUnknown: HTTPStatus.NOT_FOUND,
+    FieldUnusable: HTTPStatus.CONFLICT,
+    SubjectErased: HTTPStatus.GONE,
+    Suppressed: HTTPStatus.CONFLICT,
+    Unreadable: HTTPStatus.SERVICE_UNAVAILABLE,
+    ValueMoved: HTTPStatus.PRECONDITION_FAILED,
+    ValueRefused: HTTPStatus.BAD_REQUEST,
+    ValueUnknown: HTTPStatus.NOT_FOUND,
+}
+
+OFFICER: Final = "vault:officer"
+
+SubjectPath = Annotated[
+    str,
+    PathParameter(pattern=r"^[A-Za-z0-9._:-]{1,128}$(?!\n)", description="The tenant's own opaque id of the person."),
+]
+ValuePath = Annotated[
+    str,
+    PathParameter(
+        pattern=r"^[a-z][a-z0-9_]{0,62}(#[a-z0-9][a-z0-9_-]{0,62})?$(?!\n)",
+        description="A field, and perhaps a label after `#` (in a path `%23`): `email`, `email%23work`.",
+    ),
+]
+FieldPath = Annotated[
+    str, PathParameter(pattern=r"^[a-z][a-z0-9_]{0,62}$(?!\n)", description="The name of the field: `email`.")
+]
+IfMatch = Annotated[
+    str,
+    HeaderParameter(name="If-Match", description="The `ETag` of the version that this replaces, or `*` for any."),
+]
+Versions = Annotated[
+    bool, QueryParameter(description="Also when each version was written, and by whom. Needs `vault:officer`.")
+]
+_TAG: Final = re.compile(r'"([1-9][0-9]{0,8})"')
+
+
+def expected(if_match: str) -> frozenset[int] | None:
+    """Return the versions that a condition allows; empty for any. What is no tag of ours matches none."""
+    if not if_match:
+        return None
+    tags = [tag.strip() for tag in if_match.split(",")]
+    if "*" in tags:
+        return frozenset()
+    return frozenset(int(ours[1]) for tag in tags if (ours := _TAG.fullmatch(tag))) or frozenset({0})
+
+
+class FieldController(Controller):
+    """Say what is kept, who may read it, and how it is masked."""
+
+    path = "/v1/vault/fields"
+    tags = ("Vault",)
+
+    @put(
+        "/{name:str}",
+        operation_id="putField",
+        opt=needs(OFFICER),
+        responses=documented(409)
+        | {HTTPStatus.CREATED: ResponseSpec(FieldView, generate_examples=False, description="A new field")},
+    )
+    async def put_field(
+        self,
+        request: Request[Caller, Any, Any],
+        name: FieldPath,
+        data: StrictBody[FieldPut],
+        put_field: NamedDependency[PutField],
+    ) -> Response[FieldView]:
+        """Add a field, or change one: as a whole, from now on.
+
+        Type and index of a field never change, since values lie there by them. A built-in
+        field can have other purposes, masking and retention. Sending the same again is safe.
+        """
+        field = strictly(data, FieldPut).to_field(name)
+        new = await put_field(field, by=request.user)
+        view = FieldView.of(field, built_in=name in BUILT_IN)
+        return Response(view, status_code=HTTPStatus.CREATED if new else HTTPStatus.OK)
+
+    @get("/", operation_id="readFields", opt=needs("vault:read"), responses=documented())
+    async def fields(self, request: Request[Caller, Any, Any], fields_of: NamedDependency[FieldsOf]) -> FieldsView:
+        """Show the fields that there are, built-in ones and your own, by name."""
+        fields = await fields_of(request.user.tenant)
+        return FieldsView(fields=[FieldView.of(fields[name], built_in=name in BUILT_IN) for name in sorted(fields)])
+
+    @get("/{name:str}", operation_id="readField", opt=needs("vault:read"), responses=documented(404))
+    async def field(
+        self, request: Request[Caller, Any, Any], name: FieldPath, fields_of: NamedDependency[FieldsOf]
+    ) -> FieldView:
+        """Show one field."""
+        fields = await fields_of(request.user.tenant)
+        if name not in fields:
+            raise FieldUnknown("there is no such field")
+        return FieldView.of(fields[name], built_in=name in BUILT_IN)
+
+
+class ValueController(Controller):
+    """Keep what people can be reached and recognised by."""
+
+    path = "/v1/vault"
+    tags = ("Vault",)
+
+    @put(
+        "/{subject:str}/{field:str}",
+        operation_id="putValue",
+        opt=needs("vault:write"),
+        responses=documented(404, 409, 410, 412)
+        | {HTTPStatus.CREATED: ResponseSpec(WrittenView, generate_examples=False, description="There was none before")},
+    )
+    async def put_value(
+        self,
+        request: Request[Caller, Any, Any],
+        subject: SubjectPath,
+        field: ValuePath,
+        data: StrictBody[ValuePut],
+        put_value: NamedDependency[PutValue],
+        if_match: IfMatch = "",
+    ) -> Response[WrittenView]:
+        """Store a value as its newest version.
+
+        It is checked, brought into one spelling and sealed under the person's own key; older
+        versions stay until their retention ends. `ETag` names the version: with `If-Match`
+        a write is refused where another came first. Of two at once both are kept, the later
+        one being the higher version. A value that is no such thing is 400 and never repeated.
+        An address that was suppressed is 409, unless its owner asked to be kept again.
+        """
+        wanted = strictly(data, ValuePut)
+        if wanted.reenrol:
+            permit(request.user, OFFICER, own=False, subject=None)
+        written = await put_value(
+            SubjectId(subject),
+            field,
+            wanted.value,
+            by=request.user,
+            expected=expected(if_match),
+            reenrol=wanted.reenrol,
+        )
+        return Response(
+            WrittenView.of(subject, field, written),
+            status_code=HTTPStatus.CREATED if written.first else HTTPStatus.OK,
+            headers={"etag": f'"{written.version}"'},
+        )
+
+    @delete(
+        "/{subject:str}/{field:str}",
+        operation_id="deleteValue",
+        opt=needs("vault:write"),
+        responses=documented(404, 410, 412),
+    )
+    async def delete_value(
+        self,
+        request: Request[Caller, Any, Any],
+        subject: SubjectPath,
+        field: ValuePath,
+        delete_value: NamedDependency[DeleteValue],
+        if_match: IfMatch = "",
+    ) -> Response[None]:
+        """Take a value out of use.
+
+        Nobody is found by it any more, and only officers can open its versions, until their
+        retention ends. To forget a person for good, ask for their erasure.
+        """
+        await delete_value(SubjectId(subject), field, by=request.user, expected=expected(if_match))
+        return Response(None, status_code=HTTPStatus.NO_CONTENT)
+
+    @get(
+        "/{subject:str}",
+        operation_id="readValues",
+        opt=needs("vault:read", own=True),
+        responses=documented(404, 410),
+    )
+    async def values(
+        self,
+        request: Request[Caller, Any, Any],
+        subject: SubjectPath,
+        read_values: NamedDependency[ReadValues],
+        versions: Versions = False,
+    ) -> ValuesView:
+        """Show what is kept about a person: names, versions and masked forms.
+
+        What a value says takes a purpose and a decision: ask to reveal it.
+        """
+        if versions:
+            permit(request.user, OFFICER, own=False, subject=None)
+        kept = await read_values(SubjectId(subject), versions=versions, by=request.user)
+        return ValuesView(
+            subject=subject,
+            values=[
+                MaskedView(field=each.name, version=each.version, masked=each.masked, at=each.at)
+                for each in kept.values
+            ],
+            versions=None if kept.versions is None else [VersionView.of(each) for each in kept.versions],
+        )

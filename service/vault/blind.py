@@ -1,0 +1,34 @@
+"""Keyed hashes of values: those people are found by, and those that must not come back unasked.
+
+Equal values have equal hashes, and nothing else follows from one without its key (docs/adr/0011-blind-indexes.md).
+HMAC-SHA-256 over `volens.index`, the field and the form; of suppression over `volens.suppression`, the type and the
+form; each piece but the last ends with a zero byte, which no field or type has in it.
+"""
+
+import hmac
+from typing import Final
+
+from service.vault.domain import HashKey
+from service.vault.fields import FieldType
+from service.vault.values import Digest, Mark
+
+_INDEX: Final = b"volens.index"
+_SUPPRESSION: Final = b"volens.suppression"
+
+
+def form(kind: FieldType, value: str) -> bytes:
+    """Return what two values have in common that count as the same: case and blanks don't tell them apart."""
+    return (value if kind is FieldType.PHONE else "".join(value.split()).casefold()).encode()
+
+
+def index_digest(key: HashKey, field: str, matched: bytes) -> Digest:
+    return Digest(field=field, version=key.version, digest=_digest(key, _INDEX, field.encode(), matched))
+
+
+def suppression_mark(key: HashKey, kind: FieldType, matched: bytes) -> Mark:
+    """Return the mark of an address in whatever field of its type it turns up."""
+    return Mark(kind=kind.value, digest=_digest(key, _SUPPRESSION, kind.value.encode(), matched))
+
+
+def _digest(key: HashKey, *pieces: bytes) -> bytes:
+    return hmac.digest(key.secret.expose(), b"\0".join(pieces), "sha256")

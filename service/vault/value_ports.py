@@ -1,0 +1,124 @@
+from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from service.audit import AuditTrail
+from service.events import Outbox
+from service.kernel import Handle, SubjectId, TenantId
+from service.vault.fields import Field, FieldType, Name
+from service.vault.ports import KeyTransaction
+from service.vault.values import Digest, Head, Mark, Place, Sealed, Standing, Write, Written
+
+
+class ValueStore(Protocol):
+    """The sealed values of one tenant, every version of them, and the fields they belong to."""
+
+    async def fields(self) -> Mapping[str, Field]:
+        """Return the tenant's fields by name: the built-in ones, and its own in their place or beside them."""
+        ...
+
+    async def add_field(self, field: Field, at: datetime, actor: str) -> bool:
+        """Store a field, or its next version, and return whether nobody else did so meanwhile."""
+        ...
+
+    async def find(self, wanted: Mapping[Handle, Collection[Name]], *, version: int | None = None) -> Sequence[Sealed]:
+        """Return the latest version of each wanted value that is there, not deleted.
+
+        With `version` that version, replaced or deleted since as well.
+        """
+        ...
+
+    async def of(self, handle: Handle) -> Sequence[Sealed]:
+        """Return the latest version of every value of a person, by field and label."""
+        ...
+
+    async def versions(self, handle: Handle) -> Sequence[Standing]:
+        """Return every version of every value of a person, by field, label and version."""
+        ...
+
+    async def heads(self, places: Sequence[tuple[Place, Mark | None]]) -> Sequence[Head]:
+        """Return how each place stands, in the order asked, and whether its mark is suppressed."""
+        ...
+
+    async def add(self, values: Sequence[tuple[Sealed, str]]) -> bool:
+        """Store versions, each with who wrote it. One with nothing sealed says that the value is no more.
+
+        Return whether all of them were free. If not, roll back: somebody else wrote at the same time.
+        """
+        ...
+
+    async def index(self, digests: Mapping[Place, Sequence[Digest]], replaced: Collection[Place]) -> None:
+        """Index the latest values; what was there for the `replaced` goes."""
+        ...
+
+    async def holders(self, digests: Collection[Digest]) -> Mapping[Digest, AbstractSet[Handle]]:
+        """Return the people under each of `digests`."""
+        ...
+
+    async def suppress(self, marks: Collection[Mark], at: datetime) -> None:
+        """Keep what must not come back unasked. What is kept already stays."""
+        ...
+
+    async def import_done(self, import_id: UUID) -> int:
+        """Return how many lines of an import have been dealt with, and hold it until this transaction ends."""
+        ...
+
+    async def advance_import(self, import_id: UUID, done: int, at: datetime) -> None: ...
+
+
+class People(Protocol):
+    """The handles that subject ids became."""
+
+    @property
+    def handles(self) -> Mapping[SubjectId, Handle]: ...
+    @property
+    def created(self) -> AbstractSet[SubjectId]: ...
+
+
+class Directory(Protocol):
+    """Who has which handle, as far as the vault needs to know."""
+
+    async def ensure(self, subjects: Sequence[SubjectId], at: datetime) -> People:
+        """Return the handle of each of `subjects`; who had none gets one."""
+        ...
+
+    async def handle_of(self, subject: SubjectId) -> Handle | None: ...
+
+    async def names(self, handles: Collection[UUID]) -> Mapping[UUID, SubjectId]: ...
+
+
+class ReadTransaction(KeyTransaction, Protocol):
+    """What opening values needs of a transaction."""
+
+    @property
+    def values(self) -> ValueStore: ...
+
+
+class ValueTransaction(ReadTransaction, Protocol):
+    """What a use case about values may touch; stored together or not at all."""
+
+    @property
+    def subjects(self) -> Directory: ...
+    @property
+    def audit(self) -> AuditTrail: ...
+    @property
+    def outbox(self) -> Outbox: ...
+
+
+BeginReading = Callable[[TenantId], AbstractAsyncContextManager[ReadTransaction]]
+BeginValues = Callable[[TenantId], AbstractAsyncContextManager[ValueTransaction]]
+"""Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
+
+Normalise = Callable[[FieldType, Any], Any]
+"""Returns a value as it is kept, or raises `ValueRefused`."""
+
+
+class Writer(Protocol):
+    """Stores one value with whoever else's come at the same moment, durable before it returns."""
+
+    async def __call__(self, write: Write, /) -> Written:
+        """Raises what stood against this one write, or `Unavailable`."""
+        ...
