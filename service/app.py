@@ -2,12 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uuid_utils
 from litestar import Controller, Litestar
@@ -49,7 +49,15 @@ from service.policies import PutOverlay, ReadOverlay
 from service.policies import api as policies_api
 from service.policies.governing import Governing
 from service.postgres import DatabaseUrls
-from service.reveals import Reveal
+from service.reveals import (
+    GiveApproval,
+    IssueToken,
+    ReadApprovals,
+    RequestApproval,
+    Reveal,
+    RevealBatch,
+    RevokeToken,
+)
 from service.reveals import api as reveals_api
 from service.reveals.domain import NONCE_BYTES
 from service.reveals.log import SqlRevealLog
@@ -69,7 +77,9 @@ from service.vault.domain import RootUse
 from service.vault.envelope import seal, unseal
 from service.vault.grouped import Grouped
 from service.vault.keys import Keys
+from service.vault.lookup import FindHolders, Lookup
 from service.vault.normal import normalised
+from service.vault.pace import LookupPace
 from service.vault.ports import KeyRing as RootKeys
 from service.vault.ring_guard import Uses
 from service.vault.usecases import DeleteValue, Fields, PutField, PutValue, ReadValues
@@ -113,6 +123,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     policies_api.PolicyController,
     trials_api.TrialController,
     reveals_api.RevealController,
+    reveals_api.ApprovalController,
     audit_api.AuditController,
     vault_api.FieldController,
     vault_api.ValueController,
@@ -171,8 +182,8 @@ def assemble(
     log = WatchedLog(SqlDecisionLog(pool, audit_statement, new_id), telemetry)
     decide = Decide(profiles, begin, log, laws, clock, new_id)
     fields = Fields(begin)
+    pace = LookupPace(settings.lookups_per_minute, clock)
     write = Grouped(WriteValues(begin, vault_keys, seal, clock))
-    fields_of = FieldsOf(begin)
     open_values = OpenValues(begin, vault_keys, unseal, clock)
     reveals = SqlRevealLog(pool, audit_statement, new_id)
     nonce = partial(os.urandom, NONCE_BYTES)
@@ -206,11 +217,20 @@ def assemble(
             "start_trial": start_trial(settings, engine, profiles, laws, runner.wake, clock),
             "read_trial": ReadTrial(begin, clock, runner.wake),
             "read_changes": ReadChanges(begin),
-            "reveal": Reveal(decide, profiles, begin, fields_of, open_values, reveals, clock, new_id, nonce),
+            "reveal": Reveal(decide, profiles, begin, open_values, reveals, clock, new_id, nonce),
+            "reveal_batch": RevealBatch(
+                decide, profiles, begin, open_values, reveals, clock, new_id, nonce, together
+            ),
+            "issue_token": IssueToken(begin, open_values, clock, nonce),
+            "revoke_token": RevokeToken(begin, clock),
+            "request_approval": RequestApproval(begin, clock, new_id),
+            "give_approval": GiveApproval(begin, clock),
+            "read_approvals": ReadApprovals(begin, clock),
             "read_entries": ReadEntries(begin, resolver(begin)),
             "put_field": PutField(begin, clock),
             "fields_of": FieldsOf(begin),
             "put_value": PutValue(fields, normalised, write),
+            "lookup": Lookup(fields, normalised, Grouped(FindHolders(begin, vault_keys)), pace),
             "delete_value": DeleteValue(fields, write),
             "read_values": ReadValues(begin, vault_keys, unseal),
         },
@@ -294,6 +314,11 @@ async def policy_engine(settings: Settings, policy: Policy) -> AsyncIterator[Pol
         yield local
     finally:
         local.close()
+
+
+async def together(work: Iterable[Awaitable[Any]]) -> Sequence[Any]:
+    """Await all at once; what one raises stands in its place."""
+    return await asyncio.gather(*work, return_exceptions=True)
 
 
 def resolver(begin: Begin) -> Callable[[TenantId, SubjectId], Awaitable[Handle | None]]:

@@ -73,6 +73,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=0, le=3600, description="How long a process remembers an unwrapped tenant key, in seconds; 0: not."),
     ] = 300
+    lookups_per_minute: Annotated[
+        int,
+        Meta(ge=1, le=1_000_000, description="Lookups that a client may make in a minute, in each process."),
+    ] = 600
     issuers: Annotated[
         tuple[IssuerSettings, ...],
         Meta(description='Trusted issuers, JSON: [{"issuer": URL, "jwks": URL or file, "tenant": only this one?}].'),

@@ -3,7 +3,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-from litestar import Controller, Request, Response, delete, get, put
+from litestar import Controller, Request, Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
@@ -11,11 +11,14 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from service.kernel import Caller, DomainError, SubjectId
 from service.vault.domain import SubjectErased, Unreadable
 from service.vault.fields import BUILT_IN, FieldRedefined, FieldUnknown, FieldUnusable
+from service.vault.lookup import Lookup
 from service.vault.opening import FieldsOf
 from service.vault.schemas import (
     FieldPut,
     FieldsView,
     FieldView,
+    FoundView,
+    LookupCreate,
     MaskedView,
     ValuePut,
     ValuesView,
@@ -23,17 +26,21 @@ from service.vault.schemas import (
     WrittenView,
 )
 from service.vault.usecases import DeleteValue, PutField, PutValue, ReadValues
-from service.vault.values import Suppressed, ValueMoved, ValueRefused, ValueUnknown
+from service.vault.values import FieldNotIndexed, Suppressed, TooManyLookups, ValueMoved, ValueRefused, ValueUnknown
+from service.vault.writing import ImportMoved
 from service.web.auth import needs, permit
 from service.web.bodies import StrictBody, strictly
-from service.web.problems import documented
+from service.web.problems import Refusal, documented
 
 STATUS: Final[Mapping[type[DomainError], int]] = {
+    FieldNotIndexed: HTTPStatus.CONFLICT,
     FieldRedefined: HTTPStatus.CONFLICT,
     FieldUnknown: HTTPStatus.NOT_FOUND,
     FieldUnusable: HTTPStatus.CONFLICT,
     SubjectErased: HTTPStatus.GONE,
+    ImportMoved: HTTPStatus.CONFLICT,
     Suppressed: HTTPStatus.CONFLICT,
+    TooManyLookups: HTTPStatus.TOO_MANY_REQUESTS,
     Unreadable: HTTPStatus.SERVICE_UNAVAILABLE,
     ValueMoved: HTTPStatus.PRECONDITION_FAILED,
     ValueRefused: HTTPStatus.BAD_REQUEST,
@@ -191,6 +198,31 @@ class ValueController(Controller):
         """
         await delete_value(SubjectId(subject), field, by=request.user, expected=expected(if_match))
         return Response(None, status_code=HTTPStatus.NO_CONTENT)
+
+    @post(
+        "/lookup",
+        operation_id="lookUp",
+        opt=needs("vault:lookup"),
+        responses=documented(404, 409, 429),
+        status_code=HTTPStatus.OK,
+    )
+    async def look_up(
+        self,
+        request: Request[Caller, Any, Any],
+        data: StrictBody[LookupCreate],
+        lookup: NamedDependency[Lookup],
+    ) -> FoundView:
+        """Find everybody who has a value in a field that is indexed.
+
+        The answer has ids and never values, and several of them where people share one. Case
+        and blanks don't matter, nor how a number is written. Each lookup is audited with
+        whom it found, and a client can make so many a minute and no more.
+        """
+        wanted = strictly(data, LookupCreate)
+        try:
+            return FoundView(subjects=list(await lookup(wanted.field, wanted.value, by=request.user)))
+        except TooManyLookups as error:
+            raise Refusal("too_many_requests", headers={"retry-after": str(error.details["after"])}) from None
 
     @get(
         "/{subject:str}",

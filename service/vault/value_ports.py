@@ -7,10 +7,10 @@ from uuid import UUID
 
 from service.audit import AuditTrail
 from service.events import Outbox
-from service.kernel import Handle, SubjectId, TenantId
+from service.kernel import Caller, Handle, SubjectId, TenantId
 from service.vault.fields import Field, FieldType, Name
 from service.vault.ports import KeyTransaction
-from service.vault.values import Digest, Head, Mark, Place, Sealed, Standing, Write, Written
+from service.vault.values import Digest, Head, Mark, Place, Sealed, Search, Standing, Write, Written
 
 
 class ValueStore(Protocol):
@@ -121,4 +121,18 @@ class Writer(Protocol):
 
     async def __call__(self, write: Write, /) -> Written:
         """Raises what stood against this one write, or `Unavailable`."""
+        ...
+
+
+class Finder(Protocol):
+    """Looks for people, together with whoever else does at the same moment."""
+
+    async def __call__(self, search: Search, /) -> Sequence[SubjectId]: ...
+
+
+class Pace(Protocol):
+    """Keeps clients from asking about everybody."""
+
+    async def __call__(self, by: Caller) -> int:
+        """Return 0 if the caller may go on, else the seconds after which it may ask again."""
         ...

@@ -42,6 +42,12 @@ class FieldNotIndexed(DomainError):
     code = "field_not_indexed"
 
 
+class TooManyLookups(DomainError):
+    """A client asked more often than it may."""
+
+    code = "too_many_lookups"
+
+
 class Place(Struct, frozen=True):
     """Where the versions of one value lie."""
 
@@ -103,6 +109,18 @@ class Write(Struct, frozen=True, kw_only=True, eq=False):
         return f"Write({self.name}, hidden)"
 
 
+class Search(Struct, frozen=True, kw_only=True, eq=False):
+    """A value by which people are looked for."""
+
+    field: Field
+    value: Any
+    """Normalised."""
+    by: Caller
+
+    def __repr__(self) -> str:
+        return f"Search({self.field.name}, hidden)"
+
+
 class Written(Struct, frozen=True, kw_only=True):
     """What became of a write."""
 
@@ -155,3 +173,5 @@ class Opening(Struct, frozen=True, kw_only=True):
     values: Mapping[Handle, Mapping[str, Opened]]
     erased: AbstractSet[Handle]
     """Those whose key was destroyed."""
+    fields: Mapping[str, Field]
+    """What the tenant's fields allowed in the moment of opening."""

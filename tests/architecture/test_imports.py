@@ -35,6 +35,7 @@ PURE_MODULES = {
         "what_if",
     },
     "trials": {"edges", "tally"},
+    "reveals": {"approval", "lines", "token"},
     "vault": {"blind", "fields", "values"},
     "requests": {"check", "periods"},
 }
@@ -42,13 +43,15 @@ PURE_MODULES = {
 FURTHER = {
     "decisions": {"inquiries": "usecases", "law_schemas": "schemas"},
     "trials": {"running": "usecases", "sources": "usecases"},
-    "vault": {"opening": "usecases", "value_ports": "ports", "writing": "usecases"},
+    "reveals": {"approving": "usecases", "batches": "usecases", "tokens": "usecases"},
+    "vault": {"lookup": "usecases", "opening": "usecases", "value_ports": "ports", "writing": "usecases"},
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
     "vault": {
         "grouped",
         "normal",
+        "pace",
         "envelope",
         "key_store",
         "keys",
