@@ -120,6 +120,12 @@ policy: opa $(VENV)/test.stamp ## Build the policy artefacts in policies/build.
 # Versions that still satisfy pyproject.toml stay; `make lock UPGRADE=--upgrade` takes the newest.
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -q $(UPGRADE)
 
+FILE ?= policy.tar.gz
+
+.PHONY: pack
+pack: opa $(VENV)/test.stamp ## Pack the policy as its sources say for `volens policy activate`, into FILE=policy.tar.gz.
+	@$(BIN)/python tools/policy.py pack "$(FILE)"
+
 .PHONY: lock
 lock: $(BIN)/pip ## Resolve the dependencies into the two lock files.
 	@$(PIP) uv

@@ -1,8 +1,9 @@
 """`volens policy activate`: another policy governs, once it has shown that it can."""
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,15 +15,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service import app, laws, opa_process, operations
-from service.databases import migrated, need_owner
+from service.databases import OwnerNeeded, migrated, need_owner
 from service.decisions import CheckResult, DecisionUnavailable, Memo, Policy, PolicyEngine, check_cases
 from service.decisions.artefacts import read_policy
 from service.decisions.opa import served
 from service.decisions.policy import policy_data
 from service.kernel import DomainError, TenantId, Unavailable
-from service.policies import ActivateRevision, Activation, Artefacts, Rehearsal, RehearseRevision
-from service.policies.archive import NoPolicy, read_archive, read_folder
+from service.policies import ActivateRevision, Activation, Artefacts, Kept, Rehearsal, RehearseRevision
+from service.policies.archive import Built, NoPolicy, read_archive, read_folder
 from service.policies.usecases import REFUSALS
+from service.postgres import DatabaseUrls
 from service.settings import Settings
 from service.transaction import Begin
 from service.trials.edges import unseen
@@ -53,6 +55,15 @@ class Candidate(Struct, frozen=True, kw_only=True):
     """For OPA servers. The table of revisions doesn't keep it."""
 
 
+class Failed(Struct, frozen=True, kw_only=True):
+    """A case that came out otherwise than it says."""
+
+    case: str
+    engines: tuple[str, ...]
+    """Those on which it came out like this."""
+    differences: tuple[str, ...]
+
+
 class Outcome(Struct, frozen=True, kw_only=True):
     """What came of an activation, or would have come."""
 
@@ -63,8 +74,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     engines: tuple[str, ...] = ()
     """Those on which the cases were played."""
     cases: int = 0
-    differences: tuple[str, ...] = ()
-    """Of the cases that failed. Where there are any, nothing is activated."""
+    failures: tuple[Failed, ...] = ()
+    """Where there are any, nothing is activated."""
     facts: int = 0
     """How many different facts the decisions of recent days were made on."""
     to_deny: int = 0
@@ -77,6 +88,25 @@ class Revisions(Struct, frozen=True, kw_only=True):
     shipped: str
     activations: tuple[Activation, ...]
     """What has governed, the latest first. As long as there is none, the shipped one does."""
+    kept: tuple[Kept, ...]
+    """What earlier versions shipped, or `make policy` built, and nobody ever activated."""
+
+
+def keep_shipped(urls: DatabaseUrls) -> None:
+    """Store the policy that this version ships, if it isn't yet: `make policy` and the next version replace it.
+
+    Raises:
+        RevisionUnusable: it is damaged.
+    """
+    with suppress(OwnerNeeded):  # then nobody migrated either: there is a schema already, and its owner sees to it
+        need_owner(urls)
+        asyncio.run(_keep(urls.owner, _shipped().artefacts))
+
+
+async def _keep(owner: str, shipped: Artefacts) -> None:
+    async with operations.transactions(owner) as begin, begin(app.NOBODY) as tx:
+        if await tx.revisions.find(shipped.revision) is None:
+            await tx.revisions.add(shipped, app.utc_now())
 
 
 async def revisions(settings: Settings) -> Revisions:
@@ -84,7 +114,10 @@ async def revisions(settings: Settings) -> Revisions:
     with migrated(settings) as urls:
         async with operations.transactions(urls.app) as begin, begin(app.NOBODY) as tx:
             activations = await tx.revisions.activations()
-    return Revisions(shipped=read_policy(app.BUILD).revision, activations=tuple(activations))
+            never = await tx.revisions.never_activated()
+    shipped = read_policy(app.BUILD).revision
+    kept = tuple(each for each in never if each.revision != shipped)
+    return Revisions(shipped=shipped, activations=tuple(activations), kept=kept)
 
 
 async def activate(
@@ -96,7 +129,9 @@ async def activate(
         RevisionUnknown, RevisionUnusable: it can't. Nothing was stored.
         UnusableCases: a file of them is none, or there is none to try it by.
     """
-    lines = operations.lines_in(files or sorted(CASES.glob("*.jsonl")))
+    # What is kept has governed, or came with a version. Cases of today may say what it is to be left for.
+    earlier = name.startswith("sha256:") and not files
+    lines = [] if earlier else operations.lines_in(files or sorted(CASES.glob("*.jsonl")))
     with migrated(settings) as urls:
         need_owner(urls)
         tenants = [TenantId(each) for each in operations.tenants_of(urls)]
@@ -106,23 +141,29 @@ async def activate(
             before = await _governing(begin)
             if before is not None and before.revision == artefacts.revision:
                 return Outcome(revision=artefacts.revision, governs=True)
+            replaced = before or _shipped().artefacts
             policy, judge = await _loaded(artefacts)
             if (await _stored(begin, artefacts.revision) or artefacts) != artefacts:
-                raise RevisionUnusable("another module, or other explanations, are stored under this revision")
+                raise RevisionUnusable(
+                    "another module, or other explanations, are stored under this revision; "
+                    f"`volens policy activate {artefacts.revision}` takes these"
+                )
             played = await _played(candidate, policy, judge, lines)
             outcome = Outcome(
                 revision=artefacts.revision,
                 engines=tuple(played),
                 cases=len(lines),
-                differences=_differences(played),
-                comparable=_same_edges(before or read_folder(app.BUILD).artefacts, policy),
+                failures=_failures(played),
+                comparable=_same_edges(replaced, policy),
             )
-            if outcome.differences:
+            if outcome.failures:
                 return outcome
             rehearsed = await _rehearsed(begin, judge, tenants, days, progress_on)
             if not dry_run:
                 by = [operations.as_operator(tenant) for tenant in tenants]
-                await ActivateRevision(begin, app.utc_now)(artefacts, rehearsed, actor=operations.OPERATOR, by=by)
+                await ActivateRevision(begin, app.utc_now)(
+                    artefacts, rehearsed, replaced=replaced, actor=operations.OPERATOR, by=by
+                )
     return msgspec.structs.replace(
         outcome,
         activated=not dry_run,
@@ -135,13 +176,20 @@ async def activate(
 async def _candidate(begin: Begin, name: str) -> Candidate:
     if name.startswith("sha256:"):
         if (stored := await _stored(begin, name)) is None:
-            raise RevisionUnknown("no policy of this revision was ever activated; `volens policy revisions` lists them")
+            raise RevisionUnknown("no policy of this revision is kept; `volens policy revisions` lists them")
         return Candidate(artefacts=stored, bundle=None)
     try:
-        built = read_folder(app.BUILD) if name == SHIPPED else read_archive(Path(name))
+        built = _shipped() if name == SHIPPED else read_archive(Path(name))
     except NoPolicy as error:
         raise RevisionUnusable(str(error)) from error
     return Candidate(artefacts=built.artefacts, bundle=built.bundle)
+
+
+def _shipped() -> Built:
+    try:
+        return read_folder(app.BUILD)
+    except NoPolicy as error:
+        raise RevisionUnusable(f"what this version ships can't be read: {error}") from error
 
 
 async def _stored(begin: Begin, revision: str) -> Artefacts | None:
@@ -204,8 +252,16 @@ def _has_opa() -> bool:
     return True
 
 
-def _differences(played: Mapping[str, CheckResult]) -> tuple[str, ...]:
-    return tuple(f"{engine}: {difference}" for engine, result in played.items() for difference in result.differences)
+def _failures(played: Mapping[str, CheckResult]) -> tuple[Failed, ...]:
+    """Return each case that failed once, with the engines it failed on; twice only if they disagree about it."""
+    engines: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for engine, result in played.items():
+        for failure in result.failures:
+            engines.setdefault((failure.case, failure.differences), []).append(engine)
+    return tuple(
+        Failed(case=case, engines=tuple(those), differences=differences)
+        for (case, differences), those in engines.items()
+    )
 
 
 async def _rehearsed(

@@ -30,7 +30,7 @@ def find() -> Path:
         return Path(found)
     if named:
         raise Unavailable(f"OPA={named} in the environment names no program that can be run")
-    raise Unavailable("no OPA program: set OPA=/path/to/opa, or `make tools/bin/opa`, or VOLENS_OPA_URL to a server")
+    raise Unavailable("no OPA program: set OPA=/path/to/opa, or `make opa`, or VOLENS_OPA_URL to a server")
 
 
 @contextmanager

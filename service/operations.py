@@ -14,7 +14,7 @@ from rich.progress import Progress
 from service import app, db
 from service.audit import AuditEvent
 from service.consent import RebuildState, UnknownPurpose
-from service.databases import apply_migrations, connect, database, migrated, need_owner
+from service.databases import connect, migrated, need_owner
 from service.decisions import (
     SHIPPED,
     CheckResult,
@@ -62,11 +62,6 @@ class UnusableCases(DomainError):
     """A file of cases is empty or can't be read."""
 
     code = "unusable_cases"
-
-
-def migrate(settings: Settings) -> None:
-    with database(settings) as urls:
-        apply_migrations(urls)
 
 
 def as_operator(tenant: TenantId) -> Caller:

@@ -15,7 +15,7 @@ import uvicorn
 from litestar import Litestar
 from rich.console import Console
 
-from service import app, databases, db, demo, operations, worker
+from service import activation, app, databases, db, demo, operations, worker
 from service.decisions.artefacts import read_policy
 from service.kernel import SCOPES, DomainError, TenantId
 from service.laws import activated_laws
@@ -65,7 +65,7 @@ def up(settings: Settings, *, demo: bool, console: Console) -> None:
                 urls = databases.external(settings, settings.database_url)
             else:
                 urls = stack.enter_context(EmbeddedPostgres(settings.data))
-            databases.apply_migrations(urls)
+            _migrate(urls)
         databases.refuse_unguarded_app(urls)
         databases.refuse_unguarded_worker(urls)
         token = _demo_token(settings, urls) if demo else None
@@ -104,6 +104,17 @@ async def _welcome(url: str, token: str | None, ready: asyncio.Event, console: C
         await asyncio.to_thread(demo.load, api, app.utc_now(), app.new_id)
         await asyncio.to_thread(demo.ask, api, console)
     console.print(f"Every operation: {url}/docs    Stop with Ctrl-C.\n", highlight=False)
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the database to the present schema."""
+    with databases.database(settings) as urls:
+        _migrate(urls)
+
+
+def _migrate(urls: DatabaseUrls) -> None:
+    databases.apply_migrations(urls)
+    activation.keep_shipped(urls)
 
 
 def serve(settings: Settings) -> None:

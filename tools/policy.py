@@ -8,6 +8,7 @@ byte the same on every machine: no clock, no file order, no compressor has a say
 import hashlib
 import io
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -33,14 +34,22 @@ _RULE_KEYS: Final = ("citation", "stage", "confidence", "in_force")
 _STORED_BLOCK: Final = 0xFFFF
 
 
+class NoOpa(Exception):
+    """There is no OPA to build with."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run `build`, `check`, `test`, or `pack` with the name of a file."""
     commands = {"build": build, "check": check, "test": test}
-    match arguments:
-        case ["pack", file]:
-            return pack(Path(file))
-        case [name] if name in commands:
-            return commands[name]()
+    try:
+        match arguments:
+            case ["pack", file]:
+                return pack(Path(file))
+            case [name] if name in commands:
+                return commands[name]()
+    except NoOpa as error:
+        print(error, file=sys.stderr)
+        return 3
     print(f"usage: policy.py {'|'.join(commands)}|pack FILE", file=sys.stderr)
     return 2
 
@@ -72,6 +81,7 @@ def check() -> int:
 def test() -> int:
     """Run the Rego tests; every line of every rule must be covered."""
     with tempfile.TemporaryDirectory() as folder:
+        _need_opa()
         loaded = [str(POLICIES / "volens"), str(POLICIES / "checks"), *_documents(Path(folder))]
         plain = subprocess.run([OPA, "test", *loaded], check=False)
         if plain.returncode:
@@ -255,7 +265,13 @@ def _read(file: Path) -> bytes | None:
     return file.read_bytes() if file.exists() else None
 
 
+def _need_opa() -> None:
+    if shutil.which(OPA) is None:
+        raise NoOpa(f"{OPA} is no program that can be run: `make opa` builds it, and OPA=/path/to/opa names another")
+
+
 def _opa(*arguments: str, cwd: Path = ROOT) -> bytes:
+    _need_opa()
     return subprocess.run([OPA, *arguments], cwd=cwd, check=True, stdout=subprocess.PIPE).stdout
 
 

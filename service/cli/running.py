@@ -66,10 +66,12 @@ def work(data_dir: str | None) -> None:
 def migrate(data_dir: str | None) -> None:
     """Bring the database to the present schema. Safe to repeat.
 
+    Keeps the policy that this version ships as well, for `volens policy activate sha256:…`.
+
     \b
     VOLENS_DATABASE_URL=… VOLENS_OWNER_DATABASE_URL=postgresql://volens_owner:…@db/volens volens migrate
     """
-    from service import operations
+    from service import processes
 
-    operations.migrate(read_settings(data_dir=data_dir))
+    processes.migrate(read_settings(data_dir=data_dir))
     click.echo("the database is at the present schema")

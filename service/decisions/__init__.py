@@ -1,7 +1,7 @@
 """May we? Facts, the policy that judges them, and the log of every answer."""
 
 from service.decisions.asking import Engine
-from service.decisions.cases import CheckResult, check_cases
+from service.decisions.cases import CheckResult, Failure, check_cases
 from service.decisions.context import Context
 from service.decisions.domain import (
     Basis,
@@ -50,6 +50,7 @@ __all__ = [
     "Effect",
     "Engine",
     "Explanation",
+    "Failure",
     "Flags",
     "InForce",
     "InstantOutOfRange",

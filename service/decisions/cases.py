@@ -1,6 +1,6 @@
 """Play cases of the law against an engine, and say where they differ."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -29,29 +29,45 @@ class Expected(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Compared where a case says it, null included."""
 
 
+class Failure(Struct, frozen=True, kw_only=True):
+    """A case that came out otherwise than it says, and in what."""
+
+    case: str
+    differences: tuple[str, ...]
+
+
 class CheckResult(Struct, frozen=True, kw_only=True):
     passed: int
-    failed: int
-    differences: tuple[str, ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def failed(self) -> int:
+        return len(self.failures)
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """Each difference as a line that begins with the name of its case."""
+        return tuple(f"{failure.case}: {each}" for failure in self.failures for each in failure.differences)
 
 
 async def check_cases(lines: Iterable[str], engine: Engine) -> CheckResult:
     """Play each line, a case in JSON with what is `expect`ed of it."""
     memo = Memo(engine)
-    passed, failed, differences = 0, 0, list[str]()
+    passed, failures = 0, list[Failure]()
     for number, line in enumerate(lines, 1):
         try:
             case = msgspec.json.decode(line, type=dict[str, Any])
         except msgspec.MsgspecError as error:
-            found: Iterable[str] = [str(error)]
+            found = [str(error)]
             name = f"line {number}"
         else:
             name = str(case.get("id", f"line {number}"))
             found = await play(case, memo)
-        told = [f"{name}: {difference}" for difference in found]
-        differences += told
-        passed, failed = (passed, failed + 1) if told else (passed + 1, failed)
-    return CheckResult(passed=passed, failed=failed, differences=tuple(differences))
+        if found:
+            failures.append(Failure(case=name, differences=tuple(found)))
+        else:
+            passed += 1
+    return CheckResult(passed=passed, failures=tuple(failures))
 
 
 async def play(case: Mapping[str, Any], memo: Memo) -> list[str]:
@@ -76,9 +92,14 @@ async def play(case: Mapping[str, Any], memo: Memo) -> list[str]:
         differences.append(f"basis: expected {expected.basis}, got {verdict.basis}")
     mentioned = [reason.rule for reason in verdict.reasons]
     if missing := [rule for rule in expected.must_mention if rule not in mentioned]:
-        differences.append(f"must_mention: {' '.join(missing)} not among {' '.join(mentioned)}")
+        differences.append(_missing("must_mention", missing, mentioned))
     if missing := [name for name in expected.obligations if name not in verdict.obligations]:
-        differences.append(f"obligations: {' '.join(missing)} not among {' '.join(verdict.obligations)}")
+        differences.append(_missing("obligations", missing, verdict.obligations))
     if expected.retry_after is not msgspec.UNSET and answered.retry_after != expected.retry_after:
         differences.append(f"retry_after: expected {expected.retry_after}, got {answered.retry_after}")
     return differences
+
+
+def _missing(what: str, missing: Sequence[str], found: Sequence[str]) -> str:
+    named = " ".join(missing)
+    return f"{what}: {named} not among {' '.join(found)}" if found else f"{what}: {named} missing, there are none"

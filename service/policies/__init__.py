@@ -1,6 +1,6 @@
 """What governs a tenant's decisions: revisions of the law, and the tenant's own policy over them."""
 
-from service.policies.domain import Activation, Artefacts, Rehearsal
+from service.policies.domain import Activation, Artefacts, Kept, Rehearsal
 from service.policies.ports import OverlayStore, RecentFacts, RevisionStore
 from service.policies.usecases import ActivateRevision, PutOverlay, ReadOverlay, RehearseRevision
 
@@ -8,6 +8,7 @@ __all__ = [
     "ActivateRevision",
     "Activation",
     "Artefacts",
+    "Kept",
     "OverlayStore",
     "PutOverlay",
     "ReadOverlay",

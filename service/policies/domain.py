@@ -64,6 +64,13 @@ class Activation(Struct, frozen=True, kw_only=True):
     actor: str
 
 
+class Kept(Struct, frozen=True, kw_only=True):
+    """A revision that is stored, and since when."""
+
+    revision: str
+    at: datetime
+
+
 class Asked(Struct, frozen=True, kw_only=True):
     """Facts that some decision was made on, and what was said the last time."""
 

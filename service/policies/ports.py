@@ -7,7 +7,7 @@ from service.audit import AuditTrail
 from service.decisions import Overlay
 from service.events import Outbox
 from service.kernel import TenantId
-from service.policies.domain import Activation, Artefacts, Asked, Judgement, Stored
+from service.policies.domain import Activation, Artefacts, Asked, Judgement, Kept, Stored
 
 
 class OverlayStore(Protocol):
@@ -30,6 +30,10 @@ class RevisionStore(Protocol):
         ...
 
     async def find(self, revision: str) -> Artefacts | None: ...
+
+    async def never_activated(self) -> Sequence[Kept]:
+        """Return what came with a version and was kept, and never activated, the latest first."""
+        ...
 
     async def activate(self, revision: str, at: datetime, actor: str) -> None:
         """Let a stored revision govern from the next read on."""

@@ -3,13 +3,13 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
-from sqlalchemy import insert, select
+from sqlalchemy import exists, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_if_free
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.decisions import NO_OVERLAY, Overlay
 from service.kernel import TenantId
-from service.policies.domain import LATEST_ENTRIES, Activation, Artefacts, Stored
+from service.policies.domain import LATEST_ENTRIES, Activation, Artefacts, Kept, Stored
 from service.policies.tables import policy_activation, policy_overlay, policy_revision
 
 _overlay: Final = msgspec.json.Decoder(Overlay)
@@ -62,6 +62,16 @@ class SqlRevisionStore:
         found = await self._connection.execute(select(policy_revision).where(policy_revision.c.revision == revision))
         row = found.one_or_none()
         return None if row is None else msgspec.convert(row, Artefacts, from_attributes=True)
+
+    async def never_activated(self) -> Sequence[Kept]:
+        stored = policy_revision.c
+        rows = await self._connection.execute(
+            select(stored.revision, stored.at)
+            .where(~exists().where(policy_activation.c.revision == stored.revision))
+            .order_by(stored.at.desc(), stored.revision)
+            .limit(LATEST_ENTRIES)
+        )
+        return [msgspec.convert(row, Kept, from_attributes=True) for row in rows]
 
     async def activate(self, revision: str, at: datetime, actor: str) -> None:
         await self._connection.execute(insert(policy_activation).values(revision=revision, at=at, actor=actor))

@@ -174,12 +174,23 @@ class ActivateRevision:
         self._clock = clock
 
     async def __call__(
-        self, artefacts: Artefacts, rehearsed: Mapping[TenantId, Rehearsal], *, actor: str, by: Sequence[Caller]
+        self,
+        artefacts: Artefacts,
+        rehearsed: Mapping[TenantId, Rehearsal],
+        *,
+        replaced: Artefacts,
+        actor: str,
+        by: Sequence[Caller],
     ) -> Activation:
-        """Return since when it governs. `by` is who does it, as each tenant's log names them."""
+        """Return since when it governs. `by` is who does it, as each tenant's log names them.
+
+        What is `replaced` is kept as well: the one that a version ships is stored nowhere else once
+        another version, or `make policy`, has taken its place.
+        """
         activation = Activation(revision=artefacts.revision, at=self._clock(), actor=actor)
         # The owner's role sees every tenant, so one transaction reaches all of them.
         async with self._begin(by[0].tenant if by else TenantId("")) as tx:
+            await tx.revisions.add(replaced, activation.at)
             await tx.revisions.add(artefacts, activation.at)
             for tenant, rehearsal in rehearsed.items():
                 for batch in _batches(rehearsal.judgements):

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from service.decisions import CheckResult
+from service.decisions import CheckResult, Failure
 from service.kernel import DomainError, Instant, exactly
 from service.requests.domain import Deadlines, Event, IsHoliday, Receipt, deadlines
 from service.requests.periods import Periods, Whose
@@ -62,7 +62,7 @@ class Expected(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def check_deadlines(lines: Iterable[str], periods: Periods, calendar: Calendar) -> CheckResult:
     """Play each line, a vector in JSON with what is `expect`ed of it."""
-    passed, failed, differences = 0, 0, list[str]()
+    passed, failures = 0, list[Failure]()
     for number, line in enumerate(lines, 1):
         name = f"line {number}"
         try:
@@ -72,9 +72,11 @@ def check_deadlines(lines: Iterable[str], periods: Periods, calendar: Calendar) 
         else:
             name = str(vector.get("id", name))
             found = play(vector, periods, calendar)
-        differences += [f"{name}: {difference}" for difference in found]
-        passed, failed = (passed, failed + 1) if found else (passed + 1, failed)
-    return CheckResult(passed=passed, failed=failed, differences=tuple(differences))
+        if found:
+            failures.append(Failure(case=name, differences=tuple(found)))
+        else:
+            passed += 1
+    return CheckResult(passed=passed, failures=tuple(failures))
 
 
 def play(vector: Mapping[str, Any], periods: Periods, calendar: Calendar) -> list[str]:

@@ -1,9 +1,12 @@
 """`volens policy try`, and the page that shows it step by step."""
 
 import json
+import os
 import re
 import shlex
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -15,38 +18,44 @@ import pytest
 
 from tests.journeys.commands import refusal, typed
 from tests.journeys.conftest import Installation
+from tests.journeys.packed import parts
 from tests.journeys.processes import Client, running
+from tests.toy_policy import opa
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "policies" / "README.md"
+COMMANDS = ("sed ", "volens ", "cp ")
 PEOPLE = {"old": timedelta(days=549), "new": timedelta(days=7)}
 
 
 @pytest.fixture(scope="module")
-def asked(installation: Installation) -> dict[str, str]:
-    """Ids of decisions about two people in Austria, of whom one consented 18 months ago."""
-    decided: dict[str, str] = {}
+def client(installation: Installation) -> Iterator[Client]:
     with running("serve", "--port", "0", env=installation.env) as service:
         with closing(Client(service.url, installation.token)) as client:
-            for name, ago in PEOPLE.items():
-                client("PUT", f"/v1/subjects/{name}", {"residence": "AT", "age": 40, "time_zone": "Europe/Vienna"})
-                record = {
-                    "id": str(uuid4()),
-                    "subject": name,
-                    "ts": (datetime.now(UTC) - ago).isoformat(),
-                    "channel": "email",
-                    "purpose": "marketing",
-                    "action": "opt_in",
-                    "method": "double_opt_in",
-                    "evidence": "form+ip+wording",
-                    "notice_version": "v1",
-                }
-                assert client("POST", "/v1/records", {"records": [record]})[0] == 201
-                status, answer = client(
-                    "POST", "/v1/decisions", {"subject": name, "channel": "email", "purpose": "marketing"}
-                )
-                assert (status, answer["decision"]) == (200, "permit"), answer
-                decided[name] = answer["id"]
+            yield client
+
+
+@pytest.fixture(scope="module")
+def asked(client: Client) -> dict[str, str]:
+    """Ids of decisions about two people in Austria, of whom one consented 18 months ago."""
+    decided: dict[str, str] = {}
+    for name, ago in PEOPLE.items():
+        client("PUT", f"/v1/subjects/{name}", {"residence": "AT", "age": 40, "time_zone": "Europe/Vienna"})
+        record = {
+            "id": str(uuid4()),
+            "subject": name,
+            "ts": (datetime.now(UTC) - ago).isoformat(),
+            "channel": "email",
+            "purpose": "marketing",
+            "action": "opt_in",
+            "method": "double_opt_in",
+            "evidence": "form+ip+wording",
+            "notice_version": "v1",
+        }
+        assert client("POST", "/v1/records", {"records": [record]})[0] == 201
+        status, answer = client("POST", "/v1/decisions", {"subject": name, "channel": "email", "purpose": "marketing"})
+        assert (status, answer["decision"]) == (200, "permit"), answer
+        decided[name] = answer["id"]
     return decided
 
 
@@ -66,28 +75,90 @@ def steps() -> Iterator[tuple[str, str]]:
         for block in re.findall(r"^   ```\n(.*?)^   ```$", section, flags=re.MULTILINE | re.DOTALL)
     ]
     for block, following in zip(blocks, [*blocks[1:], ""], strict=True):
-        if block.startswith(("sed ", "volens ")):
-            yield block, "" if following.startswith(("sed ", "volens ")) else following
+        if block.startswith(COMMANDS):
+            yield block, "" if following.startswith(COMMANDS) else following
 
 
-def test_the_page_is_played_step_by_step(
-    installation: Installation, asked: dict[str, str], tmp_path: Path, monkeypatch
-):
-    (tmp_path / "policies").symlink_to(ROOT / "policies")
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the present folder: a copy of what the page changes, with the cases of one country."""
+    shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    shutil.copytree(ROOT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("bin"))
+    cases = tmp_path / "tests" / "policy" / "cases"
+    cases.mkdir(parents=True)
+    shutil.copy(ROOT / "tests/policy/cases/ireland.jsonl", cases)
+    monkeypatch.setattr("service.activation.CASES", cases)
     monkeypatch.chdir(tmp_path)
-    played = 0
-    for command, shown in steps():
-        if command.startswith("sed "):
-            subprocess.run(command, shell=True, check=True, cwd=tmp_path)
-            continue
-        result = typed(*shlex.split(command.replace("demo", "acme"))[1:], env=installation.env)
-        assert result.exit_code == 0, result.stderr
-        assert shown in result.stdout
+    return tmp_path
+
+
+def test_the_page_is_played_step_by_step_and_back(
+    installation: Installation, asked: dict[str, str], checkout: Path, client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    before = governing(client)
+    blocks = list(steps())
+    (change, _), (first, told), (second, told_of_all), (take, refused), (govern, _), (back, _) = blocks
+    play(change, checkout, installation)
+    for command, shown in ((first, told), (second, told_of_all)):
+        (result,) = play(command.replace("demo", "acme"), checkout, installation)
+        assert (result.exit_code, shown in result.stdout) == (0, True), result.output
         assert "ENG-STALE-01" in result.stdout
-        played += 1
-    assert played == 2
-    options = ["--table", "periods=periods.json", "--since", "2026-01-01"]
-    assert asked["old"] in typed("policy", "try", "--tenant", "acme", *options, env=installation.env).stdout
+    assert asked["old"] in play(first.replace("demo", "acme"), checkout, installation)[0].stdout
+
+    (dry,) = play(take, checkout, installation)
+    assert dry.exit_code == 1
+    assert re.search(pattern(refused), dry.stdout, re.DOTALL), dry.stdout
+    failing = {line.split()[0] for line in dry.stdout.splitlines()[:-1]}
+    mean_it(checkout / "tests/policy/cases/ireland.jsonl", failing)
+    build(checkout)  # as who takes step 6 before step 5: what was shipped is in no file any more
+    monkeypatch.setattr("service.app.BUILD", checkout / "policies" / "build")
+    activated, listed = play(govern, checkout, installation)
+    assert activated.exit_code == 0, activated.output
+    assert governing(client) != before
+    assert typed("policy", "activate", "shipped", env=installation.env).stdout.endswith(" governs already\n")
+
+    assert f"{before}  kept, never activated" in listed.stdout
+    (again,) = play(back.replace("sha256:…", before), checkout, installation)
+    assert again.exit_code == 0, again.output
+    assert governing(client) == before
+
+
+def play(block: str, checkout: Path, installation: Installation) -> list[Any]:
+    """Play each line: ours in this process, others in a shell, and `make pack` as the Makefile does it."""
+    results = []
+    for line in block.splitlines():
+        if line.startswith("volens "):
+            results.append(typed(*shlex.split(line)[1:], env=installation.env))
+            continue
+        packing = f"{sys.executable} tools/policy.py pack policy.tar.gz"
+        command = packing if line == "make pack FILE=policy.tar.gz" else line
+        env = {**os.environ, "PYTHONPATH": str(checkout), "OPA": str(opa())}
+        subprocess.run(command, shell=True, check=True, cwd=checkout, env=env, capture_output=True)
+    return results
+
+
+def build(checkout: Path) -> None:
+    """Put into `build` what `make policy` would."""
+    for name, content in parts(checkout / "policy.tar.gz").items():
+        (checkout / "policies" / "build" / name).write_bytes(content)
+
+
+def pattern(shown: str) -> str:
+    return ".*".join(re.escape(part) for part in shown.split("…"))
+
+
+def mean_it(file: Path, cases: set[str]) -> None:
+    """Let these cases expect the denial that the change means."""
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for case in lines:
+        if case["id"] in cases:
+            case["expect"] = {"allow": False, "basis": "none"}
+    file.write_text("\n".join(map(json.dumps, lines)))
+
+
+def governing(client: Client) -> str:
+    return str(client("GET", "/v1/policy")[1]["revision"])
 
 
 def tried(installation: Installation, *options: str) -> Any:

@@ -34,6 +34,25 @@ def test_the_committed_artefacts_are_what_their_source_makes(fresh: dict[str, by
         assert (POLICIES / "build" / name).read_bytes() == content, name
 
 
+def test_without_opa_each_command_says_in_one_line_how_to_get_one(tmp_path: Path, monkeypatch, capsys):
+    (tmp_path / "opa").touch(mode=0o644)
+    for program in (tmp_path / "opa", tmp_path / "none"):
+        monkeypatch.setattr(tool, "OPA", str(program))
+        for command in (["pack", str(tmp_path / "policy.tar.gz")], ["build"], ["check"], ["test"]):
+            assert tool.main(command) == 3
+            (line,) = capsys.readouterr().err.splitlines()
+            assert "`make opa` builds it" in line
+    assert not (tmp_path / "policy.tar.gz").exists()
+
+
+def test_make_packs_what_the_sources_say():
+    told = subprocess.run(
+        ["make", "-n", "-o", "opa", "pack", "FILE=new.tar.gz"], cwd=POLICIES.parent, capture_output=True
+    )
+
+    assert b'.venv/bin/python tools/policy.py pack "new.tar.gz"' in told.stdout
+
+
 def test_the_committed_page_about_the_rules_is_what_its_source_makes():
     opa()
 
