@@ -77,6 +77,7 @@ from service.vault.domain import RootUse
 from service.vault.envelope import seal, unseal
 from service.vault.grouped import Grouped
 from service.vault.keys import Keys
+from service.vault.importing import ImportValues
 from service.vault.lookup import FindHolders, Lookup
 from service.vault.normal import normalised
 from service.vault.pace import LookupPace
@@ -183,7 +184,8 @@ def assemble(
     decide = Decide(profiles, begin, log, laws, clock, new_id)
     fields = Fields(begin)
     pace = LookupPace(settings.lookups_per_minute, clock)
-    write = Grouped(WriteValues(begin, vault_keys, seal, clock))
+    write_values = WriteValues(begin, vault_keys, seal, clock)
+    write = Grouped(write_values)
     open_values = OpenValues(begin, vault_keys, unseal, clock)
     reveals = SqlRevealLog(pool, audit_statement, new_id)
     nonce = partial(os.urandom, NONCE_BYTES)
@@ -230,6 +232,7 @@ def assemble(
             "put_field": PutField(begin, clock),
             "fields_of": FieldsOf(begin),
             "put_value": PutValue(fields, normalised, write),
+            "import_values": ImportValues(begin, fields, normalised, write_values),
             "lookup": Lookup(fields, normalised, Grouped(FindHolders(begin, vault_keys)), pace),
             "delete_value": DeleteValue(fields, write),
             "read_values": ReadValues(begin, vault_keys, unseal),

@@ -243,13 +243,16 @@ class SqlValueStore:
         wanted = select(vault_import.c.done).where(
             vault_import.c.tenant == self._tenant, vault_import.c.id == import_id
         )
-        return await self._connection.scalar(wanted.with_for_update()) or 0
+        return await self._connection.scalar(wanted) or 0
 
-    async def advance_import(self, import_id: UUID, done: int, at: datetime) -> None:
+    async def advance_import(self, import_id: UUID, before: int, done: int, at: datetime) -> bool:
         new = insert(vault_import).values(tenant=self._tenant, id=import_id, done=done, at=at)
-        await self._connection.execute(
-            new.on_conflict_do_update(index_elements=["tenant", "id"], set_={"done": done, "at": at})
+        moved = await self._connection.execute(
+            new.on_conflict_do_update(
+                index_elements=["tenant", "id"], set_={"done": done, "at": at}, where=vault_import.c.done == before
+            ).returning(vault_import.c.done)
         )
+        return moved.first() is not None
 
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> str:

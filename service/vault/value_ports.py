@@ -63,10 +63,12 @@ class ValueStore(Protocol):
         ...
 
     async def import_done(self, import_id: UUID) -> int:
-        """Return how many lines of an import have been dealt with, and hold it until this transaction ends."""
+        """Return how many lines of an import have been dealt with."""
         ...
 
-    async def advance_import(self, import_id: UUID, done: int, at: datetime) -> None: ...
+    async def advance_import(self, import_id: UUID, before: int, done: int, at: datetime) -> bool:
+        """Store that so many lines have been dealt with; return whether it had been `before` until now."""
+        ...
 
 
 class People(Protocol):

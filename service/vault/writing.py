@@ -112,8 +112,6 @@ class WriteValues:
         part: Part | None,
     ) -> Sequence[Outcome]:
         now = self._clock()
-        if part is not None and await tx.values.import_done(part.import_id) != part.before:
-            raise ImportMoved("another connection goes on with this import")
         people = await tx.subjects.ensure(
             list({write.subject: None for write in writes if write.value is not None}), now
         )
@@ -270,7 +268,8 @@ async def _tell(tx: ValueTransaction, people: People, group: _Group, part: Part 
         for _, draft in drafts
     ]
     if part is not None:
-        await tx.values.advance_import(part.import_id, part.done, group.now)
+        if not await tx.values.advance_import(part.import_id, part.before, part.done, group.now):
+            raise ImportMoved("another connection goes on with this import")
         drafts.append((part.by, Draft(event=AuditEvent.VAULT_IMPORTED, object_id=f"{part.import_id}/{part.done}")))
     await tx.audit.append_each(drafts)
     await tx.outbox.add(events)

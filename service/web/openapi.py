@@ -24,6 +24,7 @@ from service.web.auth import NEED, PUBLIC, Need
 from service.web.bodies import JSON
 from service.web.parameters import expected_by
 from service.web.problems import MEDIA_TYPE, Problem, problem_response
+from service.web.streams import IN_LINES, NDJSON
 from service.web.tokens import SELF
 
 _REFERENCE: Final = "#/components/schemas/{name}"
@@ -112,6 +113,9 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sc
     expected = expected_by(handler)
     if body := _body(handler):
         operation["requestBody"]["content"] = {JSON: {"schema": schemas[body.annotation]}}
+    if handler.opt.get(IN_LINES):
+        operation["requestBody"] = {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}
+        operation["responses"][str(handler.status_code)]["content"] = {NDJSON: {"schema": {"type": "string"}}}
     for status in (*((413, 415) if expected.body else ()), *((409,) if "cursor" in expected.query else ())):
         answers[status] = (Problem, MEDIA_TYPE)
         operation["responses"][str(status)] = {"description": problem_response(status).description}

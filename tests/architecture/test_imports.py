@@ -44,7 +44,7 @@ FURTHER = {
     "decisions": {"inquiries": "usecases", "law_schemas": "schemas"},
     "trials": {"running": "usecases", "sources": "usecases"},
     "reveals": {"approving": "usecases", "batches": "usecases", "tokens": "usecases"},
-    "vault": {"lookup": "usecases", "opening": "usecases", "value_ports": "ports", "writing": "usecases"},
+    "vault": {"importing": "usecases", "lookup": "usecases", "opening": "usecases", "value_ports": "ports", "writing": "usecases"},
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {

@@ -1,0 +1,152 @@
+"""Import values: a line each, stored in pieces, each piece with how far the import has got by then.
+
+Whoever was cut off sends the same lines again under the same id. Those that were dealt with are skipped, so nothing
+is stored twice, and nothing is left out.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec import Struct, field
+
+from service.kernel import Caller, DomainError, SubjectId, SubjectRef, Unavailable
+from service.vault.fields import Name, ValueName
+from service.vault.usecases import Fields
+from service.vault.value_ports import BeginValues, Normalise
+from service.vault.values import Write, Written
+from service.vault.writing import Outcome, Part, WriteValues
+
+LINES: Final = 500
+"""Of a piece, at most."""
+BYTES: Final = 4 * 1024 * 1024
+"""Of the lines of a piece, about."""
+
+
+class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A value of a person."""
+
+    subject: SubjectRef
+    field: ValueName
+    value: Any
+
+    def __repr__(self) -> str:
+        return "Line(hidden)"
+
+
+class LineRefused(DomainError):
+    """A line is not what it should be."""
+
+    code = "line_refused"
+
+
+class Done(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of a line."""
+
+    line: int
+    """Counted from 1, blank ones too."""
+    outcome: str
+    """`stored`, `refused`, or `blank`."""
+    version: int | None = None
+    shared_with: int | None = None
+    code: str | None = None
+    detail: str | None = None
+
+
+class Summary(Struct, frozen=True, kw_only=True, tag_field="outcome", tag="done"):
+    """The last line: the import has come to its end."""
+
+    import_: UUID = field(name="import")
+    lines: int
+    skipped: int
+    """Lines that an earlier attempt had dealt with."""
+    stored: int
+    refused: int
+
+
+Read = Callable[[bytes], Line]
+"""Reads a line literally, or raises `LineRefused`."""
+
+
+class ImportValues:
+    """Store a stream of values, and tell what became of each."""
+
+    def __init__(self, begin: BeginValues, fields: Fields, normalise: Normalise, write: WriteValues) -> None:
+        self._begin = begin
+        self._fields = fields
+        self._normalise = normalise
+        self._write = write
+
+    async def __call__(
+        self, lines: AsyncIterator[bytes | None], read: Read, *, import_id: UUID, by: Caller
+    ) -> AsyncIterator[list[Done] | Summary]:
+        """Yield the outcomes piece by piece, in the order of the lines, each when it is durable; then the summary.
+
+        Raises:
+            ImportMoved: another connection goes on with it.
+            RingUnavailable, Unavailable: what was yielded is stored; go on from there.
+        """
+        async with self._begin(by.tenant) as tx:
+            skipped = await tx.values.import_done(import_id)
+        done, stored, refused = 0, 0, 0
+        async for piece in _pieces(lines):
+            first = done
+            done += len(piece)
+            if done <= skipped:
+                continue
+            fresh = piece[max(0, skipped - first) :]
+            first = done - len(fresh)
+            outcomes = await self._store(fresh, read, Part(import_id=import_id, before=first, done=done, by=by))
+            told = [_told(first + number, outcome) for number, outcome in enumerate(outcomes, start=1)]
+            stored += sum(each.outcome == "stored" for each in told)
+            refused += sum(each.outcome == "refused" for each in told)
+            yield told
+        yield Summary(import_=import_id, lines=done, skipped=min(skipped, done), stored=stored, refused=refused)
+
+    async def _store(self, piece: Sequence[bytes | None], read: Read, part: Part) -> Sequence[Outcome | None]:
+        """Return what became of each line; nothing of a blank one."""
+        outcomes: list[Outcome | None] = [None] * len(piece)
+        writes: dict[int, Write] = {}
+        for number, line in enumerate(piece):
+            if line is not None and not line.strip():
+                continue
+            try:
+                writes[number] = await self._understood(line, read, part.by)
+            except Unavailable:
+                raise
+            except DomainError as error:
+                outcomes[number] = error
+        written = await self._write(part.by.tenant, list(writes.values()), part=part)
+        for number, outcome in zip(writes, written, strict=True):
+            outcomes[number] = outcome
+        return outcomes
+
+    async def _understood(self, line: bytes | None, read: Read, by: Caller) -> Write:
+        if line is None:
+            raise LineRefused("the line is too long")
+        said = read(line)
+        name = Name.of(said.field)
+        known = await self._fields.of(by.tenant, name.field)
+        value = self._normalise(known.type, said.value)
+        return Write(subject=SubjectId(said.subject), name=name, field=known, value=value, by=by)
+
+
+async def _pieces(lines: AsyncIterator[bytes | None]) -> AsyncIterator[list[bytes | None]]:
+    piece: list[bytes | None] = []
+    size = 0
+    async for line in lines:
+        piece.append(line)
+        size += 0 if line is None else len(line)
+        if len(piece) == LINES or size > BYTES:
+            yield piece
+            piece, size = [], 0
+    if piece:
+        yield piece
+
+
+def _told(line: int, outcome: Outcome | None) -> Done:
+    if outcome is None:
+        return Done(line=line, outcome="blank")
+    if isinstance(outcome, Written):
+        return Done(line=line, outcome="stored", version=outcome.version, shared_with=outcome.shared_with)
+    return Done(line=line, outcome="refused", code=outcome.code, detail=str(outcome))

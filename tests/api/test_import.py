@@ -1,0 +1,187 @@
+"""Imports are streams: each line has its outcome, and one that broke off goes on where it was."""
+
+import asyncio
+import json
+from uuid import uuid4
+
+import pytest
+
+from service.web.streams import BrokenOff, lines
+
+NDJSON = {"content-type": "application/x-ndjson"}
+
+
+def line(number, **changes):
+    return json.dumps({"subject": f"s{number}", "field": "email", "value": f"s{number}@mail.example"} | changes)
+
+
+async def sent(client, body, **query):
+    answer = await client.post("/v1/vault/import", content=body, headers=NDJSON, params=query)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    return [json.loads(each) for each in answer.text.splitlines()]
+
+
+async def test_each_line_has_its_outcome_in_order(client):
+    body = "\n".join(
+        [
+            line(1),
+            "",
+            line(2, value="lovelace"),
+            "{lovelace",
+            line(3, field="shoe_size"),
+            line(4, lovelace=1),
+            line("@lovelace"),
+            line(1),
+            line(5, value="s1@mail.example"),
+        ]
+    )
+
+    *told, summary = await sent(client, body)
+
+    assert [(each["line"], each["outcome"], each.get("code") or each.get("version")) for each in told] == [
+        (1, "stored", 1),
+        (2, "blank", None),
+        (3, "refused", "value_refused"),
+        (4, "refused", "line_refused"),
+        (5, "refused", "unknown_field"),
+        (6, "refused", "line_refused"),
+        (7, "refused", "line_refused"),
+        (8, "stored", 2),
+        (9, "stored", 1),
+    ]
+    assert (told[8]["shared_with"], "lovelace" in json.dumps([told[2], told[3], told[4], told[6]])) == (1, False)
+    assert {name: summary[name] for name in ("outcome", "lines", "skipped", "stored", "refused")} == {
+        "outcome": "done",
+        "lines": 9,
+        "skipped": 0,
+        "stored": 3,
+        "refused": 5,
+    }
+    assert (await client.get("/v1/vault/s1")).json()["values"][0]["version"] == 2
+    found = await client.post("/v1/vault/lookup", json={"field": "email", "value": "s1@mail.example"})
+    assert found.json()["subjects"] == ["s1", "s5"]
+
+
+async def test_an_import_that_was_sent_before_stores_nothing_twice(client):
+    import_id = str(uuid4())
+    some = "\n".join(line(number) for number in range(700))
+    more = some + "\n" + "\n".join(line(number) for number in range(700, 1300)) + "\n"
+
+    first = await sent(client, some, **{"import": import_id})
+    *told, summary = await sent(client, more, **{"import": import_id})
+    again = await sent(client, more, **{"import": import_id})
+
+    assert len(first) == 701
+    assert [each["line"] for each in told] == list(range(701, 1301))
+    assert all(each["version"] == 1 for each in told)
+    assert (summary["import"], summary["skipped"], summary["stored"]) == (import_id, 700, 600)
+    assert [(each["skipped"], each["stored"]) for each in again] == [(1300, 0)]
+
+
+async def test_two_who_send_the_same_import_at_once_store_each_line_once(client):
+    import_id = str(uuid4())
+    body = "\n".join(line(number) for number in range(1200))
+
+    answers = await asyncio.gather(*(sent(client, body, **{"import": import_id}) for _ in range(2)))
+
+    stored = [each["line"] for answer in answers for each in answer if each["outcome"] == "stored"]
+    assert sorted(stored) == list(range(1, 1201))
+    assert {answer[-1]["outcome"] for answer in answers} <= {"done", "cut_off"}
+
+
+async def test_a_client_that_goes_away_leaves_what_was_stored_and_can_go_on(site, client):
+    import_id = str(uuid4())
+    pieces = [f"{line(number)}\n".encode() for number in range(900)]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/vault/import",
+        "raw_path": b"/v1/vault/import",
+        "query_string": f"import={import_id}".encode(),
+        "root_path": "",
+        "http_version": "1.1",
+        "headers": [
+            (b"content-type", b"application/x-ndjson"),
+            (b"authorization", client.headers["authorization"].encode()),
+        ],
+    }
+    answered = []
+
+    async def send(message):
+        answered.append(message)
+
+    await site(scope, receiving(*pieces[:800], gone=True), send)
+
+    assert answered[-1]["more_body"] is True
+    *told, summary = await sent(client, b"".join(pieces), **{"import": import_id})
+    assert (summary["skipped"], summary["stored"]) == (500, 400)
+    assert all(each["version"] == 1 for each in told)
+
+
+async def test_only_the_refused_lines_are_told_if_that_is_asked_for(client):
+    told = await sent(client, line(1) + "\n" + line(2, value="?"), refused_only="true")
+
+    assert [each["outcome"] for each in told] == ["refused", "done"]
+
+
+async def test_an_import_of_nothing_is_done(client):
+    assert [each["lines"] for each in await sent(client, "")] == [0]
+
+
+async def test_a_piece_of_an_import_is_one_audit_entry(client):
+    await sent(client, "\n".join(line(number) for number in range(501)))
+
+    entries = (await client.get("/v1/audit/entries?event=vault.imported")).json()["entries"]
+    assert [entry["object_id"].rpartition("/")[2] for entry in entries] == ["500", "501"]
+
+
+async def test_what_is_no_ndjson_is_refused(client):
+    answer = await client.post("/v1/vault/import", json={})
+
+    assert (answer.status_code, answer.headers["accept"]) == (415, "application/x-ndjson")
+
+
+async def test_a_lost_ring_ends_an_import_with_a_line_that_says_so(client, root_keys):
+    root_keys.chmod(0o644)
+    try:
+        told = await sent(client, line(1))
+    finally:
+        root_keys.chmod(0o600)
+
+    assert [(each["outcome"], each["code"]) for each in told] == [("cut_off", "unavailable")]
+
+
+def receiving(*chunks, gone=False):
+    events = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    events.append({"type": "http.disconnect"} if gone else {"type": "http.request", "body": b""})
+    told = iter(events)
+
+    async def receive():
+        return next(told)
+
+    return receive
+
+
+@pytest.mark.parametrize(
+    ("chunks", "found"),
+    [
+        ((b"ab\ncd\n",), [b"ab", b"cd"]),
+        ((b"a", b"b\nc", b"d"), [b"ab", b"cd"]),
+        ((b"\n\n",), [b"", b""]),
+        ((b"abcde\nab\n",), [None, b"ab"]),
+        ((b"abc", b"de", b"fg", b"\nab"), [None, b"ab"]),
+        ((b"abcdef",), [None]),
+        ((b"abcd\n",), [b"abcd"]),
+    ],
+)
+async def test_lines_are_put_together_and_long_ones_dropped(chunks, found):
+    assert [each async for each in lines(receiving(*chunks), longest=4)] == found
+
+
+async def test_a_line_that_was_cut_off_is_none():
+    body = lines(receiving(b"ab\ncd", gone=True))
+
+    assert await anext(body) == b"ab"
+    with pytest.raises(BrokenOff):
+        await anext(body)
