@@ -38,7 +38,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESGCMSIV
 
 from service.kernel import Handle
-from service.vault.domain import KEY_BYTES, Secret, Slot, SubjectKey, TenantKey, Unreadable
+from service.vault.domain import KEY_BYTES, Secret, Slot, StoredSubjectKey, SubjectKey, TenantKey, Unreadable
 
 _VALUE: Final = b"\x01\x01"
 _KEY: Final = b"\x01\x02"
@@ -50,8 +50,12 @@ OVERHEAD: Final = _HEADER + _TAG
 """So many bytes a sealed value is longer than its plaintext."""
 
 
+def new_key() -> bytes:
+    return os.urandom(KEY_BYTES)
+
+
 def new_subject_key() -> SubjectKey:
-    return SubjectKey(id=os.urandom(KEY_ID), secret=Secret(os.urandom(KEY_BYTES)))
+    return SubjectKey(id=os.urandom(KEY_ID), secret=Secret(new_key()))
 
 
 def seal(key: SubjectKey, slot: Slot, plaintext: bytes) -> bytes:
@@ -107,6 +111,16 @@ def unwrap_subject_key(by: TenantKey, handle: Handle, key_id: bytes, wrapped: by
         Unreadable: for every failure alike.
     """
     return SubjectKey(id=key_id, secret=Secret(unwrap(by.secret, wrapped, *_owner(by, handle, key_id))))
+
+
+def rewrap_subject_key(old: TenantKey, new: TenantKey, handle: Handle, key: StoredSubjectKey) -> StoredSubjectKey:
+    """Return the same subject key under another tenant key.
+
+    Raises:
+        Unreadable: it doesn't open under the old one.
+    """
+    opened = unwrap_subject_key(old, handle, key.id, key.wrapped)
+    return StoredSubjectKey(id=key.id, tenant_key_version=new.version, wrapped=wrap_subject_key(new, handle, opened))
 
 
 def pae(*pieces: bytes) -> bytes:

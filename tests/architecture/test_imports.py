@@ -36,7 +36,7 @@ PURE_MODULES = {
     },
     "trials": {"edges", "tally"},
     "reveals": {"approval", "lines", "token"},
-    "vault": {"blind", "fields", "values"},
+    "vault": {"blind", "fields", "rotation", "values"},
     "requests": {"check", "periods"},
 }
 # Files of a usual role that would be too long in one.
@@ -44,7 +44,16 @@ FURTHER = {
     "decisions": {"inquiries": "usecases", "law_schemas": "schemas"},
     "trials": {"running": "usecases", "sources": "usecases"},
     "reveals": {"approving": "usecases", "batches": "usecases", "tokens": "usecases"},
-    "vault": {"importing": "usecases", "lookup": "usecases", "opening": "usecases", "value_ports": "ports", "writing": "usecases"},
+    "vault": {
+        "destroying": "usecases",
+        "importing": "usecases",
+        "lookup": "usecases",
+        "opening": "usecases",
+        "rotating": "usecases",
+        "rotation_ports": "ports",
+        "value_ports": "ports",
+        "writing": "usecases",
+    },
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
@@ -115,6 +124,7 @@ ROOTS = {
     "operations",
     "processes",
     "root_keys",
+    "rotation",
     "trying",
 }
 

@@ -1,0 +1,161 @@
+"""`volens keys`: what the vault's keys hang from, and how they are replaced."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import Struct
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from service import app, operations
+from service.databases import migrated
+from service.kernel import TenantId
+from service.root_keys import root_keys
+from service.settings import Settings
+from service.transaction import Begin
+from service.vault.domain import RingUnavailable, RootUse
+from service.vault.envelope import new_key, rewrap_subject_key
+from service.vault.ring_guard import GuardedRing
+from service.vault.rotating import ReadKeys, RotateRootKey, RotateTenantKey
+from service.vault.rotation import KeyVersion, RootRotated, Rotated
+from service.vault.rotation_ports import Advanced
+
+MARGIN: Final = timedelta(seconds=60)
+"""Longer than a transaction can last that begins with a key which is forgotten at that moment."""
+_LOOK: Final = 1.0
+"""Seconds between two looks at the clock while waiting."""
+
+
+class TenantKeys(Struct, frozen=True, kw_only=True):
+    tenant: TenantId
+    keys: Sequence[KeyVersion]
+
+
+class KeysStatus(Struct, frozen=True, kw_only=True):
+    """What hangs from what."""
+
+    ring: str
+    current: str | None
+    """The version of the root key under which new keys are wrapped; ``None`` if the ring is not there."""
+    fault: str | None
+    """Why the vault can't be opened, or not everything in it."""
+    roots: Sequence[RootUse]
+    tenants: Sequence[TenantKeys]
+
+
+class Vault(Struct, frozen=True, kw_only=True):
+    """What the commands work with."""
+
+    begin: Begin
+    ring: GuardedRing
+    tenants: Sequence[TenantId]
+
+
+async def status(settings: Settings, tenant: str | None) -> KeysStatus:
+    """Return what the keys hang from. Needs the ring for nothing but its own part of it."""
+    async with _opened(settings, tenant) as vault:
+        roots = await app.root_uses(vault.begin)()
+        read = ReadKeys(vault.begin)
+        keys = [TenantKeys(tenant=each, keys=await read(each)) for each in vault.tenants]
+        try:
+            current = await vault.ring.current()
+        except RingUnavailable:
+            current = None
+        fault = await vault.ring.fault()
+    return KeysStatus(ring=settings.key_ring, current=current, fault=fault, roots=roots, tenants=keys)
+
+
+async def rotate_root(settings: Settings, progress_on: Console) -> RootRotated:
+    """Wrap every key of every tenant under a new version of the root key."""
+    async with _opened(settings, None) as vault:
+        with _progress(progress_on, "keys under the new root key") as advanced:
+            callers = [operations.as_operator(tenant) for tenant in vault.tenants]
+            return await RotateRootKey(vault.begin, vault.ring)(callers, advanced)
+
+
+async def rotate_tenants(settings: Settings, tenant: str | None, progress_on: Console, *, wait: bool) -> list[Rotated]:
+    """Give tenants new keys, and put the keys of their subjects under them.
+
+    With `wait`, stay until the old ones are removed: for as long as a process may remember them.
+    """
+    async with _opened(settings, tenant) as vault:
+        rotate = RotateTenantKey(
+            vault.begin, vault.ring, new_key, rewrap_subject_key, app.utc_now, asyncio.sleep, settle=settling(settings)
+        )
+        done = {}
+        for each in vault.tenants:
+            with _progress(progress_on, f"subject keys of {each}") as advanced:
+                if rotated := await rotate(advanced, by=operations.as_operator(each)):
+                    done[each] = rotated
+        if wait:
+            await _settled([each.settles_at for each in done.values()], progress_on)
+            for each, before in done.items():
+                if before.settles_at is not None:
+                    with _progress(progress_on, f"late subject keys of {each}") as advanced:
+                        after = await rotate(advanced, by=operations.as_operator(each), finish=True)
+                    done[each] = _together(before, after)
+    return list(done.values())
+
+
+def settling(settings: Settings) -> timedelta:
+    """Return for how long a process may go on with a key that was replaced."""
+    return timedelta(seconds=settings.vault_key_cache_seconds) + MARGIN
+
+
+def _together(before: Rotated, after: Rotated | None) -> Rotated:
+    """Return what two calls amount to; where there was nothing to finish, somebody else has done it."""
+    if after is None:
+        return Rotated(
+            tenant=before.tenant, version=before.version, field=before.field, begun=before.begun, moved=before.moved
+        )
+    return Rotated(
+        tenant=after.tenant,
+        version=after.version,
+        field=after.field,
+        begun=before.begun,
+        moved=before.moved + after.moved,
+        unreadable=after.unreadable,
+        removed=after.removed,
+        settles_at=after.settles_at,
+    )
+
+
+async def _settled(until: Sequence[datetime | None], progress_on: Console) -> None:
+    """Wait for the latest of these instants."""
+    last = max((each for each in until if each is not None), default=None)
+    if last is None:
+        return
+    total = max(0, round((last - app.utc_now()).total_seconds()))
+    with _progress(progress_on, "seconds until nobody remembers the old keys") as advanced:
+        while (left := (last - app.utc_now()).total_seconds()) > 0:
+            advanced(total - round(left), total)
+            await asyncio.sleep(min(left, _LOOK))
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, tenant: str | None) -> AsyncIterator[Vault]:
+    """Lend the vault of all tenants, or of one. A ring that is missing is not made.
+
+    Raises:
+        UnknownTenant, OwnerNeeded
+    """
+    with migrated(settings) as urls:
+        known = [TenantId(each) for each in operations.tenants_of(urls)]
+        wanted = known if tenant is None else [operations.tenant_named(tenant)]
+        if not set(wanted) <= set(known):
+            raise operations.UnknownTenant(f"there is no tenant {tenant}; `volens tenant list` shows them")
+        async with operations.transactions(urls.app) as begin, root_keys(settings, make=False) as ring:
+            guarded = GuardedRing(settings.key_ring, ring, app.root_uses(begin))
+            yield Vault(begin=begin, ring=guarded, tenants=wanted)
+
+
+@contextmanager
+def _progress(console: Console, what: str) -> Iterator[Advanced]:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=None)
+        advanced: Callable[[int, int], None] = lambda done, total: progress.update(task, completed=done, total=total)  # noqa: E731
+        yield advanced

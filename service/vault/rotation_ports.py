@@ -1,0 +1,74 @@
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from service.audit import AuditTrail
+from service.kernel import Handle, TenantId
+from service.vault.domain import KeyPurpose, RootUse, StoredSubjectKey, TenantKey, Wrapped
+from service.vault.ports import KeyStore
+from service.vault.rotation import KeyVersion, RootWrapped
+
+
+class RotationStore(Protocol):
+    """What takes place in the database when keys are replaced."""
+
+    async def root_uses(self) -> Sequence[RootUse]:
+        """Count the keys of all tenants by what wraps them."""
+        ...
+
+    async def under_root(self) -> Sequence[RootWrapped]:
+        """Return every key of this tenant that the ring wrapped."""
+        ...
+
+    async def put_under_root(self, key: RootWrapped, wrapped: Wrapped) -> bool:
+        """Replace how a key is wrapped, and return whether it still was as `key` says."""
+        ...
+
+    async def versions(self, purpose: KeyPurpose | None = None, field: str | None = None) -> Sequence[KeyVersion]:
+        """Return what is left of each key by purpose and field, newest first, with what hangs from it."""
+        ...
+
+    async def subject_keys_before(
+        self, version: int, *, after: Handle | None, limit: int
+    ) -> Mapping[Handle, StoredSubjectKey]:
+        """Return keys under an earlier tenant key, by handle, and hold them until this transaction ends.
+
+        Those that others hold just now are left out: they come when asked for again.
+        """
+        ...
+
+    async def count_before(self, version: int) -> int:
+        """Count the subject keys under an earlier tenant key."""
+        ...
+
+    async def put_subject_keys(self, keys: Mapping[Handle, StoredSubjectKey]) -> None:
+        """Replace how keys that are held are wrapped."""
+        ...
+
+    async def remove(self, purpose: KeyPurpose, field: str, versions: Collection[int]) -> Sequence[int]:
+        """Remove versions of a key from which nothing hangs, and return which those were."""
+        ...
+
+
+class RotationTransaction(Protocol):
+    """What rotation may touch; stored together or not at all."""
+
+    @property
+    def keys(self) -> KeyStore: ...
+    @property
+    def rotation(self) -> RotationStore: ...
+    @property
+    def audit(self) -> AuditTrail: ...
+
+
+Begin = Callable[[TenantId], AbstractAsyncContextManager[RotationTransaction]]
+"""Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
+
+Rewrap = Callable[[TenantKey, TenantKey, Handle, StoredSubjectKey], StoredSubjectKey]
+"""Puts a subject key from one tenant key under another, or raises `Unreadable`: `envelope.rewrap_subject_key`."""
+
+Pause = Callable[[float], Awaitable[None]]
+"""Lets so many seconds pass."""
+
+Advanced = Callable[[int, int], None]
+"""Is told how many of how many are done."""
