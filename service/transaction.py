@@ -15,6 +15,7 @@ from service.events.store import SqlOutbox
 from service.kernel import Clock, NewId, TenantId
 from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
+from service.reveals.store import SqlApprovalStore, SqlTokenStore
 from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
 from service.trials.store import SqlTrialStore
@@ -45,6 +46,8 @@ class Transaction:
         self.revisions = SqlRevisionStore(connection)
         self.recent = SqlRecentFacts(connection)
         self.trials = SqlTrialStore(connection, tenant)
+        self.approvals = SqlApprovalStore(connection, tenant)
+        self.tokens = SqlTokenStore(connection, tenant)
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]

@@ -58,6 +58,10 @@ class AuditEvent(StrEnum):
     VAULT_LOOKED_UP = "vault.looked_up"
     VAULT_IMPORTED = "vault.imported"
     VAULT_REVEALED = "vault.revealed"
+    VAULT_TOKEN_ISSUED = "vault.token_issued"  # noqa: S105, a word and no password
+    VAULT_TOKEN_REVOKED = "vault.token_revoked"  # noqa: S105
+    VAULT_APPROVAL_REQUESTED = "vault.approval_requested"
+    VAULT_APPROVAL_GIVEN = "vault.approval_given"
     VAULT_KEY_ROTATED = "vault.key_rotated"
     VAULT_KEY_DESTROYED = "vault.key_destroyed"
 

@@ -1,7 +1,26 @@
 """Reading the vault in plain: decide first, open then, and leave a trace before anything is told."""
 
+from service.reveals.approval import Approval
+from service.reveals.approving import GiveApproval, ReadApprovals, RequestApproval
+from service.reveals.batches import RevealBatch
 from service.reveals.domain import RevealDenied, Revealed, Wish
-from service.reveals.ports import RevealLog
+from service.reveals.ports import ApprovalStore, RevealLog, TokenStore
+from service.reveals.tokens import IssueToken, RevokeToken
 from service.reveals.usecases import Reveal
 
-__all__ = ["Reveal", "RevealDenied", "RevealLog", "Revealed", "Wish"]
+__all__ = [
+    "Approval",
+    "ApprovalStore",
+    "GiveApproval",
+    "IssueToken",
+    "ReadApprovals",
+    "RequestApproval",
+    "Reveal",
+    "RevealBatch",
+    "RevealDenied",
+    "RevealLog",
+    "Revealed",
+    "RevokeToken",
+    "TokenStore",
+    "Wish",
+]

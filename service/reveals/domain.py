@@ -48,6 +48,12 @@ class RevealDenied(DomainError):
     code = "reveal_denied"
 
 
+class RevealUnclear(DomainError):
+    """The question names neither a person with fields and a purpose, nor a token, or both."""
+
+    code = "reveal_unclear"
+
+
 class ChannelNeeded(DomainError):
     """A contact for this purpose can only be decided on for a channel."""
 

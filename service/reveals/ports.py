@@ -1,9 +1,14 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
 
+from service.audit import AuditTrail
 from service.kernel import Caller, TenantId
+from service.reveals.approval import Approval
 from service.reveals.domain import Revealed
+from service.reveals.token import StandIn
 from service.subjects import SubjectStore
 
 
@@ -19,12 +24,56 @@ class RevealLog(Protocol):
         ...
 
 
+class ApprovalStore(Protocol):
+    """What officers asked of each other."""
+
+    async def add(self, approval: Approval) -> None: ...
+
+    async def find(self, approval: UUID, *, hold: bool = False) -> Approval | None:
+        """Return an approval; with `hold`, nobody else changes it until this transaction ends."""
+        ...
+
+    async def approve(self, approval: UUID, *, actor: str, at: datetime) -> None: ...
+
+    async def use(self, approval: UUID, *, at: datetime) -> None: ...
+
+    async def page(self, *, before: UUID | None, limit: int) -> Sequence[Approval]:
+        """Return at most `limit` approvals that are older than `before`, newest first."""
+        ...
+
+
+class TokenStore(Protocol):
+    """Stand-ins for values, by the hashes of their tokens."""
+
+    async def add(self, stand_in: StandIn, *, actor: str, at: datetime) -> None: ...
+
+    async def find(self, digest: bytes) -> StandIn | None:
+        """Return a stand-in that is not revoked."""
+        ...
+
+    async def revoke(self, digest: bytes, *, at: datetime) -> StandIn | None:
+        """Revoke a stand-in for ever and return it, also one that was revoked before."""
+        ...
+
+
 class RevealTransaction(Protocol):
     """What a use case about reveals may touch; stored together or not at all."""
 
     @property
     def subjects(self) -> SubjectStore: ...
+    @property
+    def approvals(self) -> ApprovalStore: ...
+    @property
+    def tokens(self) -> TokenStore: ...
+    @property
+    def audit(self) -> AuditTrail: ...
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[RevealTransaction]]
 """Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
+
+Nonce = Callable[[], bytes]
+"""Makes 32 random bytes that nobody can guess."""
+
+Together = Callable[[Iterable[Awaitable[Any]]], Awaitable[Sequence[Any]]]
+"""Awaits all at once and returns, in their order, what they return or raise."""

@@ -1,9 +1,10 @@
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from service.consent import Channel, Profiles, is_tenant_purpose
-from service.decisions import Decide, Decision, DecisionView
+from service.decisions import Context, Decide, Decision, DecisionView
 from service.kernel import Caller, Clock, Handle, NewId, TenantId
 from service.reveals.domain import (
     OFFICER,
@@ -16,12 +17,10 @@ from service.reveals.domain import (
     parted,
     usable_until,
 )
-from service.reveals.ports import Begin, RevealLog
+from service.reveals.ports import Begin, Nonce, RevealLog
+from service.reveals.token import TokenUnknown, digest
 from service.subjects import UnknownSubject
-from service.vault import FieldsOf, Opened, OpenValues, RingUnavailable, SubjectErased
-
-Nonce = Callable[[], bytes]
-"""Makes random bytes that nobody can guess."""
+from service.vault import OFFICER_PURPOSES, Field, Opened, OpenValues, RingUnavailable, SubjectErased
 
 
 class Reveal:
@@ -32,7 +31,6 @@ class Reveal:
         decide: Decide,
         profiles: Profiles[Any],
         begin: Begin,
-        fields_of: FieldsOf,
         open_values: OpenValues,
         log: RevealLog,
         clock: Clock,
@@ -42,7 +40,6 @@ class Reveal:
         self._decide = decide
         self._profiles = profiles
         self._begin = begin
-        self._fields_of = fields_of
         self._open_values = open_values
         self._log = log
         self._clock = clock
@@ -59,7 +56,7 @@ class Reveal:
             SubjectErased
             DecisionUnavailable, Unavailable, Unreadable: nothing was opened, or nothing is told of it.
         """
-        refuse_outsiders(wish, by)
+        refuse_outsiders(wish.purpose, by, version=wish.version)
         decision = None
         if wish.for_officers:
             handle: Handle | None = await self._known(wish, by.tenant)
@@ -67,24 +64,36 @@ class Reveal:
             decision = await self._decided(wish, by)
             handle = decision.handle
         now = self._clock()
-        told = None if decision is None else DecisionView.of(decision)
-        fields = await self._fields_of(by.tenant)
-        opened: dict[str, Opened] = {}
+        opened: Mapping[str, Opened] = {}
+        fields: Mapping[str, Field] = {}
         if handle is not None:
-            opening = await self._open_values(by.tenant, {handle: wish.fields}, version=wish.version, fields=fields)
+            opening = await self._open_values(by.tenant, {handle: wish.fields}, version=wish.version)
             if handle in opening.erased:
                 raise erased()
-            opened = dict(opening.values[handle])
-        plain, masked = parted(opened, fields, await purposes(self._profiles, wish.purpose, by.tenant))
-        reveal = self._revealed(wish, handle, decision, plain, masked, now, by)
+            opened, fields = opening.values[handle], opening.fields
+        allowing = await purposes(self._profiles, wish.purpose, by.tenant)
+        reveal, shown = given(
+            wish, handle, decision, opened, fields, allowing, at=now, by=by, id_=self._new_id(), nonce=self._nonce()
+        )
         await self._log.append([reveal], by=by)
-        return Shown(
-            id=reveal.id,
-            values={name: value.value for name, value in plain.items()},
-            masked={name: value.masked for name, value in masked.items()},
-            missing=tuple(name for name in wish.fields if name not in opened),
-            decision=told,
-            expires_at=usable_until(told, now),
+        return shown
+
+    async def resolved(self, token: str, channel: Channel | None, context: Context, *, by: Caller) -> Wish:
+        """Return what a token asks for.
+
+        Raises:
+            TokenUnknown: also to everybody but its recipient.
+            SubjectErased
+        """
+        async with self._begin(by.tenant) as tx:
+            stand_in = await tx.tokens.find(digest(token))
+            if stand_in is None or stand_in.recipient != by.actor:
+                raise TokenUnknown("there is no such token for this client")
+            subject = (await tx.subjects.names([stand_in.handle])).get(stand_in.handle)
+        if subject is None:
+            raise erased()
+        return Wish(
+            subject=subject, fields=(stand_in.name,), purpose=stand_in.purpose, channel=channel, context=context
         )
 
     async def _known(self, wish: Wish, tenant: TenantId) -> Handle:
@@ -116,39 +125,17 @@ class Reveal:
         except RingUnavailable:
             return False
 
-    def _revealed(
-        self,
-        wish: Wish,
-        handle: Handle | None,
-        decision: Decision | None,
-        plain: dict[str, Opened],
-        masked: dict[str, Opened],
-        now: datetime,
-        by: Caller,
-    ) -> Revealed:
-        return Revealed(
-            id=self._new_id(),
-            handle=handle,
-            fields={name: value.version for name, value in plain.items()},
-            masked={name: value.version for name, value in masked.items()},
-            purpose=wish.purpose,
-            channel=wish.channel,
-            decision=None if decision is None else decision.id,
-            at=now,
-            actor=by.actor,
-            nonce=self._nonce(),
-        )
 
-
-def refuse_outsiders(wish: Wish, by: Caller) -> None:
+def refuse_outsiders(purpose: str, by: Caller, *, version: int | None = None) -> None:
     """Refuse what only officers may ask.
 
     Raises:
         OfficersOnly
     """
-    if OFFICER in by.scopes or not (wish.for_officers or wish.version is not None):
+    for_officers = purpose in OFFICER_PURPOSES
+    if OFFICER in by.scopes or not (for_officers or version is not None):
         return
-    pointer = "/purpose" if wish.for_officers else "/version"
+    pointer = "/purpose" if for_officers else "/version"
     raise OfficersOnly("this is for officers alone", pointers=[pointer], scope=OFFICER)
 
 
@@ -167,3 +154,44 @@ async def purposes(profiles: Profiles[Any], purpose: str, tenant: TenantId) -> f
 
 def erased() -> SubjectErased:
     return SubjectErased("this person was forgotten, and what was kept of them can't be opened any more")
+
+
+def given(
+    wish: Wish,
+    handle: Handle | None,
+    decision: Decision | None,
+    opened: Mapping[str, Opened],
+    fields: Mapping[str, Field],
+    allowing: frozenset[str],
+    *,
+    at: datetime,
+    by: Caller,
+    id_: UUID,
+    nonce: bytes,
+    approval: UUID | None = None,
+) -> tuple[Revealed, Shown]:
+    """Return what is kept of a reveal, and what is told once that is durable."""
+    plain, masked = parted(opened, fields, allowing)
+    told = None if decision is None else DecisionView.of(decision)
+    reveal = Revealed(
+        id=id_,
+        handle=handle,
+        fields={name: value.version for name, value in plain.items()},
+        masked={name: value.version for name, value in masked.items()},
+        purpose=wish.purpose,
+        channel=wish.channel,
+        decision=None if decision is None else decision.id,
+        approval=approval,
+        at=at,
+        actor=by.actor,
+        nonce=nonce,
+    )
+    shown = Shown(
+        id=id_,
+        values={name: value.value for name, value in plain.items()},
+        masked={name: value.masked for name, value in masked.items()},
+        missing=tuple(name for name in wish.fields if name not in opened),
+        decision=told,
+        expires_at=usable_until(told, at),
+    )
+    return reveal, shown

@@ -70,7 +70,7 @@ class OpenValues:
             values[each.handle][str(each.name)] = Opened(
                 name=str(each.name), version=each.version, value=value, masked=mask(field, value), at=each.at
             )
-        return Opening(values=values, erased=subjects.erased)
+        return Opening(values=values, erased=subjects.erased, fields=fields)
 
 
 def _over(sealed: Sealed, field: Field, now: datetime) -> bool:

@@ -22,6 +22,7 @@ from litestar.typing import FieldDefinition
 
 from service.web.auth import NEED, PUBLIC, Need
 from service.web.bodies import JSON
+from service.web.lines import LINES, Lined
 from service.web.parameters import expected_by
 from service.web.problems import MEDIA_TYPE, Problem, problem_response
 from service.web.streams import IN_LINES, NDJSON
@@ -81,11 +82,18 @@ def _operations(app: Litestar, whole: dict[str, Any]) -> Iterator[tuple[dict[str
 
 
 def _models(handler: HTTPRouteHandler) -> Iterator[Any]:
+    if stream := _lines(handler):
+        yield from (stream.first, stream.further, *stream.answers)
     if body := _body(handler):
         yield body.annotation
     expected = expected_by(handler)
     yield from (parameter.meant for parameter in (*expected.query.values(), *expected.path.values()))
     yield from (model for model, _ in _answers(handler).values())
+
+
+def _lines(handler: HTTPRouteHandler) -> Lined | None:
+    stream: Lined | None = handler.opt.get(LINES)
+    return stream
 
 
 def _body(handler: HTTPRouteHandler) -> FieldDefinition | None:
@@ -116,6 +124,12 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sc
     if handler.opt.get(IN_LINES):
         operation["requestBody"] = {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}
         operation["responses"][str(handler.status_code)]["content"] = {NDJSON: {"schema": {"type": "string"}}}
+    if stream := _lines(handler):
+        told = f"Lines of JSON. The first is described here; each further one is a `{stream.further.__name__}`."
+        content = {NDJSON: {"schema": schemas[stream.first]}}
+        operation["requestBody"] = {"content": content, "description": told, "required": True}
+        content = {NDJSON: {"schema": {"anyOf": [schemas[model] for model in stream.answers]}}}
+        operation["responses"][str(int(handler.status_code))] |= {"content": content, "description": "Lines of JSON."}
     for status in (*((413, 415) if expected.body else ()), *((409,) if "cursor" in expected.query else ())):
         answers[status] = (Problem, MEDIA_TYPE)
         operation["responses"][str(status)] = {"description": problem_response(status).description}

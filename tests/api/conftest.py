@@ -9,14 +9,17 @@ from pathlib import Path
 import httpx
 import pytest
 from litestar import Litestar
+from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from service import app
 from service.kernel import TenantId
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.transaction import Begin
 from service.web.local_issuer import LocalIssuer
 from tests.conftest import SCOPES, Database, FakeClock
+from tests.vaulted import Put, putter
 
 
 @pytest.fixture
@@ -70,6 +73,34 @@ async def client_of(
             return client
 
         yield make
+
+
+@pytest.fixture
+def signed_for(
+    settings: Settings, client_of: Callable[..., httpx.AsyncClient], clock: FakeClock, tenant: TenantId
+) -> Callable[..., httpx.AsyncClient]:
+    """Makes clients with a client id of their own: `signed_for("mailer", scope="vault:reveal")`."""
+    issuer = LocalIssuer.open(settings.data, settings.audience)
+
+    def make(actor: str, scope: str = SCOPES) -> httpx.AsyncClient:
+        signed = issuer.sign(
+            tenant=tenant,
+            scope=" ".join(scope.split()),
+            subject=actor,
+            ttl=timedelta(days=3650),
+            now=clock(),
+            new_id=uuid7,
+            client=actor,
+        )
+        return client_of(token=signed)
+
+    return make
+
+
+@pytest.fixture
+def put(root_keys: Path, engine: AsyncEngine, begin: Begin, clock: FakeClock, tenant: TenantId) -> Put:
+    """Seals values past the service: `await put("anna", {"email": "anna@mail.example"})`."""
+    return putter(root_keys, engine, begin, clock, tenant)
 
 
 @pytest.fixture

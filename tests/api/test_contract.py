@@ -1,6 +1,7 @@
 """The committed OpenAPI document is the contract: generated requests, valid and not, against a real server."""
 
 import gc
+import json
 import os
 import warnings
 from collections.abc import Iterator
@@ -22,6 +23,13 @@ from tests.journeys.processes import environment, running, volens
 DOCUMENT = Path(__file__).parents[2] / "openapi" / "openapi.json"
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "25"))
 """Generated requests for each operation; more by the environment."""
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(ctx: schemathesis.SerializationContext, value: object) -> bytes:
+    """Write the first line, which is all that the document describes as a body."""
+    return json.dumps(value).encode() + b"\n"
+
 
 schema = schemathesis.openapi.from_path(DOCUMENT)
 FOLDER = TemporaryDirectory()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,16 @@ OPENAPI = Path(__file__).parents[2] / "openapi"
 EXAMPLES = sorted((OPENAPI / "examples").glob("*.json"))
 WRITE = os.environ.get("WRITE_EXAMPLES") == "1"
 """Set by `make openapi`: the examples take over the answers of today."""
-CHANGING = {"asked", "received_at", "decided_at", "policy_revision", "revision", "revision_then", "revision_now"}
+CHANGING = {
+    "token",
+    "asked",
+    "received_at",
+    "decided_at",
+    "policy_revision",
+    "revision",
+    "revision_then",
+    "revision_now",
+}
 """Members whose values differ from run to run, as all ids do but those that an example itself makes."""
 OURS = "01939b66-"
 LONGEST = 2
@@ -47,17 +57,44 @@ def steady(value: Any) -> Any:
     return "…" if isinstance(value, str) and ID.fullmatch(value) and not value.startswith(OURS) else value
 
 
-async def test_every_example_gets_the_answer_that_it_shows(client: httpx.AsyncClient) -> None:
+def sent(request: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
+    """Return the body of a request: JSON, or lines of it."""
+    if "lines" in request:
+        content = b"".join(json.dumps(line).encode() + b"\n" for line in request["lines"])
+        return {"content": content, "headers": {"content-type": "application/x-ndjson"}}
+    body = request.get("body")
+    if isinstance(body, dict) and body.get("token") == "…":
+        body = body | {"token": known["token"]}
+    return {"json": body}
+
+
+def read(answer: httpx.Response) -> Any:
+    """Return the body of an answer; lines of JSON as a member of one."""
+    if not answer.content:
+        return {}
+    if answer.headers["content-type"] == "application/x-ndjson":
+        return {"lines": [json.loads(line) for line in answer.text.splitlines()]}
+    return answer.json()
+
+
+async def test_every_example_gets_the_answer_that_it_shows(
+    client: httpx.AsyncClient, signed_for: Callable[..., httpx.AsyncClient]
+) -> None:
     known: dict[str, str] = {}
     for file in EXAMPLES:
         example = json.loads(file.read_text())
         request, shown = example["request"], example["response"]
         path = request["path"].format_map(known)
-        answer = await client.request(request["method"], path, json=request.get("body"))
+        whose = signed_for(request["as"]) if "as" in request else client
+        answer = await whose.request(request["method"], path, **sent(request, known))
         while example["operation"] == "readTrial" and answer.json()["state"] in {"waiting", "running"}:
             await asyncio.sleep(0.05)
             answer = await client.request(request["method"], path)
-        body = answer.json()
+        body = read(answer)
+        if example["operation"] == "issueToken":
+            known["token"] = body["token"]
+        if example["operation"] == "requestApproval":
+            known["approval"] = body["id"]
         if example["operation"] == "decide":
             known["decision"] = body["id"]
         if example["operation"] == "startTrial":

@@ -1,7 +1,6 @@
 """Reading in plain over HTTP: decided first, minimal, and never without a trace."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,22 +8,16 @@ import msgspec
 import psycopg
 import pytest
 from psycopg.rows import dict_row
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.kernel import Handle, TenantId
 from service.reveals.domain import Revealed, canonical, commitment
 from tests.api.test_decisions import OPT_IN, has, knows_anna, rules
 from tests.conftest import SCOPES, Database, FakeClock
-from tests.vaulted import Put, putter
+from tests.vaulted import Put
 
 EMAIL = "anna@mail.example"
 BOUGHT = {"action": "purchase", "method": "checkout", "channel": "any", "purpose": "any", "ts": "2026-11-01T09:00:00Z"}
 WISH = {"subject": "anna", "fields": ["email"], "purpose": "marketing", "channel": "email"}
-
-
-@pytest.fixture
-def put(root_keys: Path, engine: AsyncEngine, begin: Any, clock: FakeClock, tenant: TenantId) -> Put:
-    return putter(root_keys, engine, begin, clock, tenant)
 
 
 @pytest.fixture
@@ -201,7 +194,7 @@ async def test_another_tenant_finds_a_stranger(
         pytest.param({"purpose": "whatever"}, id="a purpose nobody knows"),
         pytest.param({"subject": EMAIL}, id="an address for a subject"),
         pytest.param({"value": EMAIL}, id="a member nobody knows"),
-        pytest.param({"purpose": ...}, id="no purpose"),
+        pytest.param({"token": "vtk_short"}, id="no token of ours"),
     ],
 )
 async def test_a_malformed_wish_is_refused_without_an_echo(client: httpx.AsyncClient, changes: dict[str, Any]):

@@ -93,6 +93,10 @@ BODIES: dict[str, Any] = {
         "channel": "email",
         "context": {"content": "service"},
     },
+    "revealBatch": {"fields": ["email"], "purpose": "service", "channel": "email", "context": {"content": "service"}},
+    "issueToken": {"subject": "s-1", "field": "email", "purpose": "service", "recipient": "mailer"},
+    "revokeToken": {"token": "vtk_" + "A" * 43},
+    "requestApproval": {"purpose": "legal_claim", "fields": ["email"], "subjects": 1, "reference": "7-O-12"},
     "putOverlay": {"denied": [{"channel": "phone", "purpose": "marketing"}], "early": ["FR-TEL-01"]},
     "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
     "startTrial": {
@@ -101,6 +105,10 @@ BODIES: dict[str, Any] = {
         "over": {"subjects": {"channel": "email", "purpose": "marketing"}},
     },
 }
+
+
+NOTHING_THERE = {"revokeToken"}
+"""What can't be done, because its object was never made."""
 
 
 class Asked(Struct, frozen=True):
@@ -118,7 +126,7 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def filled(path: str, **given: str) -> str:
     ids = {"subject": "s-1", "notice": "news", "version": "v1", "purpose": "x-club", "rule": "DE-TEL-01"}
-    ids |= {"decision": str(uuid4()), "trial": str(uuid4())}
+    ids |= {"decision": str(uuid4()), "trial": str(uuid4()), "approval": str(uuid4())}
     return path.format_map(ids | {name: quote(value, safe="") for name, value in given.items()})
 
 
@@ -126,8 +134,8 @@ def proper() -> Iterator[Asked]:
     """Each write as it should be, with a canary in each member that takes text."""
     for method, path, said in operations():
         body = BODIES.get(said["operationId"])
-        if body is not None:
-            yield Asked(method, filled(path), json.dumps(body).encode())
+        if body is not None and said["operationId"] not in NOTHING_THERE:
+            yield Asked(method, filled(path), json.dumps(body).encode(), kind_of(said))
     for member, value in IN_CONTEXT.items():
         question = BODIES["decide"] | {"context": {member: value}}
         yield Asked("POST", "/v1/decisions", json.dumps(question).encode())
@@ -139,22 +147,28 @@ def statement() -> dict[str, Any]:
     return {name: value for name, value in (RECORD | IN_RECORDS).items() if name not in ("id", "subject")}
 
 
+def kind_of(said: dict[str, Any]) -> dict[str, str]:
+    """Return the header that says what a body is."""
+    return {"content-type": next(iter(said["requestBody"]["content"]))} if "requestBody" in said else {}
+
+
 def misplaced() -> Iterator[Asked]:
     """Each operation with canaries where they don't belong."""
     for method, path, said in operations():
         body = json.dumps(BODIES[said["operationId"]]).encode() if "requestBody" in said else None
         parameters = [(parameter["in"], parameter["name"]) for parameter in said.get("parameters", [])]
+        kind = kind_of(said)
         for word in ANYWHERE:
             for place, name in parameters:
                 if place == "path":
-                    yield Asked(method, filled(path, **{name: word}), body)
+                    yield Asked(method, filled(path, **{name: word}), body, kind)
                 else:
-                    yield Asked(method, f"{filled(path)}?{name}={quote(word)}", body)
-            yield Asked(method, f"{filled(path)}?{quote(word)}={quote(word)}", body)
-            yield Asked(method, f"{filled(path)}/{quote(word)}", body)
-            yield from (Asked(method, filled(path), body, headers) for headers in odd_headers(word))
+                    yield Asked(method, f"{filled(path)}?{name}={quote(word)}", body, kind)
+            yield Asked(method, f"{filled(path)}?{quote(word)}={quote(word)}", body, kind)
+            yield Asked(method, f"{filled(path)}/{quote(word)}", body, kind)
+            yield from (Asked(method, filled(path), body, kind | headers) for headers in odd_headers(word))
             if body is not None:
-                yield from (Asked(method, filled(path), odd) for odd in odd_bodies(json.loads(body), word))
+                yield from (Asked(method, filled(path), odd, kind) for odd in odd_bodies(json.loads(body), word))
 
 
 def odd_headers(word: str) -> Iterator[dict[str, str]]:

@@ -1,0 +1,105 @@
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.kernel import Handle, TenantId
+from service.reveals.approval import Approval
+from service.reveals.tables import reveal_approval
+from service.reveals.token import StandIn
+from service.vault import Name
+
+_ADD_TOKEN = text(
+    """
+    INSERT INTO vault_token (tenant, digest, handle, field, label, purpose, recipient, created_at, actor)
+    VALUES (:tenant, :digest, :handle, :field, :label, :purpose, :recipient, :at, :actor)
+    """
+)
+_TOKEN = "SELECT digest, handle, field, label, purpose, recipient FROM vault_token"  # noqa: S105
+_FIND_TOKEN = text(f"{_TOKEN} WHERE tenant = :tenant AND digest = :digest AND revoked_at IS NULL")
+_REVOKE = text(
+    """
+    UPDATE vault_token SET revoked_at = coalesce(revoked_at, :at) WHERE tenant = :tenant AND digest = :digest
+    RETURNING digest, handle, field, label, purpose, recipient
+    """
+)
+
+
+class SqlApprovalStore:
+    """Keeps approvals. Never commits: the transaction that built it does."""
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    async def add(self, approval: Approval) -> None:
+        row = {**msgspec.structs.asdict(approval), "fields": list(approval.fields), "tenant": self._tenant}
+        await self._connection.execute(insert(reveal_approval).values(row))
+
+    async def find(self, approval: UUID, *, hold: bool = False) -> Approval | None:
+        row = reveal_approval.c
+        wanted = select(reveal_approval).where(row.tenant == self._tenant, row.id == approval)
+        found = (await self._connection.execute(wanted.with_for_update() if hold else wanted)).one_or_none()
+        return None if found is None else _approval(found)
+
+    async def approve(self, approval: UUID, *, actor: str, at: datetime) -> None:
+        await self._set(approval, approved_by=actor, approved_at=at)
+
+    async def use(self, approval: UUID, *, at: datetime) -> None:
+        await self._set(approval, used_at=at)
+
+    async def page(self, *, before: UUID | None, limit: int) -> Sequence[Approval]:
+        row = reveal_approval.c
+        wanted = select(reveal_approval).where(row.tenant == self._tenant)
+        if before is not None:
+            wanted = wanted.where(row.id < before)
+        found = await self._connection.execute(wanted.order_by(row.id.desc()).limit(limit))
+        return [_approval(each) for each in found]
+
+    async def _set(self, approval: UUID, /, **values: Any) -> None:
+        row = reveal_approval.c
+        await self._connection.execute(
+            update(reveal_approval).where(row.tenant == self._tenant, row.id == approval).values(**values)
+        )
+
+
+class SqlTokenStore:
+    """Keeps stand-ins in the vault's table of tokens. Never commits: the transaction that built it does."""
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    async def add(self, stand_in: StandIn, *, actor: str, at: datetime) -> None:
+        name = Name.of(stand_in.name)
+        row = {**msgspec.structs.asdict(stand_in), "field": name.field, "label": name.label, "at": at, "actor": actor}
+        await self._connection.execute(_ADD_TOKEN, {**row, "tenant": self._tenant})
+
+    async def find(self, digest: bytes) -> StandIn | None:
+        found = await self._connection.execute(_FIND_TOKEN, {"tenant": self._tenant, "digest": digest})
+        return _stand_in(found.one_or_none())
+
+    async def revoke(self, digest: bytes, *, at: datetime) -> StandIn | None:
+        found = await self._connection.execute(_REVOKE, {"tenant": self._tenant, "digest": digest, "at": at})
+        return _stand_in(found.one_or_none())
+
+
+def _approval(row: Row[Any]) -> Approval:
+    members = {name: getattr(row, name) for name in Approval.__struct_fields__}
+    return Approval(**{**members, "fields": tuple(row.fields)})
+
+
+def _stand_in(row: Row[Any] | None) -> StandIn | None:
+    if row is None:
+        return None
+    return StandIn(
+        digest=bytes(row.digest),
+        handle=Handle(row.handle),
+        name=str(Name(row.field, row.label)),
+        purpose=row.purpose,
+        recipient=row.recipient,
+    )

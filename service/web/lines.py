@@ -1,0 +1,160 @@
+"""A question and people, a line of JSON each, answered while they arrive: as much memory for a million as for one.
+
+The next piece of the request is taken when the answers to the one before have left, so whoever reads slowly is asked
+slowly, and the client must read while it sends. A client that goes away ends the work.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+
+from litestar import Request, Response
+from litestar.types import ASGIApp, Receive, Scope, Send
+from msgspec import Struct
+
+from service.web.faults import Fault
+from service.web.problems import Refusal
+
+NDJSON: Final = "application/x-ndjson"
+LINES: Final = "lines"
+"""Where `lined` stands in the `opt` of a handler."""
+LONGEST: Final = 64 * 1024
+"""Bytes of a line."""
+CHUNK: Final = 250
+"""Lines that are worked on together, at most."""
+PATIENCE: Final = 60.0
+"""Seconds that the client may let the answer lie."""
+_KINDS: Final = (NDJSON.encode(), f"{NDJSON}; charset=utf-8".encode(), f"{NDJSON};charset=utf-8".encode())
+
+
+class Gone(Refusal):
+    """The client went away, or doesn't read what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__("invalid_request", "The body ended too early.")
+
+
+class Lined(Struct, frozen=True):
+    """What the lines of an operation are, for the OpenAPI document."""
+
+    first: Any
+    further: Any
+    answers: tuple[Any, ...]
+
+
+def lined(first: Any, further: Any, *answers: Any) -> dict[str, Lined]:
+    """Return the `opt` of a handler that reads and writes lines."""
+    return {LINES: Lined(first, further, answers)}
+
+
+class Lines:
+    """The lines of a request, as they arrive. Blank ones count for nothing."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._buffer = b""
+        self._waiting: list[bytes | None] = []
+        self._skipping = False
+        self._more = True
+        self._left: asyncio.Task[Any] | None = None
+
+    @classmethod
+    def of(cls, request: Request[Any, Any, Any]) -> "Lines":
+        """Raises: Refusal: 415; the request says it is something else."""
+        kinds = [value.lower() for name, value in request.scope["headers"] if name == b"content-type"]
+        encoded = any(name == b"content-encoding" for name, _ in request.scope["headers"])
+        if len(kinds) != 1 or kinds[0] not in _KINDS or encoded:
+            detail = f"This operation reads {NDJSON} in UTF-8, not compressed."
+            raise Refusal("unsupported_media_type", detail, headers={"accept": NDJSON})
+        return cls(request.receive)
+
+    async def first(self) -> bytes:
+        """Return the first line.
+
+        Raises:
+            Refusal: 400; there is none, or the client went away. 413; it is too long.
+        """
+        await self._arrival()
+        if not self._waiting:
+            fault = Fault(pointer="", detail="A first line of JSON is required")
+            raise Refusal("invalid_request", "The body is malformed.", faults=(fault,))
+        line = self._waiting.pop(0)
+        if line is None:
+            raise Refusal("body_too_large")
+        return line
+
+    async def chunks(self) -> AsyncIterator[Sequence[bytes | None]]:
+        """Yield the further lines as they come, some at a time; one that is too long is ``None``.
+
+        Raises:
+            Gone
+        """
+        try:
+            while True:
+                await self._arrival()
+                if not self._waiting:
+                    return
+                if not self._more and self._left is None:
+                    # Nothing else can come any more but the news that the client has gone.
+                    self._left = asyncio.ensure_future(self._receive())
+                chunk, self._waiting = self._waiting[:CHUNK], self._waiting[CHUNK:]
+                yield chunk
+                if self._left is not None and self._left.done():
+                    raise Gone
+        finally:
+            if self._left is not None:
+                self._left.cancel()
+
+    async def _arrival(self) -> None:
+        """Wait until a line is there, or all have been."""
+        while not self._waiting and self._more:
+            event = await self._receive()
+            if event["type"] != "http.request":
+                raise Gone
+            self._more = event.get("more_body", False)
+            self._take(event.get("body", b""))
+            if not self._more:
+                self._take(b"\n")
+
+    def _take(self, part: bytes) -> None:
+        *whole, rest = (self._buffer + part).split(b"\n")
+        for line in whole:
+            if self._skipping or len(line) > LONGEST:
+                self._waiting.append(None)
+                self._skipping = False
+            elif line := line.strip(b" \t\r"):
+                self._waiting.append(line)
+        if len(rest) > LONGEST:
+            self._skipping = True
+        self._buffer = b"" if self._skipping else rest
+
+
+class LineResponse(Response[bytes]):
+    """Answers with lines as they are made. What fails in the middle cuts the answer off: half of it is none."""
+
+    def __init__(self, lines: AsyncGenerator[bytes]) -> None:
+        super().__init__(b"", media_type=NDJSON)
+        self._lines = lines
+
+    def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **_: Any) -> ASGIApp:  # type: ignore[override]
+        return self.send
+
+    async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        head = [(b"content-type", NDJSON.encode())]
+        try:
+            await _patiently(send, {"type": "http.response.start", "status": 200, "headers": head})
+            async with aclosing(self._lines) as lines:
+                async for part in lines:
+                    await _patiently(send, {"type": "http.response.body", "body": part, "more_body": True})
+            await _patiently(send, {"type": "http.response.body", "body": b"", "more_body": False})
+        except Gone:
+            return
+
+
+async def _patiently(send: Send, message: Any) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await send(message)
+    except TimeoutError:
+        raise Gone from None
