@@ -1,5 +1,6 @@
 """Personal data, under one key per person. The only slice that ever sees plaintext."""
 
+from service.vault.destroying import DestroyKey
 from service.vault.domain import RingUnavailable, SubjectErased, Unreadable
 from service.vault.fields import OFFICER_PURPOSES, Field, FieldName, FieldUnknown, Name, ValueName
 from service.vault.opening import FieldsOf, OpenValues
@@ -9,6 +10,7 @@ from service.vault.values import Opened, Opening
 
 __all__ = [
     "OFFICER_PURPOSES",
+    "DestroyKey",
     "Field",
     "FieldName",
     "FieldUnknown",

@@ -3,6 +3,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from service.audit import AuditTrail
+from service.events import Outbox
 from service.kernel import Handle, TenantId
 from service.vault.domain import KeyPurpose, RootUse, StoredSubjectKey, TenantKey, Wrapped
 from service.vault.ports import KeyStore
@@ -49,6 +50,10 @@ class RotationStore(Protocol):
         """Remove versions of a key from which nothing hangs, and return which those were."""
         ...
 
+    async def unlink(self, handle: Handle) -> None:
+        """Remove what leads to the values of a person: entries of the index, and tokens."""
+        ...
+
 
 class RotationTransaction(Protocol):
     """What rotation may touch; stored together or not at all."""
@@ -59,6 +64,8 @@ class RotationTransaction(Protocol):
     def rotation(self) -> RotationStore: ...
     @property
     def audit(self) -> AuditTrail: ...
+    @property
+    def outbox(self) -> Outbox: ...
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[RotationTransaction]]

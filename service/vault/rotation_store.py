@@ -76,6 +76,9 @@ _REMOVE_SECRET_KEYS: Final = text(
     """
 )
 
+_UNINDEX: Final = text("DELETE FROM vault_index WHERE tenant = :tenant AND handle = :handle")
+_FORGET_TOKENS: Final = text("DELETE FROM vault_token WHERE tenant = :tenant AND handle = :handle")
+
 
 class SqlRotationStore:
     """Replaces keys; rows never leave this class.
@@ -167,3 +170,7 @@ class SqlRotationStore:
                 _REMOVE_SECRET_KEYS, {**place, "kind": purpose.value, "field": field}
             )
         return sorted(removed.scalars())
+
+    async def unlink(self, handle: Handle) -> None:
+        for forget in (_UNINDEX, _FORGET_TOKENS):
+            await self._connection.execute(forget, {"tenant": self._tenant, "handle": handle})
