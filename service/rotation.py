@@ -1,11 +1,13 @@
 """`volens keys`: what the vault's keys hang from, and how they are replaced."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -17,7 +19,9 @@ from service.root_keys import root_keys
 from service.settings import Settings
 from service.transaction import Begin
 from service.vault.domain import RingUnavailable, RootUse
-from service.vault.envelope import new_key, rewrap_subject_key
+from service.vault.envelope import new_key, rewrap_subject_key, unseal
+from service.vault.keys import Keys
+from service.vault.reindexing import RotateIndexKey
 from service.vault.ring_guard import GuardedRing
 from service.vault.rotating import ReadKeys, RotateRootKey, RotateTenantKey
 from service.vault.rotation import KeyVersion, RootRotated, Rotated
@@ -85,18 +89,56 @@ async def rotate_tenants(settings: Settings, tenant: str | None, progress_on: Co
         rotate = RotateTenantKey(
             vault.begin, vault.ring, new_key, rewrap_subject_key, app.utc_now, asyncio.sleep, settle=settling(settings)
         )
-        done = {}
-        for each in vault.tenants:
-            with _progress(progress_on, f"subject keys of {each}") as advanced:
-                if rotated := await rotate(advanced, by=operations.as_operator(each)):
-                    done[each] = rotated
-        if wait:
-            await _settled([each.settles_at for each in done.values()], progress_on)
-            for each, before in done.items():
-                if before.settles_at is not None:
-                    with _progress(progress_on, f"late subject keys of {each}") as advanced:
-                        after = await rotate(advanced, by=operations.as_operator(each), finish=True)
-                    done[each] = _together(before, after)
+        steps = [
+            _Step(what=f"subject keys of {each}", take=partial(rotate, by=operations.as_operator(each)))
+            for each in vault.tenants
+        ]
+        return await _taken(steps, progress_on, wait=wait)
+
+
+async def rotate_indexes(
+    settings: Settings, tenant: str | None, field: str | None, progress_on: Console, *, wait: bool
+) -> list[Rotated]:
+    """Give blind indexes new keys, and index every value under them.
+
+    With `wait`, stay until the old ones are removed: for as long as a process may not know the new ones.
+    """
+    async with _opened(settings, tenant) as vault:
+        keep = timedelta(seconds=settings.vault_key_cache_seconds)
+        keys = Keys(vault.ring, vault.begin, app.utc_now, keep=keep)
+        rotate = RotateIndexKey(
+            vault.begin, vault.ring, keys, new_key, unseal, app.utc_now, asyncio.sleep, settle=settling(settings)
+        )
+        steps = [
+            _Step(what=f"{name} of {each}", take=partial(rotate, name, by=operations.as_operator(each)))
+            for each in vault.tenants
+            for name in await rotate.fields(each)
+            if field in (None, name)
+        ]
+        return await _taken(steps, progress_on, wait=wait)
+
+
+class _Step(Struct, frozen=True, kw_only=True):
+    """The rotation of one key."""
+
+    what: str
+    take: Callable[..., Awaitable[Rotated | None]]
+
+
+async def _taken(steps: Sequence[_Step], progress_on: Console, *, wait: bool) -> list[Rotated]:
+    """Take every step; with `wait`, take them again when the replaced keys may go."""
+    done: dict[str, Rotated] = {}
+    for step in steps:
+        with _progress(progress_on, step.what) as advanced:
+            if rotated := await step.take(advanced):
+                done[step.what] = rotated
+    while wait and (waiting := [each.settles_at for each in done.values() if each.settles_at is not None]):
+        await _settled(max(waiting), progress_on)
+        for step in steps:
+            before = done.get(step.what)
+            if before is not None and before.settles_at is not None:
+                with _progress(progress_on, f"late {step.what}") as advanced:
+                    done[step.what] = _together(before, await step.take(advanced, finish=True))
     return list(done.values())
 
 
@@ -108,29 +150,14 @@ def settling(settings: Settings) -> timedelta:
 def _together(before: Rotated, after: Rotated | None) -> Rotated:
     """Return what two calls amount to; where there was nothing to finish, somebody else has done it."""
     if after is None:
-        return Rotated(
-            tenant=before.tenant, version=before.version, field=before.field, begun=before.begun, moved=before.moved
-        )
-    return Rotated(
-        tenant=after.tenant,
-        version=after.version,
-        field=after.field,
-        begun=before.begun,
-        moved=before.moved + after.moved,
-        unreadable=after.unreadable,
-        removed=after.removed,
-        settles_at=after.settles_at,
-    )
+        return msgspec.structs.replace(before, settles_at=None)
+    return msgspec.structs.replace(after, begun=before.begun, moved=before.moved + after.moved)
 
 
-async def _settled(until: Sequence[datetime | None], progress_on: Console) -> None:
-    """Wait for the latest of these instants."""
-    last = max((each for each in until if each is not None), default=None)
-    if last is None:
-        return
-    total = max(0, round((last - app.utc_now()).total_seconds()))
+async def _settled(until: datetime, progress_on: Console) -> None:
+    total = max(0, round((until - app.utc_now()).total_seconds()))
     with _progress(progress_on, "seconds until nobody remembers the old keys") as advanced:
-        while (left := (last - app.utc_now()).total_seconds()) > 0:
+        while (left := (until - app.utc_now()).total_seconds()) > 0:
             advanced(total - round(left), total)
             await asyncio.sleep(min(left, _LOOK))
 

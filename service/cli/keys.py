@@ -96,6 +96,32 @@ async def keys_rotate_tenant(tenant_name: str | None, wait: bool, as_json: bool,
     sys.exit(1 if any(each.unreadable for each in done) else 0)
 
 
+@command(rotate, "index")
+@tenant_option
+@click.option("--field", help="Only the index of this field.")
+@wait_option
+@json_option
+@data_option
+async def keys_rotate_index(
+    tenant_name: str | None, field: str | None, wait: bool, as_json: bool, data_dir: str | None
+) -> None:
+    """Give blind indexes new keys, and index every value under them.
+
+    People are found all the while. At the end it waits until every process knows the new key
+    (VOLENS_VAULT_KEY_CACHE_SECONDS and a minute), indexes what came late, and removes the old key with its entries.
+
+    \b
+    volens keys rotate index
+    volens keys rotate index --tenant example-shop --field email --no-wait
+    """
+    from service import rotation
+
+    settings = read_settings(data_dir=data_dir)
+    done = await rotation.rotate_indexes(settings, tenant_name, field, complaints, wait=wait)
+    show(as_json, msgspec.to_builtins(done), "\n".join(_told(each, "values") for each in done) or _NOTHING)
+    sys.exit(1 if any(each.unreadable for each in done) else 0)
+
+
 _NOTHING: Final = "there are no keys yet"
 
 

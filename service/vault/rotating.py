@@ -19,7 +19,7 @@ from service.vault.rotation_ports import Advanced, Begin, Pause, Rewrap
 
 BATCH: Final = 500
 """Subject keys that are wrapped anew by one transaction: those who write under them wait for it."""
-_BETWEEN_PASSES: Final = 0.05
+PAUSE: Final = 0.05
 """Seconds before those are asked for again whom others held."""
 
 
@@ -165,7 +165,7 @@ class RotateTenantKey:
             if not batch:
                 left = await self._left(newest)
                 if left > len(unreadable):
-                    await self._pause(_BETWEEN_PASSES)
+                    await self._pause(PAUSE)
         return moved, unreadable
 
     async def _left(self, newest: TenantKey) -> int:

@@ -1,4 +1,5 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -8,6 +9,8 @@ from service.kernel import Handle, TenantId
 from service.vault.domain import KeyPurpose, RootUse, StoredSubjectKey, TenantKey, Wrapped
 from service.vault.ports import KeyStore
 from service.vault.rotation import KeyVersion, RootWrapped
+from service.vault.value_ports import ValueStore
+from service.vault.values import Place
 
 
 class RotationStore(Protocol):
@@ -50,6 +53,25 @@ class RotationStore(Protocol):
         """Remove versions of a key from which nothing hangs, and return which those were."""
         ...
 
+    async def unindexed(self, field: str, version: int, *, after: Place | None, limit: int) -> Sequence[Place]:
+        """Return places, by handle and label, that are in the index of a field and not under this version."""
+        ...
+
+    async def count_unindexed(self, field: str, version: int) -> int:
+        """Count the places that are in the index of a field and not under this version."""
+        ...
+
+    async def hold(self, handles: Collection[Handle]) -> AbstractSet[Handle]:
+        """Hold the keys of people until this transaction ends, and return whose those are: nobody writes meanwhile.
+
+        Those that others hold just now are left out, and those of who was forgotten.
+        """
+        ...
+
+    async def drop_entries(self, field: str, *, before: int) -> bool:
+        """Remove some entries of an index under earlier versions, and return whether those were the last."""
+        ...
+
     async def unlink(self, handle: Handle) -> None:
         """Remove what leads to the values of a person: entries of the index, and tokens."""
         ...
@@ -67,6 +89,15 @@ class RotationTransaction(Protocol):
     @property
     def outbox(self) -> Outbox: ...
 
+
+class IndexTransaction(RotationTransaction, Protocol):
+    """What indexing anew needs besides."""
+
+    @property
+    def values(self) -> ValueStore: ...
+
+
+BeginIndexing = Callable[[TenantId], AbstractAsyncContextManager[IndexTransaction]]
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[RotationTransaction]]
 """Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""

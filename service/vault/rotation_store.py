@@ -1,4 +1,5 @@
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 from uuid import UUID
 
@@ -8,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.kernel import Handle, TenantId
 from service.vault.domain import KeyContext, KeyPurpose, RootUse, StoredSubjectKey, Wrapped
+from service.vault.fields import Name
 from service.vault.rotation import KeyVersion, RootWrapped
+from service.vault.values import Place
 
 _ROOT_USES: Final = text("SELECT ring, version, keys FROM vault_root_versions() ORDER BY ring, version")
 
@@ -76,6 +79,34 @@ _REMOVE_SECRET_KEYS: Final = text(
     """
 )
 
+_LACKING: Final = """
+    FROM vault_index AS old WHERE tenant = :tenant AND field = :field AND index_version < :version AND NOT EXISTS (
+        SELECT FROM vault_index WHERE tenant = :tenant AND handle = old.handle AND field = :field
+            AND label = old.label AND index_version = :version
+    )
+"""
+_UNINDEXED: Final = text(
+    f"SELECT DISTINCT handle, label {_LACKING} AND (handle, label) > (:handle, :label) ORDER BY handle, label "
+    "LIMIT :limit"
+)
+_COUNT_UNINDEXED: Final = text(f"SELECT count(*) FROM (SELECT DISTINCT handle, label {_LACKING}) AS place")  # noqa: S608
+_HOLD: Final = text(
+    """
+    SELECT handle FROM vault_subject_key
+    WHERE tenant = :tenant AND handle = ANY(:handles) AND destroyed_at IS NULL
+    ORDER BY handle FOR NO KEY UPDATE SKIP LOCKED
+    """
+)
+_DROPPED: Final = 10_000
+"""Entries that go at once."""
+_DROP_ENTRIES: Final = text(
+    """
+    DELETE FROM vault_index WHERE tenant = :tenant AND ctid = ANY(ARRAY(
+        SELECT ctid FROM vault_index
+        WHERE tenant = :tenant AND field = :field AND index_version < :before LIMIT :most
+    ))
+    """
+)
 _UNINDEX: Final = text("DELETE FROM vault_index WHERE tenant = :tenant AND handle = :handle")
 _FORGET_TOKENS: Final = text("DELETE FROM vault_token WHERE tenant = :tenant AND handle = :handle")
 
@@ -170,6 +201,30 @@ class SqlRotationStore:
                 _REMOVE_SECRET_KEYS, {**place, "kind": purpose.value, "field": field}
             )
         return sorted(removed.scalars())
+
+    async def unindexed(self, field: str, version: int, *, after: Place | None, limit: int) -> Sequence[Place]:
+        wanted = {"tenant": self._tenant, "field": field, "version": version, "limit": limit}
+        start = (
+            {"handle": _FIRST, "label": ""} if after is None else {"handle": after.handle, "label": after.name.label}
+        )
+        found = await self._connection.execute(_UNINDEXED, {**wanted, **start})
+        return [Place(Handle(handle), Name(field, label)) for handle, label in found]
+
+    async def count_unindexed(self, field: str, version: int) -> int:
+        found = await self._connection.execute(
+            _COUNT_UNINDEXED, {"tenant": self._tenant, "field": field, "version": version}
+        )
+        return int(found.scalar_one())
+
+    async def hold(self, handles: Collection[Handle]) -> AbstractSet[Handle]:
+        held = await self._connection.execute(_HOLD, {"tenant": self._tenant, "handles": list(handles)})
+        return {Handle(handle) for handle in held.scalars()}
+
+    async def drop_entries(self, field: str, *, before: int) -> bool:
+        dropped = await self._connection.execute(
+            _DROP_ENTRIES, {"tenant": self._tenant, "field": field, "before": before, "most": _DROPPED}
+        )
+        return dropped.rowcount < _DROPPED
 
     async def unlink(self, handle: Handle) -> None:
         for forget in (_UNINDEX, _FORGET_TOKENS):

@@ -49,6 +49,7 @@ FURTHER = {
         "importing": "usecases",
         "lookup": "usecases",
         "opening": "usecases",
+        "reindexing": "usecases",
         "rotating": "usecases",
         "rotation_ports": "ports",
         "value_ports": "ports",

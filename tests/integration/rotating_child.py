@@ -10,8 +10,10 @@ from service import db
 from service.app import new_id, utc_now
 from service.kernel import Caller
 from service.transaction import opener
-from service.vault import rotating
-from service.vault.envelope import new_key, rewrap_subject_key
+from service.vault import reindexing, rotating
+from service.vault.envelope import new_key, rewrap_subject_key, unseal
+from service.vault.keys import Keys
+from service.vault.reindexing import RotateIndexKey
 from service.vault.ring_file import FileRing
 from service.vault.rotating import RotateRootKey, RotateTenantKey
 
@@ -43,7 +45,7 @@ async def _rotate(kind: str, url: str, place: Path, by: list[Caller], pipe: Conn
         pipe.send(where)
         await asyncio.to_thread(pipe.recv)
 
-    rotating.BATCH = BATCH
+    rotating.BATCH = reindexing.BATCH = BATCH
     engine = db.engine(url)
     whole = opener(engine, utc_now, new_id)
 
@@ -55,7 +57,12 @@ async def _rotate(kind: str, url: str, place: Path, by: list[Caller], pipe: Conn
         await stop("after a commit")
 
     ring = SlowRing(FileRing.open(place), stop)
-    if kind == "root":
+    if kind == "index":
+        keys = Keys(ring, begin, utc_now, keep=timedelta(hours=1))
+        index = RotateIndexKey(begin, ring, keys, new_key, unseal, utc_now, asyncio.sleep, settle=timedelta())
+        for caller in by:
+            await index("email", lambda *_: None, by=caller)
+    elif kind == "root":
         await RotateRootKey(begin, ring)(by, lambda *_: None)
     else:
         rotate = RotateTenantKey(begin, ring, new_key, rewrap_subject_key, utc_now, asyncio.sleep, settle=timedelta())

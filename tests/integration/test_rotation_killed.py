@@ -7,11 +7,15 @@ import msgspec
 import psycopg
 import pytest
 
-from service.kernel import Handle
+from service.kernel import Caller, Handle, SubjectId
 from service.vault.domain import KeyPurpose, Slot
 from service.vault.envelope import seal, unseal
+from service.vault.fields import BUILT_IN, Name
 from service.vault.keys import Keys
+from service.vault.lookup import FindHolders
 from service.vault.ring_file import FileRing
+from service.vault.values import Search, Write
+from service.vault.writing import WriteValues
 from tests.builders import DAY
 from tests.integration.rotating_child import rotate
 
@@ -136,3 +140,44 @@ async def test_a_rotation_of_the_root_key_killed_at_every_step_ends_the_same(
         made = len(msgspec.json.decode(place.read_bytes())["keys"]) - before
         assert made == 1 or (made == 2 and where != "the ring has a new root key"), "it goes on with the one it made"
     assert killed_at == {"before a commit", "after a commit", "the ring has a new root key", "done"}
+
+
+async def found(keys, begin, tenant, subjects) -> int:
+    """Return how many are found by their address, by a process that has just started."""
+    keys.forget()
+    searches = [Search(field=BUILT_IN["email"], value=f"{name}@mail.example", by=by_of(tenant)) for name in subjects]
+    answers = await FindHolders(begin, keys)(tenant, searches)
+    return sum(answer == [name] for name, answer in zip(subjects, answers, strict=True))
+
+
+def by_of(tenant) -> Caller:
+    return Caller(tenant=tenant, actor="crm", request="req-1")
+
+
+async def test_a_rotation_of_an_index_key_killed_at_every_step_ends_the_same(run, keys, begin, add_tenant, clock):
+    killed_at = set()
+    subjects = [f"s{number}" for number in range(PEOPLE)]
+    for steps in range(1000):
+        tenant = add_tenant()
+        writes = [
+            Write(
+                subject=SubjectId(name), name=Name("email"), field=BUILT_IN["email"], value=f"{name}@mail.example",
+                by=by_of(tenant),
+            )
+            for name in subjects
+        ]  # fmt: skip
+        await WriteValues(begin, keys, seal, clock)(tenant, writes)
+        where = run("index", [by_of(tenant)], steps)
+        killed_at.add(where)
+        assert await found(keys, begin, tenant, subjects) == PEOPLE
+        run("index", [by_of(tenant)]) if where != "done" else None
+        async with begin(tenant) as tx:
+            [only] = await tx.rotation.versions(KeyPurpose.INDEX)
+
+        # killed after the very last commit, it was done, and calling again began another
+        assert only.uses == PEOPLE
+        assert only.version in ({2, 3} if where == "after a commit" else {2})
+        assert await found(keys, begin, tenant, subjects) == PEOPLE
+        if where == "done":
+            break
+    assert killed_at == {"before a commit", "after a commit", "done"}
