@@ -1,5 +1,5 @@
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from uuid import UUID, uuid4
@@ -9,12 +9,11 @@ from litestar import Controller, Request, Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
-from litestar.types import ASGIApp
 
 from service.kernel import Caller, DomainError, SubjectId
 from service.vault.domain import SubjectErased, Unreadable
 from service.vault.fields import BUILT_IN, FieldRedefined, FieldUnknown, FieldUnusable
-from service.vault.importing import Done, ImportValues, Line, LineRefused, Summary
+from service.vault.importing import CutOff, Done, ImportValues, Line, LineRefused, Summary
 from service.vault.lookup import Lookup
 from service.vault.opening import FieldsOf
 from service.vault.schemas import (
@@ -35,8 +34,9 @@ from service.vault.writing import ImportMoved
 from service.web.auth import needs, permit
 from service.web.bodies import StrictBody, strictly
 from service.web.faults import fault_in_body
-from service.web.streams import IN_LINES, LineAnswer, lines, must_be_lines
+from service.web.lines import LineResponse, Lines, lined
 from service.web.problems import Refusal, documented
+from service.web.streams import lines
 
 STATUS: Final[Mapping[type[DomainError], int]] = {
     FieldNotIndexed: HTTPStatus.CONFLICT,
@@ -112,17 +112,16 @@ def _line(sent: bytes) -> Line:
     return line
 
 
-async def _encoded(told: AsyncIterator[list[Done] | Summary], *, refused_only: bool) -> AsyncIterator[bytes]:
+async def _encoded(told: AsyncIterator[list[Done] | Summary], *, refused_only: bool) -> AsyncGenerator[bytes]:
     encoder = msgspec.json.Encoder()
-    async for each in told:
-        if isinstance(each, Summary):
-            yield encoder.encode(each) + b"\n"
-        elif shown := [done for done in each if not refused_only or done.outcome == "refused"]:
-            yield encoder.encode_lines(shown)
-
-
-def _cut_off(error: DomainError) -> bytes:
-    return msgspec.json.encode({"outcome": "cut_off", "code": error.code, "detail": str(error)}) + b"\n"
+    try:
+        async for each in told:
+            if isinstance(each, Summary):
+                yield encoder.encode(each) + b"\n"
+            elif shown := [done for done in each if not refused_only or done.outcome == "refused"]:
+                yield encoder.encode_lines(shown)
+    except DomainError as error:  # the status was sent with the first line
+        yield encoder.encode(CutOff(code=error.code, detail=str(error))) + b"\n"
 
 
 class FieldController(Controller):
@@ -269,7 +268,7 @@ class ValueController(Controller):
     @post(
         "/import",
         operation_id="importValues",
-        opt=needs("vault:write") | {IN_LINES: True},
+        opt=needs("vault:write") | lined(Line, Line, Done, Summary, CutOff),
         responses=documented(415),
         status_code=HTTPStatus.OK,
         request_max_body_size=None,
@@ -280,7 +279,7 @@ class ValueController(Controller):
         import_values: NamedDependency[ImportValues],
         import_id: ImportId = None,
         refused_only: RefusedOnly = False,
-    ) -> ASGIApp:
+    ) -> Response[bytes]:
         """Store values in bulk: a JSON object a line, of any number.
 
         A line is `{"subject": …, "field": …, "value": …}`. The answer has a line for each, in their
@@ -288,9 +287,9 @@ class ValueController(Controller):
         Then send the same lines again with the same `import`: what was dealt with is skipped. A
         line that is refused doesn't harm the others. Read while you send, or ask for the refused only.
         """
-        must_be_lines(request)
+        Lines.of(request)
         told = import_values(lines(request.receive), _line, import_id=import_id or uuid4(), by=request.user)
-        return LineAnswer(_encoded(told, refused_only=refused_only), _cut_off)
+        return LineResponse(_encoded(told, refused_only=refused_only))
 
     @get(
         "/{subject:str}",

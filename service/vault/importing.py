@@ -64,6 +64,13 @@ class Summary(Struct, frozen=True, kw_only=True, tag_field="outcome", tag="done"
     refused: int
 
 
+class CutOff(Struct, frozen=True, kw_only=True, tag_field="outcome", tag="cut_off"):
+    """The last line where a part that is needed went away: what was told before is stored, and nothing after it."""
+
+    code: str
+    detail: str
+
+
 Read = Callable[[bytes], Line]
 """Reads a line literally, or raises `LineRefused`."""
 

@@ -22,10 +22,9 @@ from litestar.typing import FieldDefinition
 
 from service.web.auth import NEED, PUBLIC, Need
 from service.web.bodies import JSON
-from service.web.lines import LINES, Lined
+from service.web.lines import LINES, NDJSON, Lined
 from service.web.parameters import expected_by
 from service.web.problems import MEDIA_TYPE, Problem, problem_response
-from service.web.streams import IN_LINES, NDJSON
 from service.web.tokens import SELF
 
 _REFERENCE: Final = "#/components/schemas/{name}"
@@ -121,9 +120,6 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sc
     expected = expected_by(handler)
     if body := _body(handler):
         operation["requestBody"]["content"] = {JSON: {"schema": schemas[body.annotation]}}
-    if handler.opt.get(IN_LINES):
-        operation["requestBody"] = {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}
-        operation["responses"][str(handler.status_code)]["content"] = {NDJSON: {"schema": {"type": "string"}}}
     if stream := _lines(handler):
         told = f"Lines of JSON. The first is described here; each further one is a `{stream.further.__name__}`."
         content = {NDJSON: {"schema": schemas[stream.first]}}

@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from service.web.streams import BrokenOff, lines
+from service.web.lines import Gone
+from service.web.streams import lines
 
 NDJSON = {"content-type": "application/x-ndjson"}
 
@@ -183,5 +184,5 @@ async def test_a_line_that_was_cut_off_is_none():
     body = lines(receiving(b"ab\ncd", gone=True))
 
     assert await anext(body) == b"ab"
-    with pytest.raises(BrokenOff):
+    with pytest.raises(Gone):
         await anext(body)

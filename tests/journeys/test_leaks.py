@@ -97,6 +97,10 @@ BODIES: dict[str, Any] = {
     "issueToken": {"subject": "s-1", "field": "email", "purpose": "service", "recipient": "mailer"},
     "revokeToken": {"token": "vtk_" + "A" * 43},
     "requestApproval": {"purpose": "legal_claim", "fields": ["email"], "subjects": 1, "reference": "7-O-12"},
+    "putField": {"type": "text", "sensitivity": "personal", "purposes": ["service"]},
+    "putValue": {"value": canary("value")},
+    "importValues": {"subject": "s-1", "field": "name", "value": canary("value")},
+    "lookUp": {"field": "email", "value": canary("value")},
     "putOverlay": {"denied": [{"channel": "phone", "purpose": "marketing"}], "early": ["FR-TEL-01"]},
     "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
     "startTrial": {
@@ -127,6 +131,7 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 def filled(path: str, **given: str) -> str:
     ids = {"subject": "s-1", "notice": "news", "version": "v1", "purpose": "x-club", "rule": "DE-TEL-01"}
     ids |= {"decision": str(uuid4()), "trial": str(uuid4()), "approval": str(uuid4())}
+    ids |= {"field": "email", "name": "shoe_size"}
     return path.format_map(ids | {name: quote(value, safe="") for name, value in given.items()})
 
 
