@@ -71,7 +71,7 @@ from service.trials import ReadChanges, ReadTrial, RunTrial, StartTrial
 from service.trials import api as trials_api
 from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
-from service.vault import FieldsOf, OpenValues
+from service.vault import FieldsOf, Opening, OpenTogether, OpenValues, Wanted
 from service.vault import api as vault_api
 from service.vault.domain import RootUse
 from service.vault.envelope import seal, unseal
@@ -189,6 +189,8 @@ def assemble(
     open_values = OpenValues(begin, vault_keys, unseal, clock)
     reveals = SqlRevealLog(pool, audit_statement, new_id)
     nonce = partial(os.urandom, NONCE_BYTES)
+    open_one: Grouped[Wanted, Opening] = Grouped(OpenTogether(open_values))
+    reveal = Reveal(decide, profiles, begin, open_values, open_one, reveals, clock, new_id, nonce)
     return site(
         [
             *CONTROLLERS,
@@ -219,7 +221,7 @@ def assemble(
             "start_trial": start_trial(settings, engine, profiles, laws, runner.wake, clock),
             "read_trial": ReadTrial(begin, clock, runner.wake),
             "read_changes": ReadChanges(begin),
-            "reveal": Reveal(decide, profiles, begin, open_values, reveals, clock, new_id, nonce),
+            "reveal": reveal,
             "reveal_batch": RevealBatch(
                 decide, profiles, begin, open_values, reveals, clock, new_id, nonce, together
             ),
@@ -238,7 +240,7 @@ def assemble(
             "read_values": ReadValues(begin, vault_keys, unseal),
         },
         authenticator=TenantGate(Authenticator(ring, clock, audience=settings.audience), known_tenant(begin)),
-        hot={"decide": partial(decisions_api.decided, decide)},
+        hot={"decide": partial(decisions_api.decided, decide), "reveal": partial(reveals_api.revealed, reveal)},
         observer=telemetry,
         new_id=uuid_utils.uuid7,  # only its text counts, which costs a sixth of that of `new_id`
         body_limit=settings.body_limit,

@@ -10,6 +10,7 @@ from service.reveals.approval import Approval
 from service.reveals.domain import Revealed
 from service.reveals.token import StandIn
 from service.subjects import SubjectStore
+from service.vault import Opening, Wanted
 
 
 class RevealLog(Protocol):
@@ -77,3 +78,10 @@ Nonce = Callable[[], bytes]
 
 Together = Callable[[Iterable[Awaitable[Any]]], Awaitable[Sequence[Any]]]
 """Awaits all at once and returns, in their order, what they return or raise."""
+
+OpenOne = Callable[[Wanted], Awaitable[Opening]]
+"""Opens what is wanted of one person, perhaps together with what others want at the same moment.
+
+Raises:
+    RingUnavailable, Unreadable
+"""

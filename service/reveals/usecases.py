@@ -17,10 +17,19 @@ from service.reveals.domain import (
     parted,
     usable_until,
 )
-from service.reveals.ports import Begin, Nonce, RevealLog
+from service.reveals.ports import Begin, Nonce, OpenOne, RevealLog
 from service.reveals.token import TokenUnknown, digest
 from service.subjects import UnknownSubject
-from service.vault import OFFICER_PURPOSES, Field, Opened, OpenValues, RingUnavailable, SubjectErased
+from service.vault import (
+    OFFICER_PURPOSES,
+    Field,
+    Opened,
+    Opening,
+    OpenValues,
+    RingUnavailable,
+    SubjectErased,
+    Wanted,
+)
 
 
 class Reveal:
@@ -32,6 +41,7 @@ class Reveal:
         profiles: Profiles[Any],
         begin: Begin,
         open_values: OpenValues,
+        open_one: OpenOne,
         log: RevealLog,
         clock: Clock,
         new_id: NewId,
@@ -41,6 +51,7 @@ class Reveal:
         self._profiles = profiles
         self._begin = begin
         self._open_values = open_values
+        self._open_one = open_one
         self._log = log
         self._clock = clock
         self._new_id = new_id
@@ -67,7 +78,7 @@ class Reveal:
         opened: Mapping[str, Opened] = {}
         fields: Mapping[str, Field] = {}
         if handle is not None:
-            opening = await self._open_values(by.tenant, {handle: wish.fields}, version=wish.version)
+            opening = await self._opened(wish, handle, by)
             if handle in opening.erased:
                 raise erased()
             opened, fields = opening.values[handle], opening.fields
@@ -96,6 +107,12 @@ class Reveal:
             subject=subject, fields=(stand_in.name,), purpose=stand_in.purpose, channel=channel, context=context
         )
 
+    async def _opened(self, wish: Wish, handle: Handle, by: Caller) -> Opening:
+        """Open what is wished, together with what others wish at this moment; older versions by themselves."""
+        if wish.version is None:
+            return await self._open_one(Wanted(handle=handle, names=wish.fields, by=by))
+        return await self._open_values(by.tenant, {handle: wish.fields}, version=wish.version)
+
     async def _known(self, wish: Wish, tenant: TenantId) -> Handle:
         async with self._begin(tenant) as tx:
             handle = await tx.subjects.handle_of(wish.subject)
@@ -113,15 +130,15 @@ class Reveal:
             by=by,
         )
         if not decision.permit:
-            if decision.handle is not None and await self._is_erased(decision.handle, by.tenant):
+            if decision.handle is not None and await self._is_erased(decision.handle, by):
                 raise erased()
             raise RevealDenied("the decision is no, so nothing was opened", decision=DecisionView.of(decision))
         return decision
 
-    async def _is_erased(self, handle: Handle, tenant: TenantId) -> bool:
+    async def _is_erased(self, handle: Handle, by: Caller) -> bool:
         """Return whether the key is gone for good. Where no ring answers, the denial alone is told."""
         try:
-            return handle in (await self._open_values(tenant, {handle: ()})).erased
+            return handle in (await self._open_one(Wanted(handle=handle, names=(), by=by))).erased
         except RingUnavailable:
             return False
 

@@ -3,7 +3,7 @@
 from service.vault.destroying import DestroyKey
 from service.vault.domain import RingUnavailable, SubjectErased, Unreadable
 from service.vault.fields import OFFICER_PURPOSES, Field, FieldName, FieldUnknown, Name, ValueName
-from service.vault.opening import FieldsOf, OpenValues
+from service.vault.opening import FieldsOf, OpenTogether, OpenValues, Wanted
 from service.vault.ports import KeyStore
 from service.vault.value_ports import ValueStore
 from service.vault.values import Opened, Opening
@@ -17,6 +17,7 @@ __all__ = [
     "FieldsOf",
     "KeyStore",
     "Name",
+    "OpenTogether",
     "OpenValues",
     "Opened",
     "Opening",
@@ -25,4 +26,5 @@ __all__ = [
     "Unreadable",
     "ValueName",
     "ValueStore",
+    "Wanted",
 ]

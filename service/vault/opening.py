@@ -1,11 +1,12 @@
 """Open values: those that are asked for, and no others. What may be read by whom is not settled here."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec import Struct
 
-from service.kernel import Clock, Handle, TenantId
+from service.kernel import Caller, Clock, Handle, TenantId
 from service.vault.domain import Unreadable
 from service.vault.fields import Field, Name, mask
 from service.vault.ports import KeyAccess, Unseal
@@ -71,6 +72,39 @@ class OpenValues:
                 name=str(each.name), version=each.version, value=value, masked=mask(field, value), at=each.at
             )
         return Opening(values=values, erased=subjects.erased, fields=fields)
+
+
+class Wanted(Struct, frozen=True, kw_only=True, eq=False):
+    """What somebody wants to open of one person."""
+
+    handle: Handle
+    names: Collection[str]
+    by: Caller
+
+
+class OpenTogether:
+    """Open what several want at the same moment in one transaction. Each gets what they asked for, and no more."""
+
+    def __init__(self, open_values: OpenValues) -> None:
+        self._open_values = open_values
+
+    async def __call__(self, tenant: TenantId, group: Sequence[Wanted]) -> Sequence[Opening]:
+        """Raises: as `OpenValues` does, for the whole group."""
+        wanted: dict[Handle, set[str]] = {}
+        for each in group:
+            wanted.setdefault(each.handle, set()).update(each.names)
+        opening = await self._open_values(tenant, wanted)
+        return [_share(opening, each) for each in group]
+
+
+def _share(opening: Opening, wanted: Wanted) -> Opening:
+    """Return of an opening what one of those who share it has asked for."""
+    opened = opening.values[wanted.handle]
+    return Opening(
+        values={wanted.handle: {name: opened[name] for name in wanted.names if name in opened}},
+        erased=opening.erased & {wanted.handle},
+        fields=opening.fields,
+    )
 
 
 def _over(sealed: Sealed, field: Field, now: datetime) -> bool:

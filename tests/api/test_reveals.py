@@ -1,5 +1,6 @@
 """Reading in plain over HTTP: decided first, minimal, and never without a trace."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from psycopg.rows import dict_row
 
 from service.kernel import Handle, TenantId
 from service.reveals.domain import Revealed, canonical, commitment
-from tests.api.test_decisions import OPT_IN, has, knows_anna, rules
+from tests.api.test_decisions import FACTS, OPT_IN, has, knows_anna, rules
 from tests.conftest import SCOPES, Database, FakeClock
 from tests.vaulted import Put
 
@@ -202,3 +203,41 @@ async def test_a_malformed_wish_is_refused_without_an_echo(client: httpx.AsyncCl
 
     assert kind(answer) == (400, "invalid_request")
     assert EMAIL not in answer.text
+
+
+async def test_those_who_ask_at_the_same_moment_get_their_own_and_no_more(
+    client: httpx.AsyncClient, anna: Handle, put: Put
+):
+    await client.put("/v1/subjects/ben", json=FACTS)
+    await has(client, "ben", OPT_IN)
+    await put("ben", {"email": "ben@mail.example", "name": "Ben Ash"})
+    wishes: list[dict[str, Any]] = [
+        {}, {"fields": ["email#work"]}, {"subject": "ben"}, {"subject": "ben", "fields": ["name"]}, {"subject": "zoe"},
+    ]  # fmt: skip
+    answers = await asyncio.gather(*(reveal(client, **wishes[turn % 5]) for turn in range(40)))
+
+    expected = [{"email": EMAIL}, {"email#work": "a@work.example"}, {"email": "ben@mail.example"}, {"name": "Ben Ash"}]
+    for turn, answer in enumerate(answers):
+        if turn % 5 == 4:
+            assert kind(answer) == (403, "reveal_denied")
+        else:
+            assert (answer.json()["values"], answer.json()["missing"]) == (expected[turn % 5], [])
+    assert len({answer.json()["id"] for answer in answers if answer.is_success}) == 32
+    assert len(await entries(client, "vault.revealed")) == 32
+
+
+async def test_the_ordinary_handler_answers_as_the_table_in_front_does(client: httpx.AsyncClient, anna: Handle):
+    async def both(wish: dict[str, Any]) -> list[tuple[int, Any]]:
+        answers = [await client.post(path, json=wish) for path in ("/v1/vault/reveal", "/v1/vault/reveal/")]
+        return [(answer.status_code, steady(answer.json())) for answer in answers]
+
+    for wish in (WISH, WISH | {"fields": ["phone"]}, WISH | {"channel": "fax"}, {"token": "vtk_" + "A" * 43}, {}):
+        by_table, ordinary = await both(wish)
+        assert by_table == ordinary
+
+
+def steady(told: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer without what is new each time."""
+    said = {name: value for name, value in told.items() if name not in {"id", "instance"}}
+    decision = said.get("decision")
+    return said | ({"decision": {**decision, "id": None}} if isinstance(decision, dict) else {})
