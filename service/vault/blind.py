@@ -1,6 +1,6 @@
 """Keyed hashes of values: those people are found by, and those that must not come back unasked.
 
-Equal values have equal hashes, and nothing else follows from one without its key (docs/adr/0011-blind-indexes.md).
+Equal values have equal hashes, and nothing else follows from one without its key (docs/adr/0010-blind-indexes.md).
 HMAC-SHA-256 over `volens.index`, the field and the form; of suppression over `volens.suppression`, the type and the
 form; each piece but the last ends with a zero byte, which no field or type has in it.
 """

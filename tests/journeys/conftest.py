@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from service import kernel
 from service.postgres import DatabaseUrls
 from tests.conftest import Database
 from tests.journeys.processes import environment, volens
 
-SCOPES = "decide records:write records:read subjects:write audit:read policy:read policy:write"
+SCOPES = " ".join(kernel.SCOPES)
 
 
 @dataclass(frozen=True)
