@@ -100,10 +100,11 @@ lint: opa $(VENV)/test.stamp ## Check style and types of Python and Rego.
 	@"$(OPA)" check --strict --schema policies/schemas policies
 
 .PHONY: bench
-bench: opa $(VENV)/test.stamp ## Print what the service, one evaluation and a population take, and the targets.
+bench: opa $(VENV)/test.stamp ## Print what the service, one evaluation, a population and a rotation take, and the targets.
 	@$(BIN)/python -m benchmarks.bench
 	@$(BIN)/python -m benchmarks.engine
 	@$(BIN)/python -m benchmarks.population
+	@$(BIN)/python -m benchmarks.rotation
 
 # --- what is generated and committed ----------------------------------------------------------
 
