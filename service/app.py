@@ -76,8 +76,8 @@ from service.vault import api as vault_api
 from service.vault.domain import RootUse
 from service.vault.envelope import seal, unseal
 from service.vault.grouped import Grouped
-from service.vault.keys import Keys
 from service.vault.importing import ImportValues
+from service.vault.keys import Keys
 from service.vault.lookup import FindHolders, Lookup
 from service.vault.normal import normalised
 from service.vault.pace import LookupPace
@@ -222,9 +222,7 @@ def assemble(
             "read_trial": ReadTrial(begin, clock, runner.wake),
             "read_changes": ReadChanges(begin),
             "reveal": reveal,
-            "reveal_batch": RevealBatch(
-                decide, profiles, begin, open_values, reveals, clock, new_id, nonce, together
-            ),
+            "reveal_batch": RevealBatch(decide, profiles, begin, open_values, reveals, clock, new_id, nonce, together),
             "issue_token": IssueToken(begin, open_values, clock, nonce),
             "revoke_token": RevokeToken(begin, clock),
             "request_approval": RequestApproval(begin, clock, new_id),
