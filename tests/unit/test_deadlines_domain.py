@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from service.requests import Deadlines, Event, Period, Periods, Receipt, Step, deadlines
 from service.requests.domain import NotExtendable, NotInForce, ReceiptOutOfRange
-from service.requests.periods import ContradictoryPeriods, Rounding, Unit, UnknownLaw, UnknownRequest
+from service.requests.periods import ContradictoryPeriods, Rounding, Unit, UnknownLaw, UnknownRequest, Whose
 
 ROWS = msgspec.json.decode(
     (Path(__file__).parents[2] / "policies/data/deadlines.json").read_bytes(), type=tuple[Period, ...]
@@ -23,8 +23,38 @@ BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 6, 1, 10, tzinfo=UTC)
 ACCESS = PERIODS.of("UK_GDPR", "access")
 
+# What the law says, named here and not read from the table: a row that is wrong must fail and not drop out.
+STATES = [
+    "VCDPA", "CPA_CO", "CTDPA", "UCPA_UT", "TDPSA", "OCPA_OR", "MCDPA_MT", "ICDPA_IA", "DPDPA_DE",
+    "NDPA_NE", "NHPA_NH", "NJDPA_NJ", "TIPA_TN", "MCDPA_MN", "MODPA", "ICDPA_IN", "KCDPA_KY", "RIDTPPA_RI",
+]  # fmt: skip
+SINCE = {
+    "UK_COMPLAINT": date(2026, 6, 19),
+    "CCPA_ADMT": date(2027, 1, 1),
+    "DELETE_ACT": date(2026, 8, 1),
+    "TCPA": date(2025, 4, 11),
+    "MODPA": date(2025, 10, 1),
+    "ICDPA_IN": date(2026, 1, 1),
+    "KCDPA_KY": date(2026, 1, 1),
+    "RIDTPPA_RI": date(2026, 1, 1),
+    "DPDP_IN": date(2027, 5, 13),
+}
+OF_EUROPE = {"GDPR", "UK_GDPR", "UK_COMPLAINT"}
+"""Laws under which the last day moves to a working day of the controller's place."""
+REFUSALS = {
+    "objection", "direct_marketing_objection_effect", "opt_out", "opt_out_sale", "opt_out_sharing",
+    "opt_out_targeted_ads", "opt_out_profiling", "gpc_signal", "limit", "adm_opt_out", "unsubscribe", "revocation",
+    "dnc_request", "one_click_unsubscribe", "consent_revocation", "refusal_in_call",
+}  # fmt: skip
+"""Requests by which something stops at once; to be asked again about one of them (`CCPA_REASK`) is none."""
+
+
+def stops(law: str, request: str) -> bool:
+    return request in REFUSALS and law != "CCPA_REASK"
+
+
 every = st.sampled_from(ROWS)
-rolling = st.sampled_from([row for row in ROWS if row.rounding is Rounding.NEXT_WORKING_DAY])
+rolling = st.sampled_from([row for row in ROWS if row.law in OF_EUROPE])
 extendable = st.sampled_from([row for row in ROWS if row.extension])
 # From a day on which every law of the table is in force.
 instants = st.datetimes(datetime(2027, 6, 1), datetime(2036, 1, 1), timezones=st.just(UTC))
@@ -192,7 +222,8 @@ def test_what_must_stop_stops_on_the_local_day_of_receipt(
 ):
     found = deadlines(period, received(at, zone, events=events), calendar.__contains__)
 
-    assert found.stop_on == (at.astimezone(zone).date() if period.stops else None)
+    assert {stops(period.law, request) for request in period.requests} == {found.stop_on is not None}
+    assert found.stop_on in {None, at.astimezone(zone).date()}
 
 
 @given(every, instants, zones, calendars, calendars)
@@ -221,12 +252,45 @@ def test_an_extension_that_the_law_does_not_know_is_refused(law: str, request_of
         deadlines(PERIODS.of(law, request_of_it), received(NOON, BERLIN, extended=True), frozenset[date]().__contains__)
 
 
-def test_a_duty_that_has_not_begun_sets_no_date():
-    period = PERIODS.of("UK_COMPLAINT", "complaint")
-    eve = received(datetime(2026, 6, 18, 22, 59, tzinfo=UTC), ZoneInfo("Europe/London"))
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.law}-{row.requests[0]}")
+def test_a_duty_sets_dates_from_its_first_day_on(row: Period):
+    zone = ZoneInfo("Europe/London")
+    first = datetime.combine(SINCE.get(row.law, date(1900, 1, 2)), datetime.min.time(), zone)
 
-    with pytest.raises(NotInForce):
-        deadlines(period, eve, frozenset[date]().__contains__)
+    assert dates(deadlines(row, received(first, zone), frozenset[date]().__contains__))
+    if row.law in SINCE:
+        with pytest.raises(NotInForce):
+            deadlines(row, received(first - timedelta(minutes=1), zone), frozenset[date]().__contains__)
+
+
+def test_a_last_day_moves_in_europe_and_a_wait_in_california_only():
+    """Business days skip the holidays of the whole country alone: so the earlier date is set."""
+    for row in ROWS:
+        moved = {True: Rounding.NEXT_WORKING_DAY, False: Rounding.NONE}[row.law in OF_EUROPE]
+        assert row.rounding is (Rounding.FIRST_OF_NEXT_MONTH if row.law in {"CCPA_REASK", "CCPA_RECORDS"} else moved)
+        assert row.holidays is (Whose.PLACE if row.law in OF_EUROPE else Whose.COUNTRY)
+
+
+def test_only_a_refusal_stops_something_at_once():
+    for row in ROWS:
+        assert {stops(row.law, request) for request in row.requests} == {row.stops}
+
+
+def test_only_the_law_of_the_united_kingdom_has_anything_to_wait_for():
+    assert {row.law for row in ROWS if row.waits_for | row.pauses_for} == {"UK_GDPR"}
+
+
+@pytest.mark.parametrize("law", STATES)
+def test_a_state_gives_its_periods_for_each_of_their_requests(law: str):
+    kinds = [["access", "correct", "delete", "portability"], ["opt_out", "opt_out_sale", "opt_out_targeted_ads"]]
+    if law not in {"UCPA_UT", "ICDPA_IA"}:
+        kinds[1].append("opt_out_profiling")
+    if law != "UCPA_UT":
+        kinds.append(["appeal"])
+    if law in {"CTDPA", "DPDPA_DE", "NHPA_NH", "NJDPA_NJ", "OCPA_OR", "MCDPA_MN", "RIDTPPA_RI", "MODPA"}:
+        kinds.append(["consent_revocation"])
+
+    assert [list(row.requests) for row in ROWS if row.law == law] == kinds
 
 
 @pytest.mark.parametrize("year", [1, 1899, 2200, 9999])
