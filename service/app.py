@@ -45,7 +45,7 @@ from service.decisions.wasm import embedded
 from service.decisions.watched import WatchedLog
 from service.kernel import Clock, DomainError, Handle, NewId, SubjectId, TenantId, Unavailable
 from service.laws import activated_laws
-from service.policies import PutOverlay, ReadOverlay
+from service.policies import CheckOverlay, PutOverlay, ReadOverlay, ReadOverlayVersions
 from service.policies import api as policies_api
 from service.policies.governing import Governing
 from service.postgres import DatabaseUrls
@@ -216,8 +216,9 @@ def assemble(
             "read_policy": ReadPolicy(profiles, laws),
             "read_rule": ReadRule(profiles, laws),
             "read_coverage": ReadCoverage(profiles, laws, clock),
-            "put_overlay": PutOverlay(begin, profiles, laws, clock),
+            "put_overlay": PutOverlay(begin, CheckOverlay(begin, profiles, laws, clock), clock),
             "read_overlay": ReadOverlay(begin),
+            "read_overlay_versions": ReadOverlayVersions(begin),
             "start_trial": start_trial(settings, engine, profiles, laws, runner.wake, clock),
             "read_trial": ReadTrial(begin, clock, runner.wake),
             "read_changes": ReadChanges(begin),
@@ -262,7 +263,7 @@ def start_trial(
 ) -> StartTrial:
     """Return what takes trials on."""
     begin = opener(engine, clock, new_id)
-    check = PutOverlay(begin, profiles, laws, clock)
+    check = CheckOverlay(begin, profiles, laws, clock)
     return StartTrial(
         begin, profiles, laws, check, bench(settings, engine), JsonSchemas(POLICIES / "schemas"), clock, new_id, wake
     )

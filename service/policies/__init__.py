@@ -2,16 +2,25 @@
 
 from service.policies.domain import Activation, Artefacts, Kept, Rehearsal
 from service.policies.ports import OverlayStore, RecentFacts, RevisionStore
-from service.policies.usecases import ActivateRevision, PutOverlay, ReadOverlay, RehearseRevision
+from service.policies.usecases import (
+    ActivateRevision,
+    CheckOverlay,
+    PutOverlay,
+    ReadOverlay,
+    ReadOverlayVersions,
+    RehearseRevision,
+)
 
 __all__ = [
     "ActivateRevision",
     "Activation",
     "Artefacts",
+    "CheckOverlay",
     "Kept",
     "OverlayStore",
     "PutOverlay",
     "ReadOverlay",
+    "ReadOverlayVersions",
     "RecentFacts",
     "Rehearsal",
     "RehearseRevision",

@@ -1,7 +1,7 @@
 """What governs a tenant's decisions: the active revision of the law, and the tenant's own overlay over it."""
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Final
 
 from msgspec import Struct
@@ -22,6 +22,12 @@ class OverlayUnusable(DomainError):
     """The overlay says something that can't be meant: an end before its beginning, a span that nobody measures."""
 
     code = "overlay_unusable"
+
+
+class OverlayVersionUnknown(DomainError):
+    """The tenant has no such version of an overlay."""
+
+    code = "overlay_version_unknown"
 
 
 class OverlayMoved(DomainError):
@@ -45,6 +51,27 @@ class Stored(Struct, frozen=True, kw_only=True):
     overlay: Overlay
     at: datetime | None
     actor: str | None
+
+
+class Tried(Struct, frozen=True, kw_only=True):
+    """An overlay that could be stored, and wasn't."""
+
+    overlay: Overlay
+
+
+class Coming(Struct, frozen=True, kw_only=True):
+    """Which rules begin when, as far as an overlay can ask for them before their day."""
+
+    days: Mapping[str, date]
+    """Some begin together, under one name."""
+    stricter: frozenset[str]
+    """Those of the days whose rules only forbid."""
+    rules: frozenset[str]
+    """All rules of the law. Most have no day of their own."""
+
+    def early(self, on: date) -> list[str]:
+        """Return what can be followed before its day."""
+        return sorted(name for name in self.stricter if name in self.days and self.days[name] > on)
 
 
 class Artefacts(Struct, frozen=True, kw_only=True):
@@ -105,6 +132,30 @@ def faults(overlay: Overlay, months: Sequence[int]) -> Iterator[tuple[str, tuple
         yield "hours end after they begin", turned
     if between := unmeasured(overlay, months):
         yield f"ages are told by these months: {', '.join(map(str, months))}", between
+
+
+def never_early(
+    overlay: Overlay, coming: Coming, on: date, kept: Sequence[str]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what can't be followed before its day, with pointers.
+
+    What the version before has had, `kept`, may have begun since. Which of the rules that are yet to begin would
+    loosen the law, the policy says.
+    """
+    possible = f"what can be followed early is {', '.join(coming.early(on)) or 'nothing'}"
+    unknown, undated, begun = list[str](), list[str](), list[str]()
+    for place, name in enumerate(overlay.early):
+        if name in coming.days:
+            begun += [f"/early/{place}"] if coming.days[name] <= on and name not in kept else []
+        else:
+            (undated if name in coming.rules else unknown).append(f"/early/{place}")
+    for what, pointers in (
+        ("there is no rule of this name", unknown),
+        ("this rule has no day of its own that is yet to come", undated),
+        ("this is in force by now, so to follow it early has no effect", begun),
+    ):
+        if pointers:
+            yield f"{what}; {possible}", tuple(pointers)
 
 
 def unmeasured(overlay: Overlay, months: Sequence[int]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import exists, insert, select
@@ -28,9 +28,23 @@ class SqlOverlayStore:
             select(policy_overlay).where(table.tenant == self._tenant).order_by(table.version.desc()).limit(1)
         )
         row = found.one_or_none()
-        if row is None:
-            return Stored(version=0, overlay=NO_OVERLAY, at=None, actor=None)
-        return Stored(version=row.version, overlay=_overlay.decode(row.body), at=row.at, actor=row.actor)
+        return Stored(version=0, overlay=NO_OVERLAY, at=None, actor=None) if row is None else _stored(row)
+
+    async def version(self, number: int) -> Stored | None:
+        table = policy_overlay.c
+        found = await self._connection.execute(
+            select(policy_overlay).where(table.tenant == self._tenant, table.version == number)
+        )
+        row = found.one_or_none()
+        return None if row is None else _stored(row)
+
+    async def versions(self, *, before: int | None, limit: int) -> Sequence[Stored]:
+        table = policy_overlay.c
+        wanted = select(policy_overlay).where(table.tenant == self._tenant)
+        if before is not None:
+            wanted = wanted.where(table.version < before)
+        rows = await self._connection.execute(wanted.order_by(table.version.desc()).limit(limit))
+        return [_stored(row) for row in rows]
 
     async def add(self, version: int, overlay: Overlay, at: datetime, actor: str) -> bool:
         body = msgspec.json.encode(overlay)
@@ -41,6 +55,10 @@ class SqlOverlayStore:
             .returning(policy_overlay.c.version)
         )
         return added.first() is not None
+
+
+def _stored(row: Any) -> Stored:
+    return Stored(version=row.version, overlay=_overlay.decode(row.body), at=row.at, actor=row.actor)
 
 
 class SqlRevisionStore:

@@ -1,6 +1,6 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Final, TypeVar
 
 import msgspec
@@ -15,6 +15,7 @@ from service.decisions import (
     Laws,
     Memo,
     Overlay,
+    Policy,
     overlay_facts,
 )
 from service.events import Event
@@ -23,14 +24,18 @@ from service.policies.domain import (
     Activation,
     Artefacts,
     Asked,
+    Coming,
     Judgement,
     OverlayLoosens,
     OverlayMoved,
     OverlayUnusable,
+    OverlayVersionUnknown,
     Refused,
     Rehearsal,
     Stored,
+    Tried,
     faults,
+    never_early,
     unmeasured,
 )
 from service.policies.ports import Begin
@@ -44,8 +49,8 @@ BATCH: Final = 500
 T = TypeVar("T")
 
 
-class PutOverlay:
-    """Replace a tenant's overlay as a whole, or say what would come of it."""
+class CheckOverlay:
+    """Refuse what an overlay can't say."""
 
     def __init__(self, begin: Begin, profiles: Profiles[InForce], laws: Laws, clock: Clock) -> None:
         self._begin = begin
@@ -53,16 +58,20 @@ class PutOverlay:
         self._laws = laws
         self._clock = clock
 
-    async def __call__(self, overlay: Overlay, *, based_on: int | None, dry_run: bool, by: Caller) -> Stored:
-        """Store `overlay` as a new version; the same again stays the version it is.
+    async def __call__(self, overlay: Overlay, *, since: datetime | None = None, by: Caller) -> None:
+        """Hold `overlay` against the law that governs, as it is `since` then or, without, now.
 
         Raises:
             OverlayLoosens, OverlayUnusable, UnknownPurpose: with pointers to what is wrong.
-            OverlayMoved: there is a later version than `based_on`.
             DecisionUnavailable: the policy can't be asked what it forbids.
         """
-        law = await self._laws.of((await self._profiles.governing(by.tenant)).revision)
-        for fault, pointers in faults(overlay, law.policy.data.bands.months):
+        in_force = await self._profiles.governing(by.tenant)
+        law = await self._laws.of(in_force.revision)
+        on = (since or self._clock()).astimezone(UTC).date()
+        for fault, pointers in (
+            *faults(overlay, law.policy.data.bands.months),
+            *never_early(overlay, _coming(law.policy), on, in_force.overlay.early),
+        ):
             raise OverlayUnusable(fault, pointers=pointers)
         await self._refuse_unknown_purposes(overlay, by.tenant)
         if refused := await _refusals(law, overlay):
@@ -72,27 +81,6 @@ class PutOverlay:
                 pointers=[each.pointer for each in refused],
                 rules=rules,
             )
-        now = self._clock()
-        async with self._begin(by.tenant) as tx:
-            current = await tx.overlays.current()
-            if based_on is not None and based_on != current.version:
-                raise OverlayMoved(f"the overlay is at version {current.version} by now", version=current.version)
-            if overlay == current.overlay:
-                return current
-            stored = Stored(version=current.version + 1, overlay=overlay, at=now, actor=by.actor)
-            if dry_run:
-                return stored
-            if not await tx.overlays.add(stored.version, overlay, now, by.actor):
-                raise OverlayMoved("somebody else stored a version at the same moment", version=stored.version)
-            name = f"overlay.{stored.version}"
-            await tx.audit.append(
-                event=AuditEvent.OVERLAY_STORED,
-                object_id=name,
-                commitment=hashlib.sha256(msgspec.json.encode(overlay, order="sorted")).digest(),
-                by=by,
-            )
-            await tx.outbox.add([Event(type=AuditEvent.OVERLAY_STORED.value, object_id=name, at=now)])
-        return stored
 
     async def _refuse_unknown_purposes(self, overlay: Overlay, tenant: TenantId) -> None:
         """A purpose that is misspelt would be refused nowhere, and somebody would believe that it is."""
@@ -107,15 +95,73 @@ class PutOverlay:
             raise UnknownPurpose("no purpose of this name is registered", pointers=unknown)
 
 
+class PutOverlay:
+    """Replace a tenant's overlay as a whole, or say whether it could be."""
+
+    def __init__(self, begin: Begin, check: CheckOverlay, clock: Clock) -> None:
+        self._begin = begin
+        self._check = check
+        self._clock = clock
+
+    async def __call__(self, overlay: Overlay, *, based_on: int | None, dry_run: bool, by: Caller) -> Stored | Tried:
+        """Store `overlay` as a new version; the same again stays the version it is.
+
+        Raises:
+            OverlayLoosens, OverlayUnusable, UnknownPurpose: with pointers to what is wrong.
+            OverlayMoved: there is a later version than `based_on`.
+            DecisionUnavailable: the policy can't be asked what it forbids.
+        """
+        await self._check(overlay, by=by)
+        now = self._clock()
+        async with self._begin(by.tenant) as tx:
+            current = await tx.overlays.current()
+            if based_on is not None and based_on != current.version:
+                raise OverlayMoved(f"the overlay is at version {current.version} by now", version=current.version)
+            if dry_run:
+                return Tried(overlay=overlay)
+            if overlay == current.overlay:
+                return current
+            stored = Stored(version=current.version + 1, overlay=overlay, at=now, actor=by.actor)
+            if not await tx.overlays.add(stored.version, overlay, now, by.actor):
+                raise OverlayMoved("somebody else stored a version at the same moment", version=stored.version)
+            name = f"overlay.{stored.version}"
+            await tx.audit.append(
+                event=AuditEvent.OVERLAY_STORED,
+                object_id=name,
+                commitment=hashlib.sha256(msgspec.json.encode(overlay, order="sorted")).digest(),
+                by=by,
+            )
+            await tx.outbox.add([Event(type=AuditEvent.OVERLAY_STORED.value, object_id=name, at=now)])
+        return stored
+
+
 class ReadOverlay:
-    """Show the tenant's overlay."""
+    """Show the tenant's overlay, or a version of before."""
 
     def __init__(self, begin: Begin) -> None:
         self._begin = begin
 
-    async def __call__(self, *, by: Caller) -> Stored:
+    async def __call__(self, *, version: int | None, by: Caller) -> Stored:
+        """Raises: OverlayVersionUnknown"""
         async with self._begin(by.tenant) as tx:
-            return await tx.overlays.current()
+            found = await tx.overlays.current() if version is None else await tx.overlays.version(version)
+        if found is None:
+            raise OverlayVersionUnknown("there is no such version of the overlay")
+        return found
+
+
+class ReadOverlayVersions:
+    """Show every version of the tenant's overlay, the latest first."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    async def __call__(self, *, before: int | None, limit: int, by: Caller) -> tuple[Sequence[Stored], int | None]:
+        """Return versions, and before which one to go on if more are there."""
+        async with self._begin(by.tenant) as tx:
+            found = await tx.overlays.versions(before=before, limit=limit + 1)
+        shown = found[:limit]
+        return shown, shown[-1].version if len(found) > limit else None
 
 
 class RehearseRevision:
@@ -203,6 +249,14 @@ class ActivateRevision:
 
 def _batches(all_: Sequence[T]) -> Iterator[Sequence[T]]:
     return (all_[start : start + BATCH] for start in range(0, len(all_), BATCH))
+
+
+def _coming(policy: Policy) -> Coming:
+    return Coming(
+        days={name: date.fromisoformat(day) for name, day in policy.data.in_force.items()},
+        stricter=frozenset(policy.tables.get("stricter", {}).get("rules", ())),
+        rules=frozenset(policy.rules),
+    )
 
 
 async def _refusals(law: Law, overlay: Overlay) -> tuple[Refused, ...]:

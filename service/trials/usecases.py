@@ -20,7 +20,7 @@ from service.decisions import (
     ordinary,
 )
 from service.kernel import Caller, Clock, DomainError, NewId, TenantId
-from service.policies import PutOverlay
+from service.policies import CheckOverlay
 from service.subjects import UnknownZone
 from service.trials.domain import (
     UNFINISHED,
@@ -52,7 +52,7 @@ class StartTrial:
         begin: Begin,
         profiles: Profiles[InForce],
         laws: Laws,
-        check: PutOverlay,
+        check: CheckOverlay,
         bench: Workbench,
         shapes: Shapes,
         clock: Clock,
@@ -137,7 +137,7 @@ class StartTrial:
         logged = isinstance(over, Period)
         if candidate.overlay is not None:
             with _below("/overlay"):
-                await self._check(candidate.overlay, based_on=None, dry_run=True, by=by)
+                await self._check(candidate.overlay, since=over.since if isinstance(over, Period) else over.at, by=by)
             if logged:
                 _refuse_unseen_hours(candidate.overlay, law)
         if tables := refolded(candidate.tables, law.tables):

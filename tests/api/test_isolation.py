@@ -190,6 +190,7 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "readRule": 200,
         "readCoverage": 200,
         "readOverlay": 200,
+        "readOverlayVersions": 200,
         "readTrial": 404,
         "readTrialChanges": 404,
         "readApprovals": 200,

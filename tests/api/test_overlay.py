@@ -20,6 +20,8 @@ PATH = "/v1/policy/overlay"
 QUESTION = {"subject": "s-1", "channel": "email", "purpose": "marketing"}
 NO_MAIL = {"denied": [{"channel": "email"}]}
 OFFICE = {"channels": ["phone"], "days": {"1": [["09:00", "12:00"], ["13:00", "17:00"]]}}
+EARLY = "what can be followed early is IN-DPDP, US-TCPA-03, USCA-ADM-01"
+"""On the day of the tests' clock."""
 Clients = Callable[..., httpx.AsyncClient]
 
 
@@ -142,11 +144,12 @@ async def test_taking_away_what_was_never_there_stores_nothing(client: httpx.Asy
     assert await put(client, {}) == {"version": 0, "overlay": {}, "at": None, "actor": None}
 
 
-async def test_a_dry_run_says_what_it_would_become_and_stores_nothing(willing: httpx.AsyncClient):
+async def test_a_dry_run_says_that_it_is_one_and_stores_nothing(willing: httpx.AsyncClient):
     await put(willing, {"stale_months": 12})
     tried = await put(willing, NO_MAIL, dry_run="true")
 
-    assert (tried["version"], tried["overlay"], tried["actor"]) == (2, NO_MAIL, "shop-backend")
+    assert tried == {"dry_run": True, "version": None, "overlay": NO_MAIL, "at": None, "actor": None}
+    assert (await put(willing, {"stale_months": 12}, dry_run="true"))["version"] is None
     assert (await willing.get(PATH)).json()["version"] == 1
     assert (await ask(willing))["decision"] == "permit"
     assert len(await entries(willing)) == 1
@@ -183,8 +186,6 @@ async def test_of_two_at_the_same_moment_one_is_told_that_it_lost(client: httpx.
         ({"double_opt_in": False}, ["DE-DOI-01"], ["/double_opt_in"]),
         ({"attempts": {"h24": 4, "d30": 1}}, ["US-STQ-02"], ["/attempts/h24"]),
         ({"attempts": {"d30": 5}}, ["FR-TEL-02"], ["/attempts/d30"]),
-        ({"early": ["US-TCPA-03", "XX-NOT-01"]}, ["XX-NOT-01"], ["/early/1"]),
-        ({"early": ["XX-NOT-01", "EU-POL-01", "US-TCPA-03"]}, ["XX-NOT-01"], ["/early/0"]),
         ({"hours": OFFICE | {"days": {"1": [["09:00", "12:00"]], "2": [["05:00", "23:00"]]}}},
          ["ENG-QH-01"], ["/hours/days/2"]),
         ({"stale_months": 36, "double_opt_in": False}, ["DE-DOI-01", "ENG-STALE-01"],
@@ -210,6 +211,18 @@ async def test_what_would_promise_less_than_the_law_is_refused_with_its_rule(
         ({"hours": OFFICE | {"days": {"3": [["12:00", "09:00"]]}}}, ["/hours/days/3/0"], "end after they begin"),
         ({"hours": OFFICE | {"days": {"3": [["09:00", "09:00"]]}}}, ["/hours/days/3/0"], "end after they begin"),
         ({"denied": [{"channel": "sms"}, {}]}, ["/denied/1"], "a `channel`, a `purpose` or both"),
+        ({"early": ["US-TCPA-03", "ZZ-99"]}, ["/early/1"], f"no rule of this name; {EARLY}"),
+        (
+            {"early": ["DE-UWG-01", "ENG-QH-01"]},
+            ["/early/0", "/early/1"],
+            f"no day of its own that is yet to come; {EARLY}",
+        ),
+        (
+            {"early": ["US-TCPA-03", "FR-TEL-01"]},
+            ["/early/1"],
+            f"in force by now, so to follow it early has no effect; {EARLY}",
+        ),
+        ({"early": ["FR-BLOCTEL-END"]}, ["/early/0"], "has no effect"),
     ],
     ids=str,
 )
@@ -222,6 +235,38 @@ async def test_what_cannot_be_meant_or_measured_is_refused(
     assert [error["pointer"] for error in refused["errors"]] == pointers
     assert said in refused["detail"]
     assert (await client.get(PATH)).json()["version"] == 0
+
+
+async def test_what_was_followed_early_may_stay_when_its_day_has_come(client: httpx.AsyncClient, clock: FakeClock):
+    await put(client, {"early": ["US-TCPA-03"]})
+    clock.now = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
+
+    assert (await put(client, {"early": ["US-TCPA-03"]}))["version"] == 1
+    assert (await put(client, {"early": ["IN-DPDP", "US-TCPA-03"]}))["version"] == 2
+    assert (await put(client, {}))["version"] == 3
+    assert (await put(client, {"early": ["US-TCPA-03"]}, 409))["type"].endswith("/overlay_unusable")
+
+
+async def test_every_version_can_be_read_again(client: httpx.AsyncClient):
+    stored = [await put(client, {"stale_months": months}) for months in (24, 12, 6)]
+    await put(client, NO_MAIL, dry_run="true")
+
+    assert [(await client.get(PATH, params={"version": each["version"]})).json() for each in stored] == stored
+    unknown = await client.get(PATH, params={"version": 4})
+    assert (unknown.status_code, unknown.json()["type"].rsplit("/")[-1]) == (404, "overlay_version_unknown")
+    for odd in ("0", "-1", "one", "99999999999"):
+        assert (await client.get(PATH, params={"version": odd})).status_code == 400
+
+
+async def test_versions_are_listed_the_latest_first_in_pages(client: httpx.AsyncClient):
+    assert (await client.get(f"{PATH}/versions")).json() == {"versions": []}
+    stored = [await put(client, {"stale_months": months}) for months in (24, 12, 6)]
+
+    assert (await client.get(f"{PATH}/versions")).json() == {"versions": stored[::-1]}
+    first = await client.get(f"{PATH}/versions", params={"limit": 2})
+    rest = await client.get(first.links["next"]["url"])
+    assert first.json()["versions"] + rest.json()["versions"] == stored[::-1]
+    assert "next" not in rest.links
 
 
 async def test_a_purpose_that_nobody_registered_is_refused(client: httpx.AsyncClient):
@@ -275,6 +320,8 @@ async def test_another_tenant_neither_sees_nor_feels_it(
     await put(willing, NO_MAIL)
 
     assert (await other.get(PATH)).json()["version"] == 0
+    assert (await other.get(PATH, params={"version": 1})).status_code == 404
+    assert (await other.get(f"{PATH}/versions")).json() == {"versions": []}
     assert "+" not in (await ask(other))["policy_revision"]
     assert (await put(other, {"stale_months": 12}))["version"] == 1
     assert (await willing.get(PATH)).json()["overlay"] == NO_MAIL

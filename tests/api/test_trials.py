@@ -136,6 +136,18 @@ async def test_an_overlay_is_tried_on_the_log_in_place_of_that_of_then(
     ]
 
 
+async def test_a_rule_that_began_within_the_period_can_be_tried_from_its_beginning_on(client: httpx.AsyncClient):
+    early = {"early": ["FR-TEL-01"]}  # since 2026-08-11
+    await start(client, overlay=early, over={"decisions": {"since": "2026-08-01T00:00:00Z"}})
+    for over in (
+        {"decisions": {"since": "2026-08-12T00:00:00Z"}},
+        {"subjects": {"channel": "phone", "purpose": "marketing"}},
+    ):
+        refused = (await start(client, 409, overlay=early, over=over)).json()
+        assert refused["type"].endswith("/overlay_unusable")
+        assert [error["pointer"] for error in refused["errors"]] == ["/overlay/early/0"]
+
+
 async def test_taking_an_overlay_away_permits_what_it_alone_denied(
     client: httpx.AsyncClient, asked: dict[str, str], clock: FakeClock
 ):

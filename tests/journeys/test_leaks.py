@@ -8,6 +8,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -69,6 +70,12 @@ del IN_CONTEXT["plausible_time_zones"]  # takes any text, and refuses what is no
 KEPT_IN_STATES = IN_RECORDS.keys() - {"evidence", "incentive", "method", "product"}
 """What a question is compared with. Method and incentive are there only as what they amount to."""
 
+COMING = [
+    name
+    for name in json.loads((ROOT / "policies/data/stricter.json").read_text())["rules"]
+    if json.loads((ROOT / "policies/data/in_force.json").read_text())[name] > f"{datetime.now(UTC):%F}"
+]
+"""What an overlay can ask for before its day."""
 BODIES: dict[str, Any] = {
     "putSubject": {"residence": "DE", "age": 40, "time_zone": "Europe/Berlin"} | IN_FACTS,
     "appendRecords": {"records": [RECORD | IN_RECORDS]},
@@ -101,7 +108,7 @@ BODIES: dict[str, Any] = {
     "putValue": {"value": canary("value")},
     "importValues": {"subject": "s-1", "field": "name", "value": canary("value")},
     "lookUp": {"field": "email", "value": canary("value")},
-    "putOverlay": {"denied": [{"channel": "phone", "purpose": "marketing"}], "early": ["FR-TEL-01"]},
+    "putOverlay": {"denied": [{"channel": "phone", "purpose": "marketing"}], "early": COMING[:1]},
     "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
     "startTrial": {
         "overlay": {"denied": [{"channel": "email"}]},
