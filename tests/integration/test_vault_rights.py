@@ -17,6 +17,7 @@ KEY_TABLES = {
 CHANGEABLE = {
     **KEY_TABLES,
     "vault_field": set(),
+    "vault_import": {"done", "at"},
     "vault_value": {"deleted_at"},
     "vault_index": set(),
     "vault_suppression": set(),
