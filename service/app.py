@@ -184,6 +184,7 @@ def assemble(
     decide = Decide(profiles, begin, log, laws, clock, new_id)
     fields = Fields(begin)
     pace = LookupPace(settings.lookups_per_minute, clock)
+    lookup = Lookup(fields, normalised, Grouped(FindHolders(begin, vault_keys)), pace)
     write_values = WriteValues(begin, vault_keys, seal, clock)
     write = Grouped(write_values)
     open_values = OpenValues(begin, vault_keys, unseal, clock)
@@ -234,12 +235,16 @@ def assemble(
             "fields_of": FieldsOf(begin),
             "put_value": PutValue(fields, normalised, write),
             "import_values": ImportValues(begin, fields, normalised, write_values),
-            "lookup": Lookup(fields, normalised, Grouped(FindHolders(begin, vault_keys)), pace),
+            "lookup": lookup,
             "delete_value": DeleteValue(fields, write),
             "read_values": ReadValues(begin, vault_keys, unseal),
         },
         authenticator=TenantGate(Authenticator(ring, clock, audience=settings.audience), known_tenant(begin)),
-        hot={"decide": partial(decisions_api.decided, decide), "reveal": partial(reveals_api.revealed, reveal)},
+        hot={
+            "decide": partial(decisions_api.decided, decide),
+            "lookUp": partial(vault_api.found, lookup),
+            "reveal": partial(reveals_api.revealed, reveal),
+        },
         observer=telemetry,
         new_id=uuid_utils.uuid7,  # only its text counts, which costs a sixth of that of `new_id`
         body_limit=settings.body_limit,

@@ -95,6 +95,15 @@ def expected(if_match: str) -> frozenset[int] | None:
     return frozenset(int(ours[1]) for tag in tags if (ours := _TAG.fullmatch(tag))) or frozenset({0})
 
 
+async def found(lookup: Lookup, caller: Caller, body: Any) -> FoundView:
+    """Answer a lookup: what `POST /v1/vault/lookup` is, in front of Litestar and within."""
+    wanted = strictly(body, LookupCreate)
+    try:
+        return FoundView(subjects=list(await lookup(wanted.field, wanted.value, by=caller)))
+    except TooManyLookups as error:
+        raise Refusal("too_many_requests", headers={"retry-after": str(error.details["after"])}) from None
+
+
 _line_decoder: Final = msgspec.json.Decoder(Line)
 
 
@@ -259,11 +268,7 @@ class ValueController(Controller):
         and blanks don't matter, nor how a number is written. Each lookup is audited with
         whom it found, and a client can make so many a minute and no more.
         """
-        wanted = strictly(data, LookupCreate)
-        try:
-            return FoundView(subjects=list(await lookup(wanted.field, wanted.value, by=request.user)))
-        except TooManyLookups as error:
-            raise Refusal("too_many_requests", headers={"retry-after": str(error.details["after"])}) from None
+        return await found(lookup, request.user, data)
 
     @post(
         "/import",

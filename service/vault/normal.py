@@ -3,6 +3,7 @@
 The libraries' messages quote what they were given, so none of them is passed on.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 import phonenumbers
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from msgspec import Meta, Struct
 
 from service.kernel import exactly
@@ -19,6 +20,12 @@ from service.vault.values import ValueRefused
 
 LONGEST_TEXT: Final = 10_000
 LONGEST_IDENTIFIER: Final = 200
+
+_PLAIN_EMAIL: Final = re.compile(
+    r"(?=[^@]{1,64}@)[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*@(?:[a-z0-9]{1,63}\.){1,3}([a-z]{2,24})"
+)
+"""What nearly all addresses look like. The library says the same of these, and takes twenty times as long."""
+_SPECIAL: Final = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
 
 Line = Annotated[str, Meta(min_length=1, max_length=200)]
 
@@ -52,6 +59,8 @@ def _email(value: Any) -> str | None:
     if not isinstance(value, str) or len(value) > 254:
         return None
     text = value.strip()
+    if (plain := _PLAIN_EMAIL.fullmatch(text)) and plain[1] not in _SPECIAL:
+        return text
     try:
         local, _, domain = validate_email(text, check_deliverability=False).normalized.rpartition("@")
     except EmailNotValidError:

@@ -7,6 +7,7 @@ import pytest
 from service.vault.blind import form, index_digest, suppression_mark
 from service.vault.domain import HashKey, Secret
 from service.vault.fields import FieldType
+from tests.twins import Sent, play_both
 
 EMAIL = "Ann.Ash@Mail.example"
 
@@ -86,6 +87,29 @@ async def test_lookups_need_a_scope_of_their_own(client_of):
     )
 
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"field": "email", "value": "Ann.Ash@mail.example"}', 200),
+        (b'{"field": "email", "value": "lovelace"}', 400),
+        (b'{"field": "email"}', 400),
+        (b'{"field": "name", "value": "Ann"}', 409),
+    ],
+)
+async def test_the_table_in_front_answers_as_the_handler_does(site, client, body, status):
+    await client.put("/v1/vault/ann/email", json={"value": EMAIL})
+    headers = (
+        (b"content-type", b"application/json"),
+        (b"authorization", client.headers["authorization"].encode()),
+    )
+
+    first, second, by_table = await play_both(site, Sent(path="/v1/vault/lookup", headers=headers, chunks=(body,)))
+
+    assert by_table
+    assert first == second
+    assert first.status == status
 
 
 class TestPace:
