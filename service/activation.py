@@ -21,7 +21,7 @@ from service.decisions.artefacts import read_policy
 from service.decisions.opa import served
 from service.decisions.policy import policy_data
 from service.kernel import DomainError, TenantId, Unavailable
-from service.policies import ActivateRevision, Activation, Artefacts, Kept, Rehearsal, RehearseRevision
+from service.policies import ActivateRevision, Activation, Artefacts, Kept, Rehearsal, RehearseRevision, RevisionDamaged
 from service.policies.archive import Built, NoPolicy, read_archive, read_folder
 from service.policies.usecases import REFUSALS
 from service.postgres import DatabaseUrls
@@ -104,9 +104,10 @@ def keep_shipped(urls: DatabaseUrls) -> None:
 
 
 async def _keep(owner: str, shipped: Artefacts) -> None:
-    async with operations.transactions(owner) as begin, begin(app.NOBODY) as tx:
-        if await tx.revisions.find(shipped.revision) is None:
-            await tx.revisions.add(shipped, app.utc_now())
+    async with operations.transactions(owner) as begin:
+        if await _whole(begin, shipped.revision) is None:
+            async with begin(app.NOBODY) as tx:
+                await tx.revisions.add(shipped, app.utc_now())
 
 
 async def revisions(settings: Settings) -> Revisions:
@@ -138,12 +139,13 @@ async def activate(
         async with operations.transactions(urls.owner) as begin:
             candidate = await _candidate(begin, name)
             artefacts = candidate.artefacts
-            before = await _governing(begin)
-            if before is not None and before.revision == artefacts.revision:
+            stored = await _whole(begin, artefacts.revision)
+            governing = await _governing(begin)
+            if governing == artefacts.revision and stored == artefacts:
                 return Outcome(revision=artefacts.revision, governs=True)
-            replaced = before or _shipped().artefacts
+            replaced = (await _whole(begin, governing) if governing else None) or _shipped().artefacts
             policy, judge = await _loaded(artefacts)
-            if (await _stored(begin, artefacts.revision) or artefacts) != artefacts:
+            if (stored or artefacts) != artefacts:
                 raise RevisionUnusable(
                     "another module, or other explanations, are stored under this revision; "
                     f"`volens policy activate {artefacts.revision}` takes these"
@@ -175,7 +177,11 @@ async def activate(
 
 async def _candidate(begin: Begin, name: str) -> Candidate:
     if name.startswith("sha256:"):
-        if (stored := await _stored(begin, name)) is None:
+        try:
+            stored = await _stored(begin, name)
+        except RevisionDamaged as error:
+            raise RevisionUnusable("what is stored under this revision is damaged; its file mends it") from error
+        if stored is None:
             raise RevisionUnknown("no policy of this revision is kept; `volens policy revisions` lists them")
         return Candidate(artefacts=stored, bundle=None)
     try:
@@ -197,10 +203,17 @@ async def _stored(begin: Begin, revision: str) -> Artefacts | None:
         return await tx.revisions.find(revision)
 
 
-async def _governing(begin: Begin) -> Artefacts | None:
+async def _whole(begin: Begin, revision: str) -> Artefacts | None:
+    """Return what is stored as a revision, if it isn't damaged."""
+    with suppress(RevisionDamaged):
+        return await _stored(begin, revision)
+    return None
+
+
+async def _governing(begin: Begin) -> str | None:
     async with begin(app.NOBODY) as tx:
         activations = await tx.revisions.activations()
-        return await tx.revisions.find(activations[0].revision) if activations else None
+        return activations[0].revision if activations else None
 
 
 def _same_edges(before: Artefacts, policy: Policy) -> bool:

@@ -1,10 +1,11 @@
 """The memo: a verdict is a function of the policy's revision and the facts, so it is worked out once."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 from service.decisions.asking import Engine, Judged, content_hash
-from service.decisions.domain import verdict_of
+from service.decisions.domain import DecisionUnavailable, Verdict, verdict_of
 from service.decisions.policy import Policy
 
 KEEP: Final = 10_000
@@ -36,9 +37,16 @@ class Memo:
         if (known := self._known.get(key)) is not None:
             return known
         body = await recall(self.policy.revision, key) if recall is not None else None
-        verdict = verdict_of(body, facts, self.policy.rules) if body is not None else await self._engine.evaluate(facts)
-        judged = Judged.of(verdict, key)
+        judged = Judged.of(self._recalled(body, facts) or await self._engine.evaluate(facts), key)
         if len(self._known) >= self._keep:
             del self._known[next(iter(self._known))]
         self._known[key] = judged
         return judged
+
+    def _recalled(self, body: bytes | None, facts: bytes) -> Verdict | None:
+        """Return what was once answered. One that can't be read any more is worked out again."""
+        if body is None:
+            return None
+        with suppress(DecisionUnavailable):
+            return verdict_of(body, facts, self.policy.rules)
+        return None

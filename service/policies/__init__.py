@@ -1,6 +1,6 @@
 """What governs a tenant's decisions: revisions of the law, and the tenant's own policy over them."""
 
-from service.policies.domain import Activation, Artefacts, Kept, Rehearsal
+from service.policies.domain import Activation, Artefacts, Kept, Rehearsal, RevisionDamaged
 from service.policies.ports import OverlayStore, RecentFacts, RevisionStore
 from service.policies.usecases import (
     ActivateRevision,
@@ -24,5 +24,6 @@ __all__ = [
     "RecentFacts",
     "Rehearsal",
     "RehearseRevision",
+    "RevisionDamaged",
     "RevisionStore",
 ]

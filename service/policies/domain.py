@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from service.decisions import Overlay
-from service.kernel import DomainError
+from service.kernel import DomainError, Unavailable
 
 LATEST_ENTRIES: Final = 100
 
@@ -81,6 +81,10 @@ class Artefacts(Struct, frozen=True, kw_only=True):
     module: bytes
     data: bytes
     rules: bytes
+
+
+class RevisionDamaged(Unavailable):
+    """What is stored as a policy isn't what was stored. It governs nobody until it is whole again."""
 
 
 class Activation(Struct, frozen=True, kw_only=True):

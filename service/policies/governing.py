@@ -36,9 +36,12 @@ class Governing:
         """Return what governs.
 
         Raises:
-            Unavailable: the overlay is damaged. Without it nobody can say what the tenant forbids.
+            Unavailable: the overlay is damaged, without which nobody can say what the tenant forbids; or an
+                activation vanished, which nothing of ours does.
         """
         revision, version, body = row
+        if revision is None and self.revision is not None:
+            raise Unavailable("the activation of the policy that governed is gone")
         if revision != self.revision:
             self.revision = revision
             self._noted(revision)

@@ -32,10 +32,16 @@ class RevisionStore(Protocol):
     """Every policy that was ever added, and which of them governed when. Only the owner's role adds."""
 
     async def add(self, artefacts: Artefacts, at: datetime) -> bool:
-        """Store a revision, and return whether it was new."""
+        """Store a revision, and return whether it was new. What is stored stays, unless it is damaged."""
         ...
 
-    async def find(self, revision: str) -> Artefacts | None: ...
+    async def find(self, revision: str) -> Artefacts | None:
+        """Return a revision.
+
+        Raises:
+            RevisionDamaged
+        """
+        ...
 
     async def never_activated(self) -> Sequence[Kept]:
         """Return what came with a version and was kept, and never activated, the latest first."""

@@ -1,18 +1,23 @@
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import exists, insert, select
+from sqlalchemy import exists, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as insert_if_free
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.decisions import NO_OVERLAY, Overlay
 from service.kernel import TenantId
-from service.policies.domain import LATEST_ENTRIES, Activation, Artefacts, Kept, Stored
+from service.policies.domain import LATEST_ENTRIES, Activation, Artefacts, Kept, RevisionDamaged, Stored
 from service.policies.tables import policy_activation, policy_overlay, policy_revision
 
 _overlay: Final = msgspec.json.Decoder(Overlay)
+_DAMAGED: Final = text(
+    "policy_revision.digest <> sha256("
+    "sha256(policy_revision.module) || sha256(policy_revision.data) || sha256(policy_revision.rules))"
+)
 
 
 class SqlOverlayStore:
@@ -68,10 +73,11 @@ class SqlRevisionStore:
         self._connection = connection
 
     async def add(self, artefacts: Artefacts, at: datetime) -> bool:
+        new = msgspec.structs.asdict(artefacts) | {"at": at, "digest": _digest(artefacts)}
         added = await self._connection.execute(
             insert_if_free(policy_revision)
-            .values(at=at, **msgspec.structs.asdict(artefacts))
-            .on_conflict_do_nothing()
+            .values(new)
+            .on_conflict_do_update(index_elements=["revision"], set_=new, where=_DAMAGED)
             .returning(policy_revision.c.revision)
         )
         return added.first() is not None
@@ -79,7 +85,12 @@ class SqlRevisionStore:
     async def find(self, revision: str) -> Artefacts | None:
         found = await self._connection.execute(select(policy_revision).where(policy_revision.c.revision == revision))
         row = found.one_or_none()
-        return None if row is None else msgspec.convert(row, Artefacts, from_attributes=True)
+        if row is None:
+            return None
+        artefacts = msgspec.convert(row, Artefacts, from_attributes=True)
+        if _digest(artefacts) != row.digest:
+            raise RevisionDamaged("the stored policy is damaged")
+        return artefacts
 
     async def never_activated(self) -> Sequence[Kept]:
         stored = policy_revision.c
@@ -99,3 +110,8 @@ class SqlRevisionStore:
             select(policy_activation).order_by(policy_activation.c.id.desc()).limit(LATEST_ENTRIES)
         )
         return [msgspec.convert(row, Activation, from_attributes=True) for row in rows]
+
+
+def _digest(artefacts: Artefacts) -> bytes:
+    parts = (artefacts.module, artefacts.data, artefacts.rules)
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()

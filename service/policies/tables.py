@@ -21,8 +21,12 @@ policy_revision = Table(
     Column("data", LargeBinary, nullable=False),
     Column("rules", LargeBinary, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
 )
-"""Built policies. They are the law, so they belong to no tenant. Only grows, and only by the owner's hand."""
+"""Built policies. They are the law, so they belong to no tenant. Only grows, and only by the owner's hand.
+
+`digest` is the SHA-256 over those of module, data and rules: only a row that doesn't match its own may be replaced.
+"""
 
 policy_activation = Table(
     "policy_activation",

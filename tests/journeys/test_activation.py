@@ -353,7 +353,8 @@ def test_an_active_policy_that_cannot_be_loaded_is_a_no_and_not_ready(
     broken = "sha256:" + "b" * 64
     with psycopg.connect(installation.urls.owner, autocommit=True) as owner:
         owner.execute(
-            "INSERT INTO policy_revision SELECT %s, 'no module', data, rules, at FROM policy_revision LIMIT 1",
+            "INSERT INTO policy_revision SELECT %s, 'no module', data, rules, at, "
+            "sha256(sha256('no module') || sha256(data) || sha256(rules)) FROM policy_revision LIMIT 1",
             (broken,),
         )
         owner.execute("INSERT INTO policy_activation (revision, at, actor) VALUES (%s, now(), 'a hand')", (broken,))

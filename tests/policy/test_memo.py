@@ -80,12 +80,14 @@ async def test_a_verdict_that_is_on_file_needs_no_engine(wasm: PolicyEngine, pol
     assert await Memo(Broken(wasm)).judge(facts, recall) == filed
 
 
-async def test_a_damaged_verdict_on_file_permits_nothing(wasm: PolicyEngine, policy: Policy):
+async def test_a_damaged_verdict_on_file_is_worked_out_again(wasm: PolicyEngine, policy: Policy):
     async def recall(revision: str, facts_hash: bytes) -> bytes | None:
         return b'{"allow":true}'
 
+    facts = facts_of(STRANGER, policy)
+    assert (await Memo(wasm).judge(facts, recall)).verdict == await wasm.evaluate(facts)
     with pytest.raises(DecisionUnavailable):
-        await Memo(wasm).judge(facts_of(STRANGER, policy), recall)
+        await Memo(Broken(wasm)).judge(facts, recall)
 
 
 async def test_a_failure_is_not_remembered(wasm: PolicyEngine, policy: Policy):

@@ -7,6 +7,7 @@ import pytest
 
 from service.decisions import DecisionUnavailable, Law, Memo
 from service.decisions.revisions import KEEP, LoadedLaws
+from service.kernel import Unavailable
 from service.policies.governing import Governing
 from tests.toy_policy import policy
 
@@ -97,8 +98,16 @@ async def test_one_that_cannot_be_loaded_is_refused_and_left_alone_for_a_moment(
 def test_what_governs_is_noted_when_it_changes_and_only_then():
     noted: list[str | None] = []
     governing = Governing(noted.append)
-    for revision in (None, None, "sha256:a", "sha256:a", "sha256:b", None):
+    for revision in (None, None, "sha256:a", "sha256:a", "sha256:b"):
         governing.decode((revision, None, None))
 
-    assert noted == ["sha256:a", "sha256:b", None]
-    assert governing.revision is None
+    assert noted == ["sha256:a", "sha256:b"]
+    assert governing.revision == "sha256:b"
+
+
+def test_an_activation_that_vanished_is_no_return_to_what_is_shipped():
+    governing = Governing()
+    governing.decode(("sha256:a", None, None))
+
+    with pytest.raises(Unavailable):
+        governing.decode((None, None, None))
