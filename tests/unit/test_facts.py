@@ -128,6 +128,18 @@ def test_no_name_address_or_free_text_enters_the_facts(case: dict[str, Any]):
             {"special_category": "health"}, {"data_categories": ["health_inferred"]}, {"covers_category": True}
         ),
         pytest.param({"sensitive": "genetic"}, {"data_categories": ["health"]}, {"covers_category": False}),
+        pytest.param(
+            {"special_category": "health", "sensitive": "genetic"},
+            {"data_categories": ["health"]},
+            {"covers_category": False},
+            id="one of two categories is not both",
+        ),
+        pytest.param(
+            {"special_category": "health", "sensitive": "genetic_inferred"},
+            {"data_categories": ["genetic", "religion", "health_inferred"]},
+            {"covers_category": True},
+            id="both among others",
+        ),
         pytest.param({}, {"notice_shown": False}, {"notice": {"shown": False}}),
         pytest.param(
             {"current_notice_version": "v3", "material_change_since": ["v2"]},
@@ -230,6 +242,12 @@ def test_attempts_on_another_channel_do_not_count():
     assert facts({"channel": "phone", "records": [attempt]})["attempts"] == {"h24": 0, "d30": 0}
 
 
+def test_attempts_on_any_channel_count_on_each():
+    attempt = {"ts": (NOON - timedelta(hours=1)).isoformat(), "channel": "any", "action": "call_attempt"}
+
+    assert facts({"channel": "phone", "records": [attempt]})["attempts"] == {"h24": 1, "d30": 1}
+
+
 def test_a_tenants_purpose_stands_for_the_known_one_when_it_is_asked():
     permission = {"ts": "2026-03-01T10:00:00Z", "channel": "email", "purpose": "x-club", "action": "opt_in"}
     mapping = {"x-club": "marketing", "x-shop": "marketing"}
@@ -285,6 +303,31 @@ def test_hours_of_consent_open_with_their_first_minute_and_close_with_their_last
     record = {"channel": "phone", "hours_consent": hours}
 
     assert act(record, at, channel="phone")["hours_open"] is open_
+
+
+@pytest.mark.parametrize(("hour", "open_"), [(1, False), (2, True), (3, False)])
+def test_hours_of_consent_are_open_when_they_are_wherever_the_person_may_be(hour: int, open_: bool):
+    """Asked at 17:30 and 20:30, at 18:30 and 21:30, at 19:30 and 22:30 in Los Angeles and New York."""
+    at = datetime(2026, 11, 21, hour, 30, tzinfo=UTC)
+    context = {"plausible_time_zones": ["America/Los_Angeles", "America/New_York"]}
+    record = {"channel": "phone", "hours_consent": "18:00-22:00"}
+
+    assert act(record, at, channel="phone", local_time_zone=None, context=context)["hours_open"] is open_
+
+
+def test_hours_of_consent_are_closed_where_nobody_knows_the_hour():
+    record = {"channel": "phone", "hours_consent": "00:00-23:59"}
+
+    assert act(record, channel="phone", local_time_zone=None)["hours_open"] is False
+
+
+@pytest.mark.parametrize(
+    ("hour", "age"), [(11, 13), (12, 14)], ids=["the eve in the last zone", "the birthday in the last zone"]
+)
+def test_without_a_zone_an_act_is_of_the_age_that_is_true_wherever_the_person_may_live(hour: int, age: int):
+    agreed = {"ts": f"2026-03-01T{hour}:00:00Z"}
+
+    assert act(agreed, local_time_zone=None, subject={"birth_date": "2012-03-01"})["age"] == age
 
 
 def test_a_number_counts_as_reassigned_from_the_day_that_is_named():

@@ -86,6 +86,20 @@ def test_a_declared_age_moves_by_the_whole_years_between(age: int, declared: dat
         assert exact == max(age - whole_years(today, declared), 0)
 
 
+@pytest.mark.parametrize(
+    ("declared", "younger_until"),
+    [
+        pytest.param(date(2026, 6, 1), date(2025, 6, 1), id="a whole year before it is a year less"),
+        pytest.param(date(2024, 2, 29), date(2023, 2, 28), id="declared on 29 February"),
+    ],
+)
+def test_a_declared_age_was_a_year_less_to_the_end_of_the_same_day_a_year_before(declared: date, younger_until: date):
+    ladder = declared_ages(14, declared, (13, 14))
+
+    assert ladder.on(younger_until) == (13, younger_until + DAY)
+    assert ladder.on(younger_until + DAY) == (14, None)
+
+
 @given(day=days, today=days, chosen=st.sets(st.integers(1, 199), min_size=1))
 def test_a_band_is_the_exact_number_cut_to_its_edges(day: date, today: date, chosen: set[int]):
     coarse = tuple(sorted(chosen))
