@@ -161,7 +161,7 @@ def test_who_serves_can_not_let_another_policy_govern(request, role):
 @pytest.mark.parametrize("table", ["policy_revision", "policy_activation"])
 def test_what_governed_then_can_not_be_changed_by_the_owner(owner, table):
     owner.execute(
-        "INSERT INTO policy_revision VALUES ('whole', '', '', '', now(), sha256(sha256('') || sha256('') || sha256('')))"
+        "INSERT INTO policy_revision VALUES ('whole', '', '', '', now(), sha256(sha256('')||sha256('')||sha256('')))"
         " ON CONFLICT DO NOTHING"
     )
     for change in (f"UPDATE {table} SET revision = 'r'", f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE"):
