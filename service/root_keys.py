@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from service.kernel import Unavailable
 from service.settings import Settings
 from service.vault.ports import KeyRing
 from service.vault.ring_file import FILE, FileRing
@@ -21,7 +22,11 @@ async def guarded_root_keys(settings: Settings, uses: Uses) -> AsyncIterator[Gua
     Raises:
         RingUnavailable: the file is open to others or holds no ring; AWS needs a region.
     """
-    async with root_keys(settings, make=not await uses()) as ring:
+    try:
+        make = not await uses()
+    except Unavailable:
+        make = False  # nobody can say now whether keys hang from another one; decisions go on meanwhile
+    async with root_keys(settings, make=make) as ring:
         yield GuardedRing(settings.key_ring, ring, uses)
 
 
