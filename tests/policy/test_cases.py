@@ -58,6 +58,20 @@ async def test_every_answer_names_a_rule(memo: Memo, place: str, channel: str):
             assert (await memo.judge(facts)).verdict.reasons
 
 
+@pytest.mark.parametrize(
+    "state",
+    ["CO", "CT", "DE", "IA", "IN", "KY", "MD", "MN", "MT", "NE", "NH", "NJ", "OR", "RI", "TN", "TX", "UT", "VA"],
+)
+async def test_a_state_lets_everyone_opt_out_of_profiling_but_for_iowa_and_utah(memo: Memo, state: str):
+    """There federal law alone denies. A case can't say it: it tells which rules are named, and not what they do."""
+    refusal = {"ts": NOON.isoformat(), "channel": "web", "purpose": "profiling", "action": "opt_out"}
+    case = {"jurisdiction": f"US-{state}", "channel": "web", "purpose": "profiling", "records": [refusal]}
+    verdict = (await memo.judge(fill(template_of(case, memo.policy), NOON).facts)).verdict
+
+    denying = {reason.rule for reason in verdict.reasons if reason.effect == "deny"}
+    assert denying == {"ENG-OPT-01"} | ({"USST-OPT-01"} if state not in {"IA", "UT"} else set())
+
+
 async def test_a_case_that_gets_what_it_expects_passes(wasm: PolicyEngine):
     result = await check_cases([json.dumps(STRANGER)], wasm)
 
