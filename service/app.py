@@ -21,7 +21,16 @@ from service.audit import ReadEntries
 from service.audit import api as audit_api
 from service.audit.store import statement as audit_statement
 from service.candidates import Bench, ReadPeople
-from service.consent import AppendRecords, PutNotice, PutPurpose, ReadNotice, ReadPurposes, ReadRecords, ReadSubject
+from service.consent import (
+    AppendRecords,
+    PutNotice,
+    PutPurpose,
+    ReadNotice,
+    ReadPurposes,
+    ReadRecords,
+    ReadSubject,
+    SettleMerge,
+)
 from service.consent import api as consent_api
 from service.consent.profiles import ProfileReader
 from service.decisions import (
@@ -71,7 +80,7 @@ from service.trials import ReadChanges, ReadTrial, RunTrial, StartTrial
 from service.trials import api as trials_api
 from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
-from service.vault import FieldsOf, Opening, OpenTogether, OpenValues, Wanted
+from service.vault import FieldsOf, MoveValues, Opening, OpenTogether, OpenValues, Wanted
 from service.vault import api as vault_api
 from service.vault.domain import RootUse
 from service.vault.envelope import seal, unseal
@@ -117,6 +126,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
 
 CONTROLLERS: Final[Sequence[type[Controller]]] = (
     consent_api.RecordController,
+    consent_api.MergeController,
     consent_api.RegistryController,
     subjects_api.SubjectController,
     decisions_api.DecisionController,
@@ -208,6 +218,7 @@ def assemble(
             "read_subject": ReadSubject(begin, policy.vocabulary),
             "append_records": AppendRecords(begin, clock, policy.vocabulary),
             "read_records": ReadRecords(begin),
+            "settle_merge": SettleMerge(begin, MoveValues(vault_keys, seal, unseal), clock, policy.vocabulary),
             "put_notice": PutNotice(begin, clock),
             "read_notice": ReadNotice(begin),
             "put_purpose": PutPurpose(begin, clock),

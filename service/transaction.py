@@ -20,6 +20,7 @@ from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
 from service.trials.store import SqlTrialStore
 from service.vault.key_store import SqlKeyStore
+from service.vault.moving_store import SqlMovingStore
 from service.vault.rotation_store import SqlRotationStore
 from service.vault.store import SqlValueStore
 
@@ -36,6 +37,7 @@ class Transaction:
         self.keys = SqlKeyStore(connection, tenant)
         self.rotation = SqlRotationStore(connection, tenant)
         self.values = SqlValueStore(connection, tenant)
+        self.moving = SqlMovingStore(connection, tenant)
         self.subjects = SqlSubjectStore(connection, tenant, new_id)
         self.records = SqlRecordStore(connection, tenant)
         self.states = SqlStateStore(connection, tenant, clock)

@@ -42,6 +42,9 @@ class AuditEvent(StrEnum):
     TOKEN_ISSUED = "token.issued"  # noqa: S105, a word and no password
     SUBJECT_CREATED = "subject.created"
     SUBJECT_STORED = "subject.stored"
+    SUBJECT_UNRESOLVED = "subject.unresolved"
+    SUBJECT_MERGED = "subject.merged"
+    SUBJECT_TOLD_APART = "subject.told_apart"
     RECORD_STORED = "record.stored"
     NOTICE_STORED = "notice.stored"
     PURPOSE_STORED = "purpose.stored"

@@ -4,6 +4,7 @@ from service.consent.domain import (
     Act,
     Appended,
     History,
+    Merged,
     Notice,
     NoticeContent,
     NoticeRedefined,
@@ -30,7 +31,9 @@ from service.consent.domain import (
     UnknownPurpose,
 )
 from service.consent.fold import EMPTY, fold, state_at
+from service.consent.merging import SettleMerge
 from service.consent.ports import Alongside, NoticeStore, Profiles, PurposeStore, RecordStore, StateStore
+from service.consent.union import agreed_at, joined
 from service.consent.usecases import (
     AppendRecords,
     PutNotice,
@@ -63,6 +66,7 @@ __all__ = [
     "Appended",
     "Channel",
     "History",
+    "Merged",
     "NotTheirOwn",
     "Notice",
     "NoticeContent",
@@ -93,6 +97,7 @@ __all__ = [
     "RecordIdReused",
     "RecordPurpose",
     "RecordStore",
+    "SettleMerge",
     "Signature",
     "State",
     "StateStore",
@@ -104,7 +109,9 @@ __all__ = [
     "UnknownNotice",
     "UnknownPurpose",
     "Vocabulary",
+    "agreed_at",
     "fold",
     "is_tenant_purpose",
+    "joined",
     "state_at",
 ]

@@ -20,8 +20,11 @@ from service.consent.domain import (
     UnknownNotice,
     UnknownPurpose,
 )
+from service.consent.merging import SettleMerge
 from service.consent.schemas import (
     HistoryPage,
+    MergePost,
+    MergeView,
     NoticePut,
     NoticeView,
     PurposePage,
@@ -43,6 +46,7 @@ from service.consent.usecases import (
     ReadSubject,
 )
 from service.kernel import Caller, DomainError, Instant, SubjectId
+from service.subjects import AlreadyMerged, MergeContradictory, MergeWithItself
 from service.web import pages
 from service.web.auth import needs
 from service.web.bodies import StrictBody, strictly
@@ -58,6 +62,9 @@ STATUS: Final[Mapping[type[DomainError], int]] = {
     UnacceptableNotice: HTTPStatus.CONFLICT,
     UnknownNotice: HTTPStatus.NOT_FOUND,
     NotTheirOwn: HTTPStatus.FORBIDDEN,
+    AlreadyMerged: HTTPStatus.CONFLICT,
+    MergeWithItself: HTTPStatus.CONFLICT,
+    MergeContradictory: HTTPStatus.CONFLICT,
     StateUnreadable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -151,6 +158,42 @@ class RecordController(Controller):
         not said here; ask for a decision.
         """
         return SubjectView.of(await read_subject(SubjectId(subject), as_of=_instant("as_of", as_of), by=request.user))
+
+
+class MergeController(Controller):
+    """Settle who is the same person."""
+
+    path = "/v1/subjects"
+    tags = ("Subjects",)
+
+    @post(
+        "/{subject:str}/merge",
+        operation_id="mergeSubjects",
+        opt=needs("subjects:write"),
+        status_code=HTTPStatus.OK,
+        responses=documented(404, 409, 410),
+    )
+    async def merge(
+        self,
+        request: Request[Caller, Any, Any],
+        subject: SubjectPath,
+        data: StrictBody[MergePost],
+        settle_merge: NamedDependency[SettleMerge],
+    ) -> MergeView:
+        """Merge another subject into this one, or note that they are two people.
+
+        With `"same": true` the id in `with` is another name of this person from now on, for good. Refusals, objections
+        and restrictions of either side win; permissions of the other side count on only if they have evidence, and
+        none answers what this side refused before it. Unknown facts are filled in; where two contradict each other,
+        say whose count. Values in the vault are sealed anew, and the key they were under is destroyed.
+
+        With `"same": false` checks stop to deny because of a doubt who they are, unless there is another one.
+        """
+        body = strictly(data, MergePost)
+        merged = await settle_merge(
+            SubjectId(subject), SubjectId(body.other), same=body.same, facts=body.facts, by=request.user
+        )
+        return MergeView.of(merged)
 
 
 class RegistryController(Controller):

@@ -9,6 +9,7 @@ from service.consent.domain import Notice, NoticeContent, OwnPurpose, Position, 
 from service.events import Outbox
 from service.kernel import Handle, SubjectId, TenantId
 from service.subjects import SubjectStore
+from service.vault import MovingTransaction
 
 
 class RecordStore(Protocol):
@@ -107,6 +108,13 @@ class ConsentTransaction(Protocol):
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[ConsentTransaction]]
 """Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
+
+
+class MergeTransaction(ConsentTransaction, MovingTransaction, Protocol):
+    """What merging two subjects may touch besides: their values."""
+
+
+BeginMerge = Callable[[TenantId], AbstractAsyncContextManager[MergeTransaction]]
 
 
 G_co = TypeVar("G_co", covariant=True)

@@ -2,11 +2,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 from msgspec.structs import asdict
 
 from service.consent.domain import (
     Act,
+    Merged,
     Names,
     Notice,
     NoticeContent,
@@ -18,7 +19,7 @@ from service.consent.domain import (
 )
 from service.consent.vocabulary import Channel, Purpose, PurposeName
 from service.kernel import IdentifierId, SubjectId, SubjectRef
-from service.subjects import Flags, SubjectFacts
+from service.subjects import Choice, Flags, SubjectFacts
 
 
 class RecordCreate(Statement, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -155,6 +156,38 @@ def _states(acts: tuple[Act, ...]) -> list[StateView]:
         StateView(channel=channel, purpose=purpose or None, acts=[ActView.of(act) for act in group])
         for (purpose, channel), group in sorted(groups.items())
     ]
+
+
+class MergePost(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether another subject is the same person."""
+
+    other: SubjectRef = field(name="with")
+    same: bool
+    facts: Choice | None = None
+    """Whose facts count where two contradict each other: those of the subject in the path, or of the other one."""
+
+
+class MergeView(Struct, frozen=True, kw_only=True):
+    """What was settled, and how the subject stands since."""
+
+    subject: str
+    other: str = field(name="with")
+    same: bool
+    version: int
+    facts: SubjectFacts
+    flags: Flags
+
+    @classmethod
+    def of(cls, merged: Merged) -> "MergeView":
+        stands = merged.stands
+        return cls(
+            subject=merged.subject,
+            other=merged.other,
+            same=merged.same,
+            version=stands.version,
+            facts=stands.facts,
+            flags=stands.flags,
+        )
 
 
 Body = Annotated[str, Meta(min_length=1, max_length=100_000)]

@@ -78,7 +78,7 @@ class AppendRecords:
                 known = stored.get(submission.id)
                 if known is None:
                     new.append(_received(submission, handle, now))
-                elif known.handle != handle or known.statement != submission.statement:
+                elif known.statement != submission.statement or not await _is_of(tx, known.handle, handle):
                     raise _reused(submission.id, submissions)
             if new:
                 # With the subjects locked, an id that is taken meanwhile was taken for somebody else.
@@ -112,6 +112,11 @@ class AppendRecords:
             else:
                 grown[handle] = fold(before, records, self._vocabulary)
         return grown
+
+
+async def _is_of(tx: ConsentTransaction, stored: Handle, handle: Handle) -> bool:
+    """Return whether a record under a handle is that of whoever has `handle` now."""
+    return stored == handle or stored in await tx.subjects.former(handle)
 
 
 def _one_of_each(submissions: Sequence[Submission]) -> dict[UUID, Submission]:

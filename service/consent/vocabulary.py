@@ -142,6 +142,8 @@ class Vocabulary(Struct, frozen=True, kw_only=True):
     """Actions that a bound never drops, and that count although they are dated later than the question."""
     attempts: frozenset[str]
     """Actions that are only counted: the latest few instants are kept."""
+    permissions: frozenset[str]
+    """Actions by which somebody agrees, or by which what they refused is lifted."""
     classes: Mapping[str, str]
     prefixes: Mapping[str, str]
     permissions_kept: int
@@ -168,6 +170,7 @@ class Vocabulary(Struct, frozen=True, kw_only=True):
         return cls(
             refusals=frozenset({*actions["refusals"], *actions["state"]} - lifts),
             attempts=frozenset(actions["attempts"]),
+            permissions=frozenset({*actions["permissions"], Action.UNRESTRICT}),
             classes=dict(methods["classes"]),
             prefixes=dict(sorted(methods["prefixes"].items())),
             permissions_kept=bounds["permissions"],

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -131,6 +132,10 @@ class RecordHistory(Protocol):
 class Handles(Protocol):
     async def handle_of(self, subject: SubjectId) -> Handle | None:
         """Return the handle of a subject; ``None`` for one who is unknown, or was erased."""
+        ...
+
+    async def former(self, handle: Handle) -> AbstractSet[Handle]:
+        """Return the handles that were merged into one: decisions from before name them."""
         ...
 
 

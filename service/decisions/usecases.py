@@ -246,7 +246,8 @@ class ReadDecision:
         async with self._begin(by.tenant) as tx:
             stored = await tx.decisions.find(decision)
             own = None if by.subject is None else await tx.subjects.handle_of(by.subject)
-        if stored is None or (by.subject is not None and (own is None or own != stored.handle)):
+            theirs = set() if own is None else {own, *await tx.subjects.former(own)}
+        if stored is None or (by.subject is not None and stored.handle not in theirs):
             raise DecisionUnknown("there is no decision with this id")
         verdict = msgspec.json.decode(stored.verdict, type=Verdict)
         told = _told(stored, verdict, await self._of_then(stored.revision))

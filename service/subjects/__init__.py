@@ -7,6 +7,7 @@ from service.subjects.domain import (
     Ensured,
     Flags,
     Gazetteer,
+    Named,
     Signals,
     Stored,
     Subject,
@@ -15,16 +16,31 @@ from service.subjects.domain import (
     UnknownSubject,
     UnknownZone,
 )
+from service.subjects.merging import (
+    AlreadyMerged,
+    Choice,
+    Known,
+    MergeContradictory,
+    MergeWithItself,
+    unite_facts,
+    unite_flags,
+)
 from service.subjects.ports import SubjectStore
 from service.subjects.usecases import PutSubject
 
 __all__ = [
     "NO_FACTS",
     "NO_FLAGS",
+    "AlreadyMerged",
+    "Choice",
     "ContradictoryFacts",
     "Ensured",
     "Flags",
     "Gazetteer",
+    "Known",
+    "MergeContradictory",
+    "MergeWithItself",
+    "Named",
     "PutSubject",
     "Signals",
     "Stored",
@@ -34,4 +50,6 @@ __all__ = [
     "UnknownJurisdiction",
     "UnknownSubject",
     "UnknownZone",
+    "unite_facts",
+    "unite_flags",
 ]

@@ -106,6 +106,13 @@ class Ensured(Struct, frozen=True, kw_only=True):
     created: frozenset[SubjectId]
 
 
+class Named(Struct, frozen=True, kw_only=True):
+    """Whom an id names, and whether it is an alias: another name, since a merge."""
+
+    subject: Subject
+    alias: bool
+
+
 NO_FACTS: Final = SubjectFacts()
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -7,7 +8,7 @@ from uuid import UUID
 from service.audit import AuditTrail
 from service.events import Outbox
 from service.kernel import Handle, SubjectId, TenantId
-from service.subjects.domain import Ensured, Flags, Subject, SubjectFacts
+from service.subjects.domain import Ensured, Flags, Named, Subject, SubjectFacts
 
 
 class SubjectStore(Protocol):
@@ -17,7 +18,7 @@ class SubjectStore(Protocol):
         """Return the handle of each of `subjects`; who had none gets one.
 
         Two transactions that ensure the same subject agree on one handle: the second waits
-        for the first.
+        for the first. Until this one ends nobody merges them.
         """
         ...
 
@@ -26,13 +27,13 @@ class SubjectStore(Protocol):
         ...
 
     async def page(self, *, after: SubjectId | None, limit: int) -> Sequence[tuple[SubjectId, Handle]]:
-        """Return at most `limit` subjects whose ids come after `after`, in their order."""
+        """Return at most `limit` subjects whose ids come after `after`, in their order; each once, without aliases."""
         ...
 
     async def count(self) -> int: ...
 
     async def names(self, handles: Collection[UUID]) -> Mapping[UUID, SubjectId]:
-        """Return the id of each who has one of `handles`; who was erased has none any more."""
+        """Return the id of each who has one of `handles`, not an alias; who was erased has none any more."""
         ...
 
     async def find(self, subject: SubjectId, *, as_of: datetime | None = None) -> Subject | None:
@@ -52,6 +53,43 @@ class SubjectStore(Protocol):
 
         Whoever calls it audits that.
         """
+        ...
+
+    async def former(self, handle: Handle) -> AbstractSet[Handle]:
+        """Return the handles that were merged into one. What is kept under them stays there."""
+        ...
+
+    async def hold(self, subjects: Collection[SubjectId]) -> Mapping[SubjectId, Named]:
+        """Return whom each id names, and keep everybody else from them, under all their names, until this ends.
+
+        Raises:
+            Unavailable: they were merged with others at this moment. Asking again is safe.
+        """
+        ...
+
+    async def aliases(self, handle: Handle) -> AbstractSet[SubjectId]:
+        """Return every id that names a handle."""
+        ...
+
+    async def merge(self, other: Handle, into: Subject, at: datetime) -> None:
+        """Let the ids of a held subject name another held one from now on, as aliases; also in pairs yet to settle."""
+        ...
+
+    async def settle(self, one: Handle, other: Handle, at: datetime, *, same: bool) -> bool:
+        """Keep whether two are one person, and return whether that is news."""
+        ...
+
+    async def leave_unresolved(
+        self, found: Collection[tuple[Handle, Handle, bytes]], at: datetime
+    ) -> AbstractSet[Handle]:
+        """Flag pairs that may be one person, and return who wasn't flagged before.
+
+        Each with a hash of what makes one think so: a pair about which that was settled stays settled.
+        """
+        ...
+
+    async def unsettled(self, handle: Handle) -> bool:
+        """Return whether it is open if a subject and some other one are the same person."""
         ...
 
 

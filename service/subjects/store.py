@@ -1,16 +1,20 @@
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, func, insert, select, text, update
+from msgspec.structs import replace
+from sqlalchemy import Row, Select, TextClause, Uuid, bindparam, func, insert, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.kernel import Handle, NewId, SubjectId, TenantId
-from service.subjects.domain import NO_FACTS, NO_FLAGS, Ensured, Flags, Subject, SubjectFacts
+from service.kernel import Handle, NewId, SubjectId, TenantId, Unavailable
+from service.subjects.domain import NO_FACTS, NO_FLAGS, Ensured, Flags, Named, Subject, SubjectFacts
 from service.subjects.tables import subject as row
-from service.subjects.tables import subject_facts
+from service.subjects.tables import subject_facts, subject_pair
 
 _ENSURE: Final = text(
     """
@@ -26,6 +30,34 @@ _HANDLES: Final = text(
     """
     SELECT subject, handle FROM subject
     WHERE tenant = :tenant AND subject = ANY(string_to_array(:subjects, ','))
+    """
+)
+_HELD: Final = text(f"{_HANDLES.text} ORDER BY subject FOR KEY SHARE")
+"""Writers don't wait for each other here, and merges wait for all of them."""
+
+_MOVE_PAIRS: Final = text(
+    """
+    WITH gone AS (
+        DELETE FROM subject_pair
+        WHERE tenant = :tenant AND (one = :from OR other = :from) AND :into NOT IN (one, other)
+        RETURNING CASE one WHEN :from THEN other ELSE one END AS third, about, found_at, settled_at, same
+    )
+    INSERT INTO subject_pair AS kept (tenant, one, other, about, found_at, settled_at, same)
+    SELECT :tenant, least(:into, third), greatest(:into, third), about, found_at, settled_at, same FROM gone
+    ON CONFLICT (tenant, one, other, about) DO UPDATE
+    SET settled_at = coalesce(kept.settled_at, excluded.settled_at), same = coalesce(kept.same, excluded.same)
+    """
+).bindparams(bindparam("from", type_=Uuid), bindparam("into", type_=Uuid))
+"""What was settled for one of the two is settled for the person that both are."""
+
+_LEAVE: Final = text(
+    """
+    INSERT INTO subject_pair (tenant, one, other, about, found_at)
+    SELECT :tenant, one, other, decode(about, 'hex'), :at
+    FROM json_to_recordset(CAST(:rows AS json)) AS new (one uuid, other uuid, about text)
+    ORDER BY one, other, about
+    ON CONFLICT DO NOTHING
+    RETURNING one, other
     """
 )
 _SUBJECT: Final = select(row.c.handle, row.c.version, row.c.facts, row.c.flags)
@@ -47,7 +79,7 @@ class SqlSubjectStore:
         self._new_id = new_id
 
     async def ensure(self, subjects: Sequence[SubjectId], at: datetime) -> Ensured:
-        handles = await self._handles(subjects)
+        handles = await self._handles(subjects, _HELD)
         missing = sorted({subject for subject in subjects if subject not in handles})
         if not missing:
             return Ensured(handles=handles, created=frozenset())
@@ -57,30 +89,33 @@ class SqlSubjectStore:
             _ENSURE, {"tenant": self._tenant, "at": at, "facts": _UNKNOWN, "rows": _encoder.encode(rows).decode()}
         )
         names = frozenset(created.scalars())
-        return Ensured(handles={**handles, **await self._handles(missing)}, created=names)
+        return Ensured(handles={**handles, **await self._handles(missing, _HELD)}, created=names)
 
-    async def _handles(self, subjects: Sequence[SubjectId]) -> dict[SubjectId, Handle]:
+    async def _handles(self, subjects: Collection[SubjectId], query: TextClause = _HANDLES) -> dict[SubjectId, Handle]:
         # No subject id has a comma in it.
-        found = await self._connection.execute(_HANDLES, {"tenant": self._tenant, "subjects": ",".join(subjects)})
+        found = await self._connection.execute(query, {"tenant": self._tenant, "subjects": ",".join(subjects)})
         return {SubjectId(subject): Handle(handle) for subject, handle in found}
 
     async def handle_of(self, subject: SubjectId) -> Handle | None:
         return (await self._handles([subject])).get(subject)
 
     async def page(self, *, after: SubjectId | None, limit: int) -> Sequence[tuple[SubjectId, Handle]]:
-        wanted = select(row.c.subject, row.c.handle).where(row.c.tenant == self._tenant)
+        wanted = select(row.c.subject, row.c.handle).where(row.c.tenant == self._tenant, row.c.merged_at.is_(None))
         if after is not None:
             wanted = wanted.where(row.c.subject > after)
         found = await self._connection.execute(wanted.order_by(row.c.subject).limit(limit))
         return [(SubjectId(subject), Handle(handle)) for subject, handle in found]
 
     async def count(self) -> int:
-        counted = await self._connection.scalar(select(func.count()).where(row.c.tenant == self._tenant))
+        everybody = select(func.count()).where(row.c.tenant == self._tenant, row.c.merged_at.is_(None))
+        counted = await self._connection.scalar(everybody)
         return int(counted or 0)
 
     async def names(self, handles: Collection[UUID]) -> Mapping[UUID, SubjectId]:
         found = await self._connection.execute(
-            select(row.c.handle, row.c.subject).where(row.c.tenant == self._tenant, row.c.handle.in_(list(handles)))
+            select(row.c.handle, row.c.subject).where(
+                row.c.tenant == self._tenant, row.c.handle.in_(list(handles)), row.c.merged_at.is_(None)
+            )
         )
         return {handle: SubjectId(subject) for handle, subject in found}
 
@@ -106,8 +141,9 @@ class SqlSubjectStore:
         return Subject(handle=known.handle, version=then.version, facts=_decoder.decode(then.facts), flags=flags)
 
     async def lock(self, handle: Handle) -> Subject:
-        wanted = _SUBJECT.where(row.c.tenant == self._tenant, row.c.handle == handle)
-        return _to_subject((await self._connection.execute(wanted.with_for_update())).one())
+        wanted = _SUBJECT.where(row.c.tenant == self._tenant, row.c.handle == handle, row.c.merged_at.is_(None))
+        # Not for the key: that would wait for those who ensured the subject, who may wait for this as well.
+        return _to_subject((await self._connection.execute(wanted.with_for_update(key_share=True))).one())
 
     async def add_version(self, handle: Handle, version: int, facts: SubjectFacts, at: datetime) -> None:
         encoded = _encoder.encode(facts)
@@ -121,13 +157,105 @@ class SqlSubjectStore:
         )
 
     async def set_flags(self, handle: Handle, flags: Flags) -> None:
-        encoded = None if flags == NO_FLAGS else _encoder.encode(flags)
         await self._connection.execute(
-            update(row).where(row.c.tenant == self._tenant, row.c.handle == handle).values(flags=encoded)
+            update(row).where(row.c.tenant == self._tenant, row.c.handle == handle).values(flags=_from_flags(flags))
+        )
+
+    async def former(self, handle: Handle) -> AbstractSet[Handle]:
+        found = await self._connection.execute(self._pairs_of(handle).where(subject_pair.c.same.is_(True)))
+        return {Handle(each) for pair in found for each in pair} - {handle}
+
+    async def hold(self, subjects: Collection[SubjectId]) -> Mapping[SubjectId, Named]:
+        handles = await self._handles(subjects)
+        columns = (row.c.subject, row.c.handle, row.c.version, row.c.facts, row.c.flags, row.c.merged_at)
+        found = await self._connection.execute(
+            select(*columns)
+            .where(row.c.tenant == self._tenant, row.c.handle.in_(set(handles.values())))
+            .order_by(row.c.subject)
+            .with_for_update()
+        )
+        held = {
+            SubjectId(each.subject): Named(subject=_to_subject(each), alias=each.merged_at is not None)
+            for each in found
+        }
+        if handles != await self._handles(subjects) or not handles.keys() <= held.keys():
+            raise Unavailable("somebody merges them with others at this moment")
+        return {subject: held[subject] for subject in handles}
+
+    async def aliases(self, handle: Handle) -> AbstractSet[SubjectId]:
+        found = await self._connection.execute(
+            select(row.c.subject).where(row.c.tenant == self._tenant, row.c.handle == handle)
+        )
+        return {SubjectId(subject) for subject in found.scalars()}
+
+    async def merge(self, other: Handle, into: Subject, at: datetime) -> None:
+        await self._connection.execute(
+            update(row)
+            .where(row.c.tenant == self._tenant, row.c.handle == other)
+            .values(
+                handle=into.handle,
+                merged_at=func.coalesce(row.c.merged_at, at),
+                version=into.version,
+                facts=_encoder.encode(into.facts),
+                flags=_from_flags(into.flags),
+            )
+        )
+        await self._connection.execute(_MOVE_PAIRS, {"tenant": self._tenant, "from": other, "into": into.handle})
+
+    async def settle(self, one: Handle, other: Handle, at: datetime, *, same: bool) -> bool:
+        pair = sorted((one, other))
+        news = await self._connection.execute(
+            update(subject_pair)
+            .where(
+                subject_pair.c.tenant == self._tenant,
+                subject_pair.c.one == pair[0],
+                subject_pair.c.other == pair[1],
+                subject_pair.c.same.is_distinct_from(same),
+            )
+            .values(settled_at=at, same=same)
+        )
+        noted = await self._connection.execute(
+            upsert(subject_pair)
+            .values(tenant=self._tenant, one=pair[0], other=pair[1], about=b"", found_at=at, settled_at=at, same=same)
+            .on_conflict_do_nothing()
+            .returning(subject_pair.c.about)
+        )
+        return noted.first() is not None or news.rowcount > 0
+
+    async def leave_unresolved(
+        self, found: Collection[tuple[Handle, Handle, bytes]], at: datetime
+    ) -> AbstractSet[Handle]:
+        rows = [
+            {"one": min(pair), "other": max(pair), "about": about.hex()} for *pair, about in found if pair[0] != pair[1]
+        ]
+        new = await self._connection.execute(
+            _LEAVE, {"tenant": self._tenant, "at": at, "rows": _encoder.encode(rows).decode()}
+        )
+        marked = set()
+        for handle in sorted({Handle(each) for pair in new for each in pair}):
+            flags = await self._flags_of(handle)
+            if not flags.merge_unresolved:
+                await self.set_flags(handle, replace(flags, merge_unresolved=True))
+                marked.add(handle)
+        return marked
+
+    async def _flags_of(self, handle: Handle) -> Flags:
+        try:
+            return (await self.lock(handle)).flags
+        except NoResultFound as error:
+            raise Unavailable("somebody merges them with others at this moment") from error
+
+    async def unsettled(self, handle: Handle) -> bool:
+        open_ = self._pairs_of(handle).where(subject_pair.c.settled_at.is_(None)).limit(1)
+        return (await self._connection.execute(open_)).first() is not None
+
+    def _pairs_of(self, handle: Handle) -> Select[Any, Any]:
+        return select(subject_pair.c.one, subject_pair.c.other).where(
+            subject_pair.c.tenant == self._tenant, or_(subject_pair.c.one == handle, subject_pair.c.other == handle)
         )
 
 
-def _to_subject(found: Row[Any, Any, Any, Any]) -> Subject:
+def _to_subject(found: Row[*tuple[Any, ...]]) -> Subject:
     return Subject(
         handle=Handle(found.handle),
         version=found.version,
@@ -138,3 +266,7 @@ def _to_subject(found: Row[Any, Any, Any, Any]) -> Subject:
 
 def _to_flags(encoded: bytes | None) -> Flags:
     return NO_FLAGS if encoded is None else _flags.decode(encoded)
+
+
+def _from_flags(flags: Flags) -> bytes | None:
+    return None if flags == NO_FLAGS else _encoder.encode(flags)

@@ -1,8 +1,10 @@
 """Personal data, under one key per person. The only slice that ever sees plaintext."""
 
 from service.vault.destroying import DestroyKey
-from service.vault.domain import RingUnavailable, SubjectErased, Unreadable
+from service.vault.domain import RingUnavailable, SubjectErased, TenantKey, Unreadable
 from service.vault.fields import OFFICER_PURPOSES, Field, FieldName, FieldUnknown, Name, ValueName
+from service.vault.moving import MoveValues
+from service.vault.moving_ports import MovingTransaction
 from service.vault.opening import FieldsOf, OpenTogether, OpenValues, Wanted
 from service.vault.ports import KeyStore
 from service.vault.value_ports import ValueStore
@@ -16,6 +18,8 @@ __all__ = [
     "FieldUnknown",
     "FieldsOf",
     "KeyStore",
+    "MoveValues",
+    "MovingTransaction",
     "Name",
     "OpenTogether",
     "OpenValues",
@@ -23,6 +27,7 @@ __all__ = [
     "Opening",
     "RingUnavailable",
     "SubjectErased",
+    "TenantKey",
     "Unreadable",
     "ValueName",
     "ValueStore",

@@ -91,6 +91,12 @@ class Directory(Protocol):
 
     async def names(self, handles: Collection[UUID]) -> Mapping[UUID, SubjectId]: ...
 
+    async def leave_unresolved(
+        self, found: Collection[tuple[Handle, Handle, bytes]], at: datetime
+    ) -> AbstractSet[Handle]:
+        """Flag pairs that may be one person, each with a hash of what they share; return who wasn't flagged before."""
+        ...
+
 
 class ReadTransaction(KeyTransaction, Protocol):
     """What opening values needs of a transaction."""

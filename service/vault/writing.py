@@ -5,7 +5,8 @@ begins again from what is there by then. So of two writes at the same moment bot
 the later one. A deletion is a version too, with nothing in it, so that it has its place in that order.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -18,7 +19,7 @@ from service.events import Event
 from service.kernel import Caller, Clock, DomainError, Handle, TenantId, Unavailable
 from service.vault.blind import form, index_digest, suppression_mark
 from service.vault.domain import HashKey, SubjectErased, SubjectKeys, TenantKey
-from service.vault.fields import MATCHED, mask
+from service.vault.fields import MATCHED, FieldType, mask
 from service.vault.ports import KeyAccess, Seal
 from service.vault.value_ports import BeginValues, People, ValueTransaction
 from service.vault.values import (
@@ -33,6 +34,11 @@ from service.vault.values import (
     Write,
     Written,
 )
+
+PAIRED: Final = 20
+"""With so many others who have the same address is one paired: where there are more, all of them are in some pair."""
+_OF_ONE: Final = frozenset({FieldType.EMAIL, FieldType.PHONE})
+_NATIONAL_ID: Final = "national_id"
 
 ATTEMPTS: Final = 20
 """So often a group begins again because another wrote at the same time."""
@@ -156,7 +162,11 @@ class WriteValues:
         if digests or replaced:
             await tx.values.index(digests, replaced)
         if digests:
-            group.shared(await tx.values.holders({digest for each in digests.values() for digest in each}))
+            holders = await tx.values.holders({digest for each in digests.values() for digest in each})
+            group.shared(holders)
+            if alike := group.alike(holders):
+                pairs = [(one, other, about) for _, one, other, about in alike]
+                group.doubted(alike, await tx.subjects.leave_unresolved(pairs, group.now))
 
 
 class _Group:
@@ -168,6 +178,8 @@ class _Group:
         """What is to be stored, by the number of the write."""
         self.outcomes: list[Outcome] = [ValueUnknown("there is no such value")] * len(writes)
         self.reenrolled: set[int] = set()
+        self.unresolved: dict[Handle, int] = {}
+        """Who may be somebody else as well, since which write."""
         self._hashed = hashed
         self.now = now
         self._standing: dict[Place, tuple[int, bool]] = {}
@@ -206,6 +218,26 @@ class _Group:
             if digests and isinstance(written, Written):
                 others = {handle for digest in digests for handle in holders.get(digest, ())} - {value.handle}
                 self.outcomes[number] = msgspec.structs.replace(written, shared_with=len(others))
+
+    def alike(self, holders: Mapping[Digest, Iterable[Handle]]) -> list[tuple[int, Handle, Handle, bytes]]:
+        """Return those who have the same address, number or id by pairs: the write that shows it, and a hash of it.
+
+        Not the same device: several people use one.
+        """
+        pairs = []
+        for number, value in self.new.items():
+            hashed, field = self._hashed[number], self.writes[number].field
+            if hashed.mark is not None and (field.type in _OF_ONE or field.name == _NATIONAL_ID):
+                about = hashlib.sha256(hashed.mark.kind.encode() + b"\x00" + hashed.mark.digest).digest()
+                others = {handle for digest in hashed.digests for handle in holders.get(digest, ())} - {value.handle}
+                pairs += [(number, value.handle, other, about) for other in sorted(others)[:PAIRED]]
+        return pairs
+
+    def doubted(self, alike: Iterable[tuple[int, Handle, Handle, bytes]], marked: Container[Handle]) -> None:
+        for number, one, other, _ in alike:
+            for handle in (one, other):
+                if handle in marked:
+                    self.unresolved.setdefault(handle, number)
 
     def happened(self) -> Iterable[tuple[int, AuditEvent, Sealed]]:
         for number, value in self.new.items():
@@ -263,6 +295,10 @@ async def _tell(tx: ValueTransaction, people: People, group: _Group, part: Part 
             # Labels are the tenant's own words, and stay here.
             object_id = f"{value.name.field}/{value.version}"
             drafts.append((group.writes[number].by, Draft(event=event, object_id=object_id, subject=value.handle)))
+    drafts += [
+        (group.writes[number].by, Draft(event=AuditEvent.SUBJECT_UNRESOLVED, object_id=str(handle), subject=handle))
+        for handle, number in group.unresolved.items()
+    ]
     events = [
         Event(type=draft.event.value, object_id=draft.object_id, subject=draft.subject, at=group.now)
         for _, draft in drafts

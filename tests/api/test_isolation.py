@@ -43,7 +43,7 @@ OPERATIONS = {operation.id: operation for operation in operations()}
 GUARDED = [operation for operation in OPERATIONS.values() if operation.scopes]
 PARAMETERS = {"readCoverage": {"residence": "DE", "channel": "email", "purpose": "marketing"}}
 """What an operation can't be asked without."""
-NOTHING_THERE = {"deleteValue", "giveApproval", "revokeToken"}
+NOTHING_THERE = {"deleteValue", "giveApproval", "mergeSubjects", "revokeToken"}
 """Operations on what these tests never made."""
 PUBLIC = {"getLiveness", "getReadiness"}
 
@@ -75,6 +75,7 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
                 }
             ]
         },
+        "mergeSubjects": {"with": "nobody", "same": True},
         "putOverlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
         "startTrial": {
             "overlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},

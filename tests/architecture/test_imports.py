@@ -16,7 +16,8 @@ SLICES = ["events", "audit", "vault", "subjects", "consent", "decisions", "polic
 
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
-    "consent": {"fold", "signatures", "vocabulary"},
+    "subjects": {"merging"},
+    "consent": {"fold", "signatures", "union", "vocabulary"},
     "decisions": {
         "acts",
         "asking",
@@ -41,6 +42,7 @@ PURE_MODULES = {
 }
 # Files of a usual role that would be too long in one.
 FURTHER = {
+    "consent": {"merging": "usecases"},
     "decisions": {"inquiries": "usecases", "law_schemas": "schemas"},
     "trials": {"running": "usecases", "sources": "usecases"},
     "reveals": {"approving": "usecases", "batches": "usecases", "tokens": "usecases"},
@@ -48,6 +50,8 @@ FURTHER = {
         "destroying": "usecases",
         "importing": "usecases",
         "lookup": "usecases",
+        "moving": "usecases",
+        "moving_ports": "ports",
         "opening": "usecases",
         "reindexing": "usecases",
         "rotating": "usecases",
@@ -64,6 +68,7 @@ ADAPTERS = {
         "pace",
         "envelope",
         "key_store",
+        "moving_store",
         "keys",
         "ring_aws",
         "ring_calls",

@@ -108,6 +108,7 @@ BODIES: dict[str, Any] = {
     "putValue": {"value": canary("value")},
     "importValues": {"subject": "s-1", "field": "name", "value": canary("value")},
     "lookUp": {"field": "email", "value": canary("value")},
+    "mergeSubjects": {"with": "s-2", "same": False},
     "putOverlay": {"denied": [{"channel": "phone", "purpose": "marketing"}], "early": COMING[:1]},
     "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
     "startTrial": {
@@ -118,7 +119,7 @@ BODIES: dict[str, Any] = {
 }
 
 
-NOTHING_THERE = {"revokeToken"}
+NOTHING_THERE = {"mergeSubjects", "revokeToken"}
 """What can't be done, because its object was never made."""
 
 
