@@ -131,18 +131,38 @@ def test_it_says_what_it_found_and_a_dry_run_stores_nothing(
 
 
 def test_its_verdicts_on_recent_facts_are_there_before_anybody_asks(
-    pair: list[Client], activate: Callable[..., Any], stricter: Path, revision: str, installation: Installation
+    pair: list[Client], activate: Callable[..., Any], folder: Path, installation: Installation
 ):
+    """A policy that has never governed, and under which nobody asks: else an answer would have stored the verdict."""
+    fresh = pack(folder, "fresh", {"periods": {"stale": {"other": 24, "DE": 3, "FR": 36}}})
+    revision = parts(fresh)["revision"].decode().strip()
     _, _, decision = ask(pair[0])
-    assert activate(stricter).exit_code == 0
+    assert kept(installation, decision, revision) == []
+    assert activate(fresh).exit_code == 0
+
+    assert [verdict["allow"] for verdict in kept(installation, decision, revision)] == [False]
+
+
+def kept(installation: Installation, decision: str, revision: str) -> list[dict[str, Any]]:
+    """Return the stored verdicts of a policy on what a decision rested on."""
     with psycopg.connect(installation.urls.owner) as owner:
-        (kept,) = owner.execute(
+        rows = owner.execute(
             "SELECT verdict.body FROM decision JOIN verdict USING (tenant, facts_hash)"
             " WHERE decision.id = %s AND verdict.revision = %s",
             (decision, revision),
         ).fetchall()
+    return [json.loads(body) for (body,) in rows]
 
-    assert json.loads(kept[0])["allow"] is False
+
+def test_what_it_would_change_is_what_was_said_last(
+    pair: list[Client], activate: Callable[..., Any], stricter: Path, revision: str
+):
+    assert ask(pair[0])[0] == "permit"
+    assert activate(stricter).exit_code == 0
+    assert ask(pair[0])[:2] == ("deny", revision)
+
+    told = json.loads(activate("--dry-run", "--json", "shipped").stdout)
+    assert (told["to_deny"], told["to_permit"]) == (0, 1)
 
 
 def test_every_place_that_names_a_policy_names_the_active_one(
