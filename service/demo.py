@@ -1,8 +1,9 @@
-"""The demo tenant: two people whose choices come in through the API, and two real questions."""
+"""The demo tenant: two people whose choices and addresses come in through the API, two questions and two reveals."""
 
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -58,6 +59,7 @@ def load(api: Api, now: datetime, new_id: NewId) -> None:
         return
     for subject in ("anna", "ben"):
         _expect(api("PUT", f"/v1/subjects/{subject}", _PERSON))
+        _expect(api("PUT", f"/v1/vault/{subject}/email", {"value": f"{subject}@mail.example"}))
     agreed, refused = now - timedelta(days=30), now - timedelta(days=2)
     records = [
         *(_opt_in(subject, agreed, new_id()) for subject in ("anna", "ben")),
@@ -97,15 +99,33 @@ def _opt_in(subject: str, at: datetime, id: UUID) -> dict[str, object]:
 
 
 def ask(api: Api, console: Console) -> None:
-    """Ask two real questions through HTTP and print question, answer and how to go on."""
+    """Ask two real questions through HTTP, read two addresses, and print what was asked, what came and how to go on."""
     for subject, title in QUESTIONS.items():
         question = {"subject": subject, "channel": "email", "purpose": "marketing"}
         answer = _expect(api("POST", "/v1/decisions", question))
         console.print(f"\n[bold]{title}[/bold]")
         console.print(f"  POST /v1/decisions\n  {json.dumps(question)}\n", markup=False, highlight=False)
         console.print(Padding(_reasons(answer), (0, 0, 0, 2), expand=False))
+    _reveal(api, console)
     console.print("\nAsk the next one yourself:\n")
     _print_curl(api, console)
+
+
+def _reveal(api: Api, console: Console) -> None:
+    """Show an address masked, in plain where it may be used, and not at all where it may not."""
+    console.print(
+        "\n[bold]What are their addresses?[/bold] They lie in the vault, each person's under a key of their own."
+    )
+    for subject in ("anna", "ben"):
+        values = _expect(api("GET", f"/v1/vault/{subject}"))["values"]
+        wish = {"subject": subject, "fields": ["email"], "purpose": "marketing", "channel": "email"}
+        status, answer = api("POST", "/v1/vault/reveal", wish)
+        if status not in (HTTPStatus.OK, HTTPStatus.FORBIDDEN):
+            _expect((status, answer))
+        masked = ", ".join(value["masked"] for value in values)
+        console.print(f"\n  GET /v1/vault/{subject}: {masked}", markup=False, highlight=False)
+        told = answer["values"] if status == HTTPStatus.OK else answer["detail"]
+        console.print(f"  POST /v1/vault/reveal {json.dumps(wish)}: {status}, {told}", markup=False, highlight=False)
 
 
 def _reasons(answer: Mapping[str, Any]) -> Table:

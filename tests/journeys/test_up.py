@@ -22,6 +22,11 @@ def test_the_demo_permits_one_and_refuses_one_and_a_second_start_finds_its_data(
         _, refused = client("POST", "/v1/decisions", {"subject": "ben", "channel": "email", "purpose": "marketing"})
         client.close()
         assert (permitted["decision"], refused["decision"]) == ("permit", "deny")
+        printed = " ".join(service.text.split())  # lines are wrapped
+        assert "GET /v1/vault/anna: a•••@m•••.example" in printed
+        assert "200, {'email': 'anna@mail.example'}" in printed
+        assert "403, the decision is no, so nothing was opened" in printed
+        assert "ben@mail.example" not in printed
         assert all(reason["citation"] for reason in permitted["reasons"] + refused["reasons"])
         children = psutil.Process(service.process.pid).children(recursive=True)
         assert children, "the database runs under the service"
