@@ -27,7 +27,7 @@ from service.policies.usecases import REFUSALS
 from service.postgres import DatabaseUrls
 from service.settings import Settings
 from service.transaction import Begin
-from service.trials.edges import unseen
+from service.trials.edges import unseen, untold
 
 SHIPPED: Final = "shipped"
 """Names the policy that this version brings along."""
@@ -218,9 +218,11 @@ async def _governing(begin: Begin) -> str | None:
 
 def _same_edges(before: Artefacts, policy: Policy) -> bool:
     try:
-        return policy_data(before.data).bands == policy.data.bands
+        then = policy_data(before.data)
     except msgspec.MsgspecError:  # what governs is damaged, which is no fault of what comes
         return False
+    same = then.bands == policy.data.bands and then.measures == policy.data.measures
+    return same and next(untold(policy.data, then), None) is None
 
 
 async def _loaded(artefacts: Artefacts) -> tuple[Policy, PolicyEngine]:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.consent import Profile, Profiles, StateUnreadable
 from service.db import answering
-from service.decisions import Bands, DecisionUnavailable, InForce, Policy, Verdict
+from service.decisions import DecisionUnavailable, InForce, Policy, PolicyData, Verdict
 from service.decisions.artefacts import policy_of
 from service.decisions.policy import policy_data
 from service.decisions.wasm import VERDICT, WasmPolicyEngine
@@ -59,10 +59,10 @@ class Bench:
         finally:
             judge.close()
 
-    async def bands(self, revision: str) -> Bands | None:
-        """Return the edges by which facts were told under a revision; nothing where it isn't there any more."""
+    async def stated(self, revision: str) -> PolicyData | None:
+        """Return the data that facts were stated with under a revision; nothing where it isn't there any more."""
         try:
-            return policy_data((await self._artefacts(revision)).data).bands
+            return policy_data((await self._artefacts(revision)).data)
         except (DecisionUnavailable, msgspec.MsgspecError):
             return None
 

@@ -22,14 +22,15 @@ from service.decisions.domain import (
 )
 from service.decisions.explaining import Explanation, LawAsked, Outcome, RuleOutcome
 from service.decisions.inquiries import ReadCoverage, ReadPolicy, ReadRule
+from service.decisions.measures import measured, month_edges
 from service.decisions.memo import Memo
 from service.decisions.overlay import NO_OVERLAY, SHIPPED, InForce, Overlay, edges, overlay_facts
-from service.decisions.policy import STAGES, Bands, Policy
+from service.decisions.policy import STAGES, Bands, Policy, PolicyData
 from service.decisions.ports import DecisionLog, DecisionStore, Law, Laws, LogEntry, LogPlace, PolicyEngine
 from service.decisions.simulation import Case, Simulated, meaning
 from service.decisions.told import DecisionView
 from service.decisions.usecases import Decide, ReadDecision, SimulateDecision, simulated
-from service.decisions.what_if import about, ordinary, under_overlay
+from service.decisions.what_if import about, in_every_edge, ordinary, stale_months, under_overlay
 
 __all__ = [
     "NO_OVERLAY",
@@ -64,6 +65,7 @@ __all__ = [
     "Overlay",
     "PermitsNotOffered",
     "Policy",
+    "PolicyData",
     "PolicyEngine",
     "Question",
     "QuestionTooFarAhead",
@@ -82,9 +84,13 @@ __all__ = [
     "check_cases",
     "edges",
     "governed_by",
+    "in_every_edge",
     "meaning",
+    "measured",
+    "month_edges",
     "ordinary",
     "overlay_facts",
     "simulated",
+    "stale_months",
     "under_overlay",
 ]

@@ -56,6 +56,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     zones: Zones
     age: Ladder | None
     reassigned_after: date | None
+    months: Mapping[str, tuple[int, ...]]
+    """The edges that months are told by since an action, for those that are measured."""
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -134,7 +136,7 @@ def _item(act: Act, purpose: str | None, rank: int, asked: Asked, data: PolicyDa
         rank=rank,
         expires_at=act.expires_at,
         fixed=fixed,
-        past=months_past(day, bands.months) if action in bands.spans["months_past"] else None,
+        past=months_past(day, edges) if (edges := asked.months.get(action)) is not None else None,
         waited=months_waited(local_day(act.at, asked.zones.of_beginnings), bands.waits)
         if action in bands.spans["months_waited"]
         else None,

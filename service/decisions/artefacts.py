@@ -11,7 +11,7 @@ import msgspec
 
 from service.consent import Vocabulary
 from service.decisions.calendar_of import is_holiday
-from service.decisions.facts import NOWHERE
+from service.decisions.measures import NOWHERE
 from service.decisions.policy import Policy, RuleNote, policy_data
 from service.subjects import Gazetteer
 

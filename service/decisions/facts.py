@@ -20,12 +20,13 @@ from service.decisions.bands import Ladder, ages, declared_ages, floor, law_day,
 from service.decisions.clocks import IsHoliday, Zones, later_by, local_day, midnight, minute_of, next_minute_edge
 from service.decisions.context import COMPARED, Context
 from service.decisions.domain import Flags, Question
-from service.decisions.overlay import NO_OVERLAY, Overlay, edges, overlay_facts
+from service.decisions.measures import INTERACTION, NOWHERE, SENT, heard, month_edges
+from service.decisions.overlay import NO_OVERLAY, Overlay, overlay_facts
+from service.decisions.overlay import edges as minutes_of
 from service.decisions.policy import PolicyData
 from service.kernel import SubjectId
 from service.subjects import Signals, SubjectFacts
 
-NOWHERE: Final = "ZZ"
 _KEPT_WHEN_FALSE: Final = frozenset({"gpc", "consumer_known"})
 _CAPPED: Final = {"prior_confirmation_mails": 2, "prior_confirmation_texts": 2}
 _NO_FLAGS: Final = Flags()
@@ -83,6 +84,8 @@ def template(situation: Situation, data: PolicyData, is_holiday: IsHoliday) -> T
     """Return all that time alone can't change about a situation."""
     question, facts, bands = situation.question, situation.facts, data.bands
     zone = situation.zones.of_dates
+    places = _places(facts, question)
+    edges = month_edges(data, heard(places, data), situation.overlay.stale_months)
     ranked = _ranked(situation, zone)
     age = _age(facts, question.at, zone, bands.ages)
     acts = items(
@@ -93,18 +96,19 @@ def template(situation: Situation, data: PolicyData, is_holiday: IsHoliday) -> T
             zones=situation.zones,
             age=age,
             reassigned_after=_reassigned_after(facts),
+            months=edges,
         ),
         data,
         ranked,
     )
     ranks = acts.ranks
     clocked = question.channel in bands.clock_channels
-    floors = _with(bands.minutes, edges(situation.overlay)) if clocked else ()
+    floors = _with(bands.minutes, minutes_of(situation.overlay)) if clocked else ()
     agreed = (minute for item in acts.items for minute in item.hours or ())
     fixed = _without_empty(
         {
             "question": {"channel": question.channel.value, "purpose": question.meaning.value},
-            "places": _places(facts, question, ranks.get("moved_at")),
+            "places": places | _known(moved=ranks.get("moved_at")),
             "subject": _subject(facts, data),
             "signals": _signals(facts.signals, ranks.get("gpc_first_seen")),
             "flags": _flags(situation.flags, ranks, data),
@@ -122,8 +126,8 @@ def template(situation: Situation, data: PolicyData, is_holiday: IsHoliday) -> T
         clocked=clocked,
         country=(facts.residence or NOWHERE)[:2],
         age=age,
-        interaction=_months(facts.last_interaction_at, zone, bands.months),
-        sent=_months(facts.last_sent_at, zone, bands.months),
+        interaction=_months(facts.last_interaction_at, zone, edges.get(INTERACTION)),
+        sent=_months(facts.last_sent_at, zone, edges.get(SENT)),
         reassigned_on=_reassigned_after(facts),
         approved_at=question.context.approved_at,
         floors=floors,
@@ -298,7 +302,7 @@ def _ranked(situation: Situation, zone: ZoneInfo) -> dict[str, datetime]:
     return {name: instant for name, instant in named.items() if instant is not None}
 
 
-def _places(facts: SubjectFacts, question: Question, moved: int | None) -> dict[str, Any]:
+def _places(facts: SubjectFacts, question: Question) -> dict[str, str]:
     return _known(
         residence=facts.residence or NOWHERE,
         location=facts.current_location,
@@ -306,7 +310,6 @@ def _places(facts: SubjectFacts, question: Question, moved: int | None) -> dict[
         employer=facts.establishment_of_employer,
         sender=question.context.controller_established,
         also=None if question.also == facts.residence else question.also,
-        moved=moved,
     )
 
 
@@ -371,8 +374,8 @@ def _reassigned_after(facts: SubjectFacts) -> date | None:
     return facts.signals.number_reassigned_after
 
 
-def _months(instant: datetime | None, zone: ZoneInfo, edges: tuple[int, ...]) -> Ladder | None:
-    return None if instant is None else months_past(local_day(instant, zone), edges)
+def _months(instant: datetime | None, zone: ZoneInfo, edges: tuple[int, ...] | None) -> Ladder | None:
+    return None if instant is None or edges is None else months_past(local_day(instant, zone), edges)
 
 
 def _age(facts: SubjectFacts, at: datetime, zone: ZoneInfo, edges: tuple[int, ...]) -> Ladder | None:

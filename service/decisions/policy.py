@@ -48,8 +48,17 @@ class Bands(Struct, frozen=True, kw_only=True):
     """For each span, the actions that some rule measures by it."""
 
 
-class PolicyData(Struct, frozen=True, kw_only=True):
-    """`policies/build/data.json`, below `volens`."""
+class Measures(Struct, frozen=True, kw_only=True):
+    """What each regime measures, so that facts tell no more than the laws of their places ask."""
+
+    months: Mapping[str, Mapping[str, tuple[str, ...]]]
+    """By regime and by pointer into `periods`: the spans that are compared with the number there."""
+    sender: str
+    """The place whose laws a sender may bring along."""
+
+
+class PolicyData(Struct, frozen=True, kw_only=True, eq=False):
+    """`policies/build/data.json`, below `volens`. Equal to itself alone, so that what follows from it is remembered."""
 
     bands: Bands
     terms: Mapping[str, frozenset[str]]
@@ -57,6 +66,9 @@ class PolicyData(Struct, frozen=True, kw_only=True):
     actions: Mapping[str, Any]
     methods: Mapping[str, Any]
     places: Mapping[str, Any]
+    periods: Mapping[str, Any] = {}
+    measures: Measures | None = None
+    """Nothing in a policy of before there was this table."""
     in_force: Mapping[str, str] = {}
     """The day from which a rule holds, for those that had one to come when they were written."""
 

@@ -13,7 +13,8 @@ from service.decisions.clocks import Zones
 from service.decisions.context import Context
 from service.decisions.domain import Question, Reason, Verdict, in_range
 from service.decisions.explaining import Explanation
-from service.decisions.facts import NOWHERE, Situation
+from service.decisions.facts import Situation
+from service.decisions.measures import NOWHERE
 from service.decisions.overlay import NO_OVERLAY, Overlay
 from service.decisions.policy import Policy
 from service.kernel import Instant, SubjectId, exactly

@@ -5,12 +5,14 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
 from service.consent import Channel, Purpose, State
 from service.decisions.clocks import Zones
 from service.decisions.context import Context
 from service.decisions.domain import Question
-from service.decisions.facts import NOWHERE, Situation, fill, template
+from service.decisions.facts import Situation, fill, template
+from service.decisions.measures import NOWHERE
 from service.decisions.overlay import NO_OVERLAY, Overlay, overlay_facts
 from service.decisions.policy import Policy
 from service.kernel import SubjectId
@@ -30,6 +32,17 @@ def under_overlay(facts: bytes, purpose: str, overlay: Overlay, at: datetime) ->
     if own := overlay_facts(overlay, question):
         stated["overlay"] = own
     return _canonical.encode(stated)
+
+
+def stale_months(facts: bytes) -> int | None:
+    """Return the months of the tenant's own that logged facts were told by."""
+    found: int | None = msgspec.json.decode(facts).get("overlay", {}).get("stale_months")
+    return found
+
+
+def in_every_edge(law: Policy) -> Policy:
+    """Return `law` with facts that tell every span by every edge, whatever its places ask."""
+    return replace(law, data=replace(law.data, measures=None))
 
 
 def about(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from service.audit import AuditTrail
 from service.consent import Profile, RecordStore
-from service.decisions import Bands, DecisionStore, Policy, Verdict
+from service.decisions import DecisionStore, Policy, PolicyData, Verdict
 from service.kernel import SubjectId, TenantId
 from service.subjects import SubjectStore
 from service.trials.domain import Candidate, Change, Claimed, Misshapen, Plan, State, Trial
@@ -75,8 +75,8 @@ class Workbench(Protocol):
         """
         ...
 
-    async def bands(self, revision: str) -> Bands | None:
-        """Return the edges by which facts were told under a revision; nothing where it isn't there any more."""
+    async def stated(self, revision: str) -> PolicyData | None:
+        """Return the data that facts were stated with under a revision; nothing where it isn't there any more."""
         ...
 
 

@@ -7,10 +7,22 @@ import msgspec
 
 from service.consent import Profile, Purpose, is_tenant_purpose, state_at
 from service.consent import State as Willing
-from service.decisions import LogEntry, LogPlace, Overlay, Question, Verdict, about, edges, under_overlay
+from service.decisions import (
+    LogEntry,
+    LogPlace,
+    Overlay,
+    PolicyData,
+    Question,
+    Verdict,
+    about,
+    edges,
+    in_every_edge,
+    stale_months,
+    under_overlay,
+)
 from service.kernel import SubjectId, TenantId
 from service.trials.domain import Period, Person, Plan, Population
-from service.trials.edges import unseen
+from service.trials.edges import unseen, untold
 from service.trials.ports import Begin, Judge, People, Workbench
 from service.trials.tally import Compared, Seen, compare
 
@@ -36,8 +48,9 @@ class Logged:
         self._overlay = overlay
         self._judge = judge
         self._bench = bench
-        self._known: dict[Key, Compared] = {}
+        self._known: dict[Key, Compared | None] = {}
         self._tells_apart: dict[str, bool] = {}
+        self._stated: dict[str, PolicyData | None] = {}
 
     async def count(self) -> int:
         async with self._begin(self._tenant) as tx:
@@ -67,7 +80,7 @@ class Logged:
         named = self._overlay is not None and is_tenant_purpose(entry.purpose)
         return entry.revision, entry.facts_hash, entry.purpose if named else ""
 
-    async def _compared(self, entries: Sequence[LogEntry]) -> dict[Key, Compared]:
+    async def _compared(self, entries: Sequence[LogEntry]) -> dict[Key, Compared | None]:
         """Return the comparisons that `entries` need, as far as their facts can tell."""
         wanted: dict[Key, LogEntry] = {}
         for entry in entries:
@@ -85,6 +98,9 @@ class Logged:
         asked: dict[Key, bytes] = {}
         for key, entry in wanted.items():
             facts, _ = stored[key[0], key[1]]
+            if not self._shows_age(entry.revision, facts):
+                self._known[key] = None
+                continue
             if self._overlay is not None:
                 facts = under_overlay(facts, entry.purpose, self._overlay, entry.decided_at)
             asked[key] = facts
@@ -97,13 +113,22 @@ class Logged:
     async def _can_tell(self, revision: str) -> bool:
         """Whether facts of a revision tell apart what the candidate measures. One that is gone had today's edges."""
         if revision not in self._tells_apart:
-            bands = await self._bench.bands(revision)
-            self._tells_apart[revision] = bands is None or (
-                next(unseen(self._judge.policy.tables, bands), None) is None
-                and (self._overlay is None or edges(self._overlay) <= set(bands.minutes))
-                and (self._overlay is None or self._overlay.stale_months in (None, *bands.months))
+            then = self._stated[revision] = await self._bench.stated(revision)
+            self._tells_apart[revision] = then is None or (
+                next(unseen(self._judge.policy.tables, then.bands), None) is None
+                and next(untold(self._judge.policy.data, then), None) is None
+                and (self._overlay is None or edges(self._overlay) <= set(then.bands.minutes))
+                and (self._overlay is None or self._overlay.stale_months in (None, *then.bands.months))
             )
         return self._tells_apart[revision]
+
+    def _shows_age(self, revision: str, facts: bytes) -> bool:
+        """Whether facts know the tenant's own months, as those do that were stated under an overlay with the same."""
+        wanted = None if self._overlay is None else self._overlay.stale_months
+        then = self._stated[revision]
+        if wanted is None or (then is not None and then.measures is None):
+            return True
+        return stale_months(facts) == wanted
 
 
 class Surveyed:
@@ -117,6 +142,8 @@ class Surveyed:
         self._over = plan.over
         self._base = plan.base
         self._overlay = plan.base.overlay if plan.candidate.overlay is None else plan.candidate.overlay
+        self._by_rego = bool(plan.candidate.modules)
+        """What files of Rego measure is in no table."""
         self._before = before
         self._judge = judge
         self._people = people
@@ -143,7 +170,7 @@ class Surveyed:
             if profile is not None
         }
         then = await self._verdicts(self._before, self._base.overlay, states)
-        now = await self._verdicts(self._judge, self._overlay, states)
+        now = await self._verdicts(self._judge, self._overlay, states, finest=self._by_rego)
         seen = [
             Seen(
                 id=person.handle,
@@ -166,10 +193,16 @@ class Surveyed:
         return state_at([stored.of(subject) for stored in history], self._before.policy.vocabulary, self._over.at)
 
     async def _verdicts(
-        self, judge: Judge, overlay: Overlay, states: dict[SubjectId, tuple[Profile, Willing]]
+        self,
+        judge: Judge,
+        overlay: Overlay,
+        states: dict[SubjectId, tuple[Profile, Willing]],
+        *,
+        finest: bool = False,
     ) -> dict[SubjectId, Verdict]:
+        law = in_every_edge(judge.policy) if finest else judge.policy
         asked = {
-            subject: about(self._question, subject, profile.facts, state, overlay, judge.policy, profile.flags)
+            subject: about(self._question, subject, profile.facts, state, overlay, law, profile.flags)
             for subject, (profile, state) in states.items()
         }
         distinct = list(dict.fromkeys(asked.values()))

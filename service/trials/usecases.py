@@ -1,7 +1,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -40,8 +40,10 @@ from service.trials.domain import (
     TrialUnusable,
     step,
 )
-from service.trials.edges import refolded, restated, unseen
+from service.trials.edges import measures_months, refolded, restated, unseen, untold
 from service.trials.ports import Begin, Shapes, Wake, Workbench
+
+_MONTHS_OF_PLACES: Final = "logged facts tell months by the periods that the laws of their place had, and no others"
 
 
 class StartTrial:
@@ -85,7 +87,7 @@ class StartTrial:
         in_force = await self._profiles.governing(by.tenant)
         law = (await self._laws.of(in_force.revision)).policy
         tried_over = await self._over(over, law, now, by.tenant)
-        await self._refuse_unusable(candidate, tried_over, law, now, by)
+        await self._refuse_unusable(candidate, tried_over, law, in_force.overlay, now, by)
         plan = Plan(
             candidate=candidate,
             over=tried_over,
@@ -131,7 +133,13 @@ class StartTrial:
                 raise TrialUnusable("try over `decisions` or over `subjects`", pointers=["/over"])
 
     async def _refuse_unusable(
-        self, candidate: Candidate, over: Period | Population, law: Policy, now: datetime, by: Caller
+        self,
+        candidate: Candidate,
+        over: Period | Population,
+        law: Policy,
+        own: Overlay,
+        now: datetime,
+        by: Caller,
     ) -> None:
         self._refuse_misshapen(candidate.tables)
         logged = isinstance(over, Period)
@@ -140,6 +148,7 @@ class StartTrial:
                 await self._check(candidate.overlay, since=over.since if isinstance(over, Period) else over.at, by=by)
             if logged:
                 _refuse_unseen_hours(candidate.overlay, law)
+                _refuse_unseen_months(candidate.overlay, law, own)
         if tables := refolded(candidate.tables, law.tables):
             raise TrialUnusable(
                 "records became what they are by this table; only another version can bring another one",
@@ -149,6 +158,11 @@ class StartTrial:
             raise TrialUnusable(
                 "logged facts were stated with the tables of then; try these over `subjects`",
                 pointers=[step("/tables", table) for table in tables],
+            )
+        if logged and (files := [name for name, text in candidate.modules.items() if measures_months(text)]):
+            raise TrialUnusable(
+                f"{_MONTHS_OF_PLACES}; what else a rule compares them with shows over `subjects`",
+                pointers=[step("/modules", name) for name in files],
             )
         if not (candidate.tables or candidate.modules):
             return
@@ -160,6 +174,11 @@ class StartTrial:
                 raise TrialUnusable(
                     f"facts tell values apart by the edges in `bands` alone, which are {known}",
                     pointers=pointers or ["/tables/bands"],
+                )
+            if logged and (found := list(untold(judge.policy.data, law.data))):
+                pointers = [f"/tables{each.pointer}" for each in found if each.table in candidate.tables]
+                raise TrialUnusable(
+                    f"{_MONTHS_OF_PLACES}; try other ones over `subjects`", pointers=pointers or ["/tables"]
                 )
             try:
                 await judge.verdicts(ordinary(judge.policy, now))
@@ -237,6 +256,12 @@ def _below(pointer: str) -> Iterator[None]:
     except DomainError as error:
         error.pointers = tuple(pointer + place for place in error.pointers)
         raise
+
+
+def _refuse_unseen_months(overlay: Overlay, law: Policy, own: Overlay) -> None:
+    if overlay.stale_months in (None, own.stale_months) or law.data.measures is None:
+        return
+    raise TrialUnusable(f"{_MONTHS_OF_PLACES}; try your own over `subjects`", pointers=["/overlay/stale_months"])
 
 
 def _refuse_unseen_hours(overlay: Overlay, law: Policy) -> None:

@@ -19,15 +19,20 @@ PATH = "/v1/simulations/policy"
 LAW = Path(__file__).parents[2] / "policies"
 PERIODS = json.loads((LAW / "data/periods.json").read_text())
 BANDS = json.loads((LAW / "data/bands.json").read_text())
+AGES = json.loads((LAW / "data/ages.json").read_text())
+OLDER = {"ages": AGES | {"consent": AGES["consent"] | {"DE": 18}}}
 SHORTER = {"periods": PERIODS | {"stale": PERIODS["stale"] | {"other": 12, "DE": 12}}}
 LONG = {"decisions": {"since": "2026-01-01T00:00:00Z"}}
 NO_MAIL = {"denied": [{"channel": "email"}]}
 Clients = Callable[..., httpx.AsyncClient]
 
 
-async def person(client: httpx.AsyncClient, name: str, given: str, **changes: Any) -> None:
-    """Store someone in Germany who opted in to e-mail at an instant."""
+async def person(client: httpx.AsyncClient, name: str, given: str, *, young: bool = False, **changes: Any) -> None:
+    """Store someone in Germany who opted in to e-mail at an instant; `young` is of age now, and was not always."""
     facts = {"residence": "DE", "age": 40, "time_zone": "Europe/Berlin"}
+    if young:
+        facts |= {"birth_date": "2008-11-01"}
+        del facts["age"]
     assert (await client.put(f"/v1/subjects/{name}", json=facts)).status_code == 201
     body = a_record_body(subject=name, ts=given, method="double_opt_in", **changes)
     answer = await client.post("/v1/records", json={"records": [body]})
@@ -74,9 +79,9 @@ async def tried(client: httpx.AsyncClient, **body: Any) -> tuple[Any, list[Any]]
 
 @pytest.fixture
 async def asked(client: httpx.AsyncClient, clock: FakeClock) -> dict[str, str]:
-    """The ids of decisions about someone who consented lately, and someone who did 18 months ago."""
+    """The ids of decisions about someone who consented lately, and someone who did 18 months ago, as a child."""
     await person(client, "new", "2026-11-01T12:00:00Z")
-    await person(client, "old", "2025-05-20T12:00:00Z")
+    await person(client, "old", "2025-05-20T12:00:00Z", young=True)
     decided = {name: await ask(client, name) for name in ("new", "old")}
     assert {name: answer["decision"] for name, answer in decided.items()} == {"new": "permit", "old": "permit"}
     decided["nobody"] = await ask(client, "nobody")
@@ -84,8 +89,8 @@ async def asked(client: httpx.AsyncClient, clock: FakeClock) -> dict[str, str]:
     return {name: str(answer["id"]) for name, answer in decided.items()}
 
 
-async def test_a_shorter_period_denies_those_whose_consent_is_older(client: httpx.AsyncClient, asked: dict[str, str]):
-    trial, changes = await tried(client, tables=SHORTER, over=LONG)
+async def test_a_higher_age_denies_those_who_consented_younger(client: httpx.AsyncClient, asked: dict[str, str]):
+    trial, changes = await tried(client, tables=OLDER, over=LONG)
 
     result = trial["result"]
     assert {name: result[name] for name in ("judged", "unchanged", "to_deny", "to_permit", "unjudged")} == {
@@ -163,6 +168,22 @@ async def test_taking_an_overlay_away_permits_what_it_alone_denied(
     assert trial["result"]["reasons_changed"] == 0
 
 
+async def test_months_of_the_tenants_own_are_tried_on_the_decisions_that_were_made_under_them(
+    client: httpx.AsyncClient, asked: dict[str, str], clock: FakeClock
+):
+    own = {"stale_months": 12}
+    answer = (await start(client, 409, overlay=own, over=LONG)).json()
+    assert [fault["pointer"] for fault in answer["errors"]] == ["/overlay/stale_months"]
+    _, changes = await tried(client, overlay=own, over={"subjects": {"channel": "email", "purpose": "marketing"}})
+    assert [(change["subject"], change["now"]) for change in changes] == [("old", "deny")]
+
+    await client.put("/v1/policy/overlay", json=own)
+    assert (await ask(client, "old"))["decision"] == "deny"
+    clock.advance(timedelta(seconds=1))
+    trial, changes = await tried(client, overlay=own, over=LONG)
+    assert (trial["result"]["judged"], trial["result"]["unjudged"], changes) == (1, 3, [])
+
+
 async def test_a_purpose_of_the_tenants_own_is_denied_by_its_name(client: httpx.AsyncClient, clock: FakeClock):
     await client.put("/v1/purposes/x-club", json={"maps_to": "marketing", "title": "Club"})
     await person(client, "anna", "2026-11-01T12:00:00Z", purpose="x-club")
@@ -196,6 +217,12 @@ async def test_a_finer_edge_can_be_tried_on_people_and_not_on_the_log(client: ht
     }
     assert "3, 6, 12, 18, 24, 36" in answer["detail"]
 
+    answer = (await start(client, 409, tables=SHORTER, over=LONG)).json()
+    assert [fault["pointer"] for fault in answer["errors"]] == [
+        "/tables/periods/stale/other",
+        "/tables/periods/stale/DE",
+    ]
+    assert "over `subjects`" in answer["detail"]
     finer["bands"] = BANDS | {"months": sorted([*BANDS["months"], 17])}
     answer = (await start(client, 409, tables=finer, over=LONG)).json()
     assert [fault["pointer"] for fault in answer["errors"]] == ["/tables/bands"]

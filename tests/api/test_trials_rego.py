@@ -87,6 +87,12 @@ async def test_a_file_can_be_replaced(client: httpx.AsyncClient):
         assert [change["subject"] for change in changes] == denied
 
 
+async def test_a_file_that_compares_months_is_not_tried_on_the_log(client: httpx.AsyncClient):
+    answer = await start(client, 409, modules={"volens/germany/dormancy.rego": DORMANCY}, over=LONG)
+
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/modules/volens~1germany~1dormancy.rego"]
+
+
 @pytest.mark.parametrize(
     ("condition", "said"),
     [

@@ -27,6 +27,7 @@ PURE_MODULES = {
         "context",
         "explaining",
         "facts",
+        "measures",
         "memo",
         "overlay",
         "policy",

@@ -170,7 +170,7 @@ class Overtaken:
     """A bench whose second step takes so long that another runner does the rest meanwhile."""
 
     def __init__(self, bench: Bench, meanwhile: Callable[[], Awaitable[object]]) -> None:
-        self.bands = bench.bands
+        self.stated = bench.stated
         self._bench = bench
         self._meanwhile = meanwhile
         self._steps = 0

@@ -23,6 +23,7 @@ from tests.toy_policy import opa
 
 SHIPPED = (app.BUILD / "revision").read_text().strip()
 QUESTION = {"subject": "anna", "channel": "email", "purpose": "marketing"}
+AGES = json.loads((app.POLICIES / "data/ages.json").read_text())["consent"]
 CASE = {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"}
 STRANGER = CASE | {"at": "2026-11-20T11:00:00+01:00", "expect": {"allow": False, "basis": "none"}}
 
@@ -36,8 +37,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stricter(folder: Path) -> Path:
-    """A policy for which a German consent is stale after six months."""
-    return pack(folder, "stricter", {"periods": {"stale": {"other": 24, "DE": 6, "FR": 36}}})
+    """A policy for which nobody in Germany consents alone before eighteen."""
+    return pack(folder, "stricter", {"ages": {"consent": AGES | {"DE": 18}}})
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +48,10 @@ def revision(stricter: Path) -> str:
 
 @pytest.fixture(scope="module")
 def pair(installation: Installation) -> Iterator[list[Client]]:
-    """Two processes that knew of anna, who agreed eight months ago, before anything was activated."""
+    """Two processes that knew of anna, who agreed eight months ago, at seventeen, before anything was activated."""
     now = datetime.now(UTC)
+    born = f"{now - timedelta(days=18 * 365.25 + 30):%Y-%m-%d}"
+    facts = {"residence": "DE", "birth_date": born, "time_zone": "Europe/Berlin"}
     opt_in = QUESTION | {
         "id": str(uuid4()), "ts": (now - timedelta(days=243)).isoformat(), "action": "opt_in",
         "method": "double_opt_in", "evidence": "form and confirmation", "notice_version": "v3",
@@ -56,7 +59,7 @@ def pair(installation: Installation) -> Iterator[list[Client]]:
     with ExitStack() as stack:
         services = [stack.enter_context(running("serve", "--port", "0", env=installation.env)) for _ in range(2)]
         clients = [stack.enter_context(closing(Client(each.url, installation.token))) for each in services]
-        clients[0]("PUT", "/v1/subjects/anna", {"residence": "DE", "age": 40, "time_zone": "Europe/Berlin"})
+        clients[0]("PUT", "/v1/subjects/anna", facts)
         assert clients[0]("POST", "/v1/records", {"records": [opt_in]})[0] == 201
         for client in clients:
             assert ask(client)[:2] == ("permit", SHIPPED)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from service.decisions import NO_OVERLAY, Overlay, Policy, PolicyEngine, about, ordinary, under_overlay
+from service.decisions import NO_OVERLAY, Overlay, Policy, PolicyEngine, about, ordinary, stale_months, under_overlay
 from service.decisions.facts import fill, template
 from service.decisions.overlay import Attempts, Denied, Hours
 from service.decisions.simulation import Case, described
@@ -47,10 +47,13 @@ def facts_of(case: dict[str, Any], overlay: Overlay, policy: Policy) -> bytes:
 def test_an_overlay_is_exchanged_in_facts_as_if_it_had_been_there(
     policy: Policy, case: dict[str, Any], then: Overlay, now: Overlay
 ):
+    """But for months of the tenant's own, by which facts are told only under an overlay that has them."""
+    now = replace(now, stale_months=then.stale_months)
     logged = facts_of(case, then, policy)
 
     assert under_overlay(logged, case["purpose"], now, NOON) == facts_of(case, now, policy)
     assert under_overlay(logged, case["purpose"], then, NOON) == logged
+    assert stale_months(logged) == then.stale_months
     assert b'"overlay"' not in under_overlay(logged, case["purpose"], NO_OVERLAY, NOON)
 
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from service.decisions import Basis, Effect, Verdict
+from service.decisions import Basis, Effect, PolicyData, Verdict
 from service.decisions.domain import Cited
 from service.decisions.policy import policy_data
 from service.trials.domain import Candidate
-from service.trials.edges import refolded, restated, unseen
+from service.trials.edges import measures_months, refolded, restated, unseen, untold
 from service.trials.shapes import JsonSchemas
 from service.trials.tally import EXAMPLES, Seen, Tally, compare
 
@@ -24,7 +24,13 @@ TABLES: dict[str, Any] = {file.stem: json.loads(file.read_text()) for file in (L
 SCHEMAS: dict[str, Any] = {name: json.loads((LAW / f"schemas/{name}.json").read_text()) for name in TABLES}
 SHAPES = JsonSchemas(LAW / "schemas")
 TRIED = sorted(TABLES.keys() - {"deadlines"})
-DATA = policy_data(json.dumps({"volens": TABLES}).encode())
+
+
+def data_of(tables: dict[str, Any]) -> PolicyData:
+    return policy_data(json.dumps({"volens": tables}).encode())
+
+
+DATA = data_of(TABLES)
 ODD: st.SearchStrategy[Any] = st.sampled_from([None, True, 0, -1, 1.5, "", "x", "2026-02-30", [], {}, [1, 1], {"x": 1}])
 
 
@@ -96,6 +102,44 @@ def test_what_facts_do_not_tell_apart_is_found(table: str, document: Any, pointe
     assert known in found.known
 
 
+@pytest.mark.parametrize(
+    ("periods", "pointers"),
+    [
+        ({"stale": {"other": 24, "DE": 24, "FR": 24}}, set()),
+        ({"stale": {"other": 12, "DE": 24, "FR": 36}}, {"/periods/stale/other"}),
+        ({"stale": {"other": 36, "DE": 24, "FR": 36}}, {"/periods/stale/other"}),
+        ({"soft_opt_in": {"IE": 24}}, {"/periods/soft_opt_in/IE"}),
+        ({"ebr": {"purchase": 24, "inquiry": 6}}, {"/periods/ebr/inquiry"}),
+    ],
+)
+def test_facts_of_a_place_tell_the_periods_of_its_own_laws_alone(periods: dict[str, Any], pointers: set[str]):
+    tables = TABLES | {"periods": TABLES["periods"] | periods}
+
+    assert {each.pointer for each in untold(data_of(tables), DATA)} == pointers
+
+
+def test_facts_of_before_the_table_of_measures_tell_every_edge_and_those_of_now_do_not():
+    before = replace(DATA, measures=None)
+    shorter = data_of(TABLES | {"periods": TABLES["periods"] | {"spain": 12}})
+
+    assert list(untold(shorter, before)) == []
+    assert {each.pointer for each in untold(before, DATA)} == {"/periods"}
+
+
+@pytest.mark.parametrize(
+    ("rego", "measures"),
+    [
+        ("old if act.months_past > 12", True),
+        ("old if not gdpr.active_within(12)", True),
+        ("late if {\n\tnot gdpr.active\n}", True),
+        ("# who is active\nquiet if input.subject.b2b", False),
+        ("quiet if act.inactive", False),
+    ],
+)
+def test_a_file_that_compares_months_is_known_by_its_words(rego: str, measures: bool):
+    assert measures_months(rego) is measures
+
+
 def test_midnight_is_an_edge_at_both_ends_of_a_day():
     assert list(unseen({"windows": {"default": {"days": {"1": [[0, 1440]]}}}}, DATA.bands)) == []
 
@@ -103,7 +147,7 @@ def test_midnight_is_an_edge_at_both_ends_of_a_day():
 def test_tables_that_facts_or_states_are_made_with_are_told_from_those_that_are_judged_by():
     changed = {name: {**table, "more": 1} for name, table in TABLES.items() if name != "deadlines"}
 
-    assert restated(changed, TABLES) == ("bands", "terms")
+    assert restated(changed, TABLES) == ("bands", "terms", "measures")
     assert refolded(changed, TABLES) == ("actions", "methods")
     assert (restated(TABLES, TABLES), refolded(TABLES, TABLES)) == ((), ())
 
