@@ -4,7 +4,6 @@ from service.consent.domain import (
     Act,
     Appended,
     History,
-    Merged,
     Notice,
     NoticeContent,
     NoticeRedefined,
@@ -33,7 +32,7 @@ from service.consent.domain import (
 from service.consent.fold import EMPTY, fold, state_at
 from service.consent.merging import SettleMerge
 from service.consent.ports import Alongside, NoticeStore, Profiles, PurposeStore, RecordStore, StateStore
-from service.consent.union import agreed_at, joined
+from service.consent.union import Merged, agreed_at, joined
 from service.consent.usecases import (
     AppendRecords,
     PutNotice,

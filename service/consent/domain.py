@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 
 from service.consent.vocabulary import Action, Channel, RecordChannel, RecordPurpose
 from service.kernel import DomainError, Handle, Instant, SubjectId, exactly
-from service.subjects import NO_FLAGS, Flags, Subject, SubjectFacts
+from service.subjects import NO_FLAGS, Flags, SubjectFacts
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Method = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -274,15 +274,6 @@ class Profile(Struct, frozen=True, kw_only=True):
     facts: SubjectFacts
     flags: Flags = NO_FLAGS
     state: State
-
-
-class Merged(Struct, frozen=True, kw_only=True):
-    """What was settled about two subjects, and how the first one stands since."""
-
-    subject: SubjectId
-    other: SubjectId
-    same: bool
-    stands: Subject
 
 
 class Rebuilt(Struct, frozen=True, kw_only=True):

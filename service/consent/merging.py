@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from service.audit import AuditEvent
-from service.consent.domain import Merged
 from service.consent.fold import EMPTY, fold
 from service.consent.ports import BeginMerge, MergeTransaction
-from service.consent.union import agreed_at, joined, survives
+from service.consent.union import Merged, agreed_at, joined, survives
 from service.consent.vocabulary import Vocabulary
 from service.events import Event
 from service.kernel import Caller, Clock, Handle, SubjectId

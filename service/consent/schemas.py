@@ -7,7 +7,6 @@ from msgspec.structs import asdict
 
 from service.consent.domain import (
     Act,
-    Merged,
     Names,
     Notice,
     NoticeContent,
@@ -17,6 +16,7 @@ from service.consent.domain import (
     Statement,
     Submission,
 )
+from service.consent.union import Merged
 from service.consent.vocabulary import Channel, Purpose, PurposeName
 from service.kernel import IdentifierId, SubjectId, SubjectRef
 from service.subjects import Choice, Flags, SubjectFacts

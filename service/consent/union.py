@@ -13,16 +13,26 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid5
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from service.consent.domain import Act, Signature, Statement, StoredRecord
 from service.consent.signatures import acts_of, effective_at
 from service.consent.vocabulary import Action, RecordChannel, Vocabulary
 from service.kernel import Handle, SubjectId
+from service.subjects import Subject
 
 _ERASING: Final = frozenset({Action.ERASE_REQUEST, Action.ERASED})
 """What an order that came later answers as well, and not only a permission."""
+
+
+class Merged(Struct, frozen=True, kw_only=True):
+    """What was settled about two subjects, and how the first one stands since."""
+
+    subject: SubjectId
+    other: SubjectId
+    same: bool
+    stands: Subject
 
 
 def joined(

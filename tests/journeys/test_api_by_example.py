@@ -1,4 +1,4 @@
-"""docs/api.md and the opening of README.md are true.
+"""docs/api.md, docs/api-vault.md and the opening of README.md are true.
 
 Their commands are played in order, and each answer that they show is the one that comes. An ellipsis in a documented
 text stands for anything; as the last element of a list, or as a member's name, for more.
@@ -22,6 +22,7 @@ from tests.journeys.processes import Client, running
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "api.md"
+GOES_ON = ROOT / "docs" / "api-vault.md"
 MORE = "…"
 
 
@@ -62,7 +63,7 @@ def test_the_document_shows_what_the_service_answers(installation: Installation)
     with running("serve", "--port", "0", env=installation.env) as service:
         status, answer = 0, None
         with closing(Client(service.url, installation.token)) as client:
-            for block in blocks():
+            for block in [*blocks(), *blocks(GOES_ON)]:
                 if block.startswith("ask "):
                     for method, path, body in commands(block):
                         path = path.replace("$ID", decision).replace("$TRIAL", trial)
@@ -93,7 +94,7 @@ def test_the_answer_that_the_readme_opens_with_is_the_one_the_demo_gives(install
 
 def test_every_operation_is_in_the_document() -> None:
     described = json.loads((ROOT / "openapi" / "openapi.json").read_text())["paths"]
-    shown = DOCUMENT.read_text()
+    shown = DOCUMENT.read_text() + GOES_ON.read_text()
 
     for template in described:
         pattern = re.sub(r"\\\{\w+\\\}", "[^/ ?]+", re.escape(template))
