@@ -176,8 +176,9 @@ def _notice(signature: Signature, asked: Asked) -> dict[str, bool]:
         notice["version"] = True
         if context.current_notice_version is not None:
             notice["current"] = version == context.current_notice_version
-        if version in (context.material_change_since or ()):
-            notice["material_change"] = True
+    # Without a version nobody can say that the act answers to the text of since.
+    if (changed := context.material_change_since) and (version is None or version in changed):
+        notice["material_change"] = True
     return notice
 
 

@@ -370,27 +370,6 @@ def test_only_the_owner_of_the_tables_activates(installation: Installation, fold
     assert "VOLENS_OWNER_DATABASE_URL" in refusal(result)
 
 
-def test_an_active_policy_that_cannot_be_loaded_is_a_no_and_not_ready(
-    pair: list[Client], activate: Callable[..., Any], installation: Installation
-):
-    broken = "sha256:" + "b" * 64
-    with psycopg.connect(installation.urls.owner, autocommit=True) as owner:
-        owner.execute(
-            "INSERT INTO policy_revision SELECT %s, 'no module', data, rules, at, "
-            "sha256(sha256('no module') || sha256(data) || sha256(rules)) FROM policy_revision LIMIT 1",
-            (broken,),
-        )
-        owner.execute("INSERT INTO policy_activation (revision, at, actor) VALUES (%s, now(), 'a hand')", (broken,))
-    for client in pair:
-        status, answer = client("POST", "/v1/decisions", QUESTION)
-        assert (status, answer["decision"]) == (503, "deny")
-        status, ready = client("GET", "/health/ready")
-        assert (status, ready["checks"]["policy"], ready["policy_revision"]) == (503, False, broken)
-
-    assert activate("shipped").exit_code == 0
-    assert [ask(client)[:2] for client in pair] == [("permit", SHIPPED)] * 2
-
-
 def test_an_opa_server_must_be_given_the_bundle_and_until_then_the_answer_is_no(
     pair: list[Client], activate: Callable[..., Any], stricter: Path, revision: str, installation: Installation,
     folder: Path,

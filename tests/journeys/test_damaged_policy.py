@@ -85,7 +85,27 @@ def test_it_is_a_no_and_not_ready_until_its_file_is_activated_again(
     assert client("GET", "/health/ready")[0] == 200
 
 
-@pytest.mark.usefixtures("activate")
+def test_an_active_policy_that_cannot_be_loaded_is_a_no_and_not_ready(
+    activate, client: Client, installation: Installation
+):
+    assert activate("shipped").exit_code == 0
+    broken = "sha256:" + "b" * 64
+    with psycopg.connect(installation.urls.owner, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO policy_revision SELECT %s, 'no module', data, rules, at, "
+            "sha256(sha256('no module') || sha256(data) || sha256(rules)) FROM policy_revision LIMIT 1",
+            (broken,),
+        )
+        owner.execute("INSERT INTO policy_activation (revision, at, actor) VALUES (%s, now(), 'a hand')", (broken,))
+    status, answer = client("POST", "/v1/decisions", QUESTION)
+    assert (status, answer["decision"]) == (503, "deny")
+    status, ready = client("GET", "/health/ready")
+    assert (status, ready["checks"]["policy"], ready["policy_revision"]) == (503, False, broken)
+
+    assert activate("shipped").exit_code == 0
+    assert client("POST", "/v1/decisions", QUESTION)[0] == 200
+
+
 def test_a_whole_one_can_be_changed_by_nobody(installation: Installation, activate, file: Path):
     assert activate(str(file)).exit_code == 0
     with psycopg.connect(installation.urls.owner, autocommit=True) as owner:

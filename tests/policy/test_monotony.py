@@ -41,7 +41,7 @@ RESTED_ON = (
 
 OF_A_RECORD = (
     "optout_offered_at_collection", "evidence", "explicit", "two_step", "ongoing_contract", "indirect_remuneration",
-    "after_conflict_notice", "hours_consent", "method",
+    "after_conflict_notice", "hours_consent", "method", "notice_version",
 )  # fmt: skip
 """The same of a record. Not `data_categories`: in the United States an opt-in that names none is to all of them."""
 

@@ -146,6 +146,12 @@ def test_no_name_address_or_free_text_enters_the_facts(case: dict[str, Any]):
             {"notice_version": "v2"},
             {"notice": {"version": True, "current": False, "material_change": True}},
         ),
+        pytest.param(
+            {"current_notice_version": "v3", "material_change_since": ["v2"]},
+            {},
+            {"notice": {"material_change": True}},
+            id="nobody can say which text it answers to",
+        ),
         pytest.param({}, {"scope": "global"}, {"scope": "global"}),
         pytest.param({}, {"scope": "of my choosing"}, {"scope": "other"}),
         pytest.param({}, {"method": "carrier_pigeon"}, {"method": "unlisted"}),
