@@ -1,6 +1,7 @@
 """A stored policy that was changed behind our back governs nobody, and its file mends it."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from service.decisions.revisions import PAUSE
 from tests.journeys.commands import refusal, typed
 from tests.journeys.conftest import Installation
 from tests.journeys.packed import pack, parts
@@ -80,6 +82,7 @@ def test_it_is_a_no_and_not_ready_until_its_file_is_activated_again(
     assert "damaged" in refusal(activate(revision))
 
     assert activate(str(file)).exit_code == 0
+    time.sleep(PAUSE)  # so long is what could not be loaded left alone
     status, answer = client("POST", "/v1/decisions", QUESTION)
     assert (status, answer["policy_revision"].partition("+")[0]) == (200, revision)
     assert client("GET", "/health/ready")[0] == 200
