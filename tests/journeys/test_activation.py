@@ -137,7 +137,7 @@ def test_its_verdicts_on_recent_facts_are_there_before_anybody_asks(
     pair: list[Client], activate: Callable[..., Any], folder: Path, installation: Installation
 ):
     """A policy that has never governed, and under which nobody asks: else an answer would have stored the verdict."""
-    fresh = pack(folder, "fresh", {"periods": {"stale": {"other": 24, "DE": 3, "FR": 36}}})
+    fresh = pack(folder, "fresh", {"ages": {"consent": AGES | {"DE": 18, "AT": 18}}})
     revision = parts(fresh)["revision"].decode().strip()
     _, _, decision = ask(pair[0])
     assert kept(installation, decision, revision) == []
