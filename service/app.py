@@ -76,7 +76,7 @@ from service.subjects import PutSubject
 from service.subjects import api as subjects_api
 from service.telemetry import Telemetry
 from service.transaction import Begin, opener
-from service.trials import ReadChanges, ReadTrial, RunTrial, StartTrial
+from service.trials import ReadChanges, ReadTrial, ReadTrials, RunTrial, StartTrial
 from service.trials import api as trials_api
 from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
@@ -234,6 +234,7 @@ def assemble(
             "read_overlay_versions": ReadOverlayVersions(begin),
             "start_trial": start_trial(settings, engine, profiles, laws, runner.wake, clock),
             "read_trial": ReadTrial(begin, clock, runner.wake),
+            "read_trials": ReadTrials(begin, clock, runner.wake),
             "read_changes": ReadChanges(begin),
             "reveal": reveal,
             "reveal_batch": RevealBatch(decide, profiles, begin, open_values, reveals, clock, new_id, nonce, together),

@@ -1,6 +1,7 @@
 """The command that tries a change of policy."""
 
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from service.cli.frame import command, complaints, console, data_option, json_op
 from service.cli.policy import policy
 
 if TYPE_CHECKING:
-    from service.trials.schemas import ResultView
+    from service.trials.schemas import ResultView, TrialView
     from service.trying import Outcome
 
 SHOWN = 20
@@ -44,8 +45,9 @@ async def policy_try(
 ) -> None:
     """Say what a change of policy would do: to decisions of the log, or to everybody asked about now.
 
-    Nothing is activated. What the candidate doesn't name stays as it governs. Exit code 1 if the
-    trial fails; that something would change is no failure.
+    With --since, its answers are compared with those of then, under whatever governed then; with
+    --subjects, with those of what governs now. Nothing is activated. What the candidate doesn't name
+    stays as it governs. Exit code 1 if the trial fails; that something would change is no failure.
 
     \b
     volens policy try --tenant demo --table periods=periods.json --since 2026-11-01
@@ -70,7 +72,7 @@ async def policy_try(
 
 def _show(outcome: "Outcome") -> None:
     trial = outcome.trial
-    click.echo(f"{trial.candidate}\nagainst {trial.policy_revision}")
+    click.echo("\n".join(_compared(trial)))
     if trial.result is None:
         complaints.print(f"the trial failed: {trial.fault}", markup=False, highlight=False)
         return
@@ -84,6 +86,17 @@ def _show(outcome: "Outcome") -> None:
     if outcome.changes:
         console.print(_groups(result), markup=False, highlight=False)
         console.print(_changes(outcome), markup=False, highlight=False)
+
+
+def _compared(trial: "TrialView") -> Iterator[str]:
+    """Say what is compared: decisions with what was answered then, people with what they get under what governs."""
+    yield f"candidate {trial.candidate}"
+    if trial.over.decisions is None:
+        yield f"against   {trial.policy_revision}, which governs"
+        return
+    yield "against   what was answered then"
+    for then in [] if trial.result is None else trial.result.revisions:
+        yield f"          {then.judged} under {then.policy_revision}"
 
 
 def _groups(result: "ResultView") -> Table:

@@ -13,7 +13,7 @@ from service.trials.domain import (
 )
 from service.trials.ports import Judge, People, TrialStore, Workbench
 from service.trials.running import RunTrial, Told
-from service.trials.usecases import ReadChanges, ReadTrial, StartTrial
+from service.trials.usecases import ReadChanges, ReadTrial, ReadTrials, StartTrial
 
 __all__ = [
     "Candidate",
@@ -23,6 +23,7 @@ __all__ = [
     "People",
     "ReadChanges",
     "ReadTrial",
+    "ReadTrials",
     "RegoNotOffered",
     "RunTrial",
     "Span",

@@ -9,8 +9,8 @@ from litestar.params import FromPath
 
 from service.kernel import Caller, DomainError
 from service.trials.domain import CandidateRefused, RegoNotOffered, TooManyTrials, TrialUnknown, TrialUnusable
-from service.trials.schemas import ChangePage, ChangeView, TrialCreate, TrialView
-from service.trials.usecases import ReadChanges, ReadTrial, StartTrial
+from service.trials.schemas import ChangePage, ChangeView, TrialCreate, TrialPage, TrialView
+from service.trials.usecases import ReadChanges, ReadTrial, ReadTrials, StartTrial
 from service.web import pages
 from service.web.auth import needs
 from service.web.bodies import StrictBody, strictly
@@ -53,6 +53,19 @@ class TrialController(Controller):
         trial = await start_trial(wanted.candidate(), wanted.over, by=request.user)
         headers = {"location": f"/v1/simulations/policy/{trial.id}"}
         return Response(TrialView.of(trial), status_code=HTTPStatus.ACCEPTED, headers=headers)
+
+    @get(operation_id="readTrials", opt=needs("policy:read"), responses=documented())
+    async def trials(
+        self,
+        request: Request[Caller, Any, Any],
+        read_trials: NamedDependency[ReadTrials],
+        cursor: pages.Cursor = None,
+        limit: pages.Limit = pages.DEFAULT,
+    ) -> Response[TrialPage]:
+        """Read what was tried, the newest first. Follow `Link` until there is none."""
+        before = pages.position_in(cursor, UUID)
+        trials, more = await read_trials(before=before, limit=limit, by=request.user)
+        return pages.page(request, TrialPage(trials=[TrialView.of(each) for each in trials]), more)
 
     @get("/{trial:uuid}", operation_id="readTrial", opt=needs("policy:read"), responses=documented(404))
     async def read(

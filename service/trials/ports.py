@@ -23,6 +23,10 @@ class TrialStore(Protocol):
 
     async def find(self, trial: UUID) -> Trial | None: ...
 
+    async def latest(self, *, before: UUID | None, limit: int) -> Sequence[Trial]:
+        """Return trials, the newest first, from the one before `before` on."""
+        ...
+
     async def claim(self, runner: UUID, now: datetime) -> Claimed | None:
         """Return the oldest trial that nobody goes on with, which is the runner's from now on."""
         ...

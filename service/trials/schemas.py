@@ -150,6 +150,12 @@ class TrialView(Struct, frozen=True, kw_only=True):
         )
 
 
+class TrialPage(Struct, frozen=True, kw_only=True):
+    """Some trials, the newest first. `Link` says where to go on."""
+
+    trials: list[TrialView]
+
+
 class ChangeView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A decision, or the answer about a subject, that would be another."""
 

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -60,11 +60,16 @@ class SqlTrialStore:
             select(*_SHOWN, row.plan).where(row.tenant == self._tenant, row.id == trial)
         )
         known = found.mappings().one_or_none()
-        if known is None:
-            return None
-        shown = _shown.decode(known["plan"])
-        members = {name: value for name, value in known.items() if name != "plan"}
-        return Trial(**{**members, "state": State(known["state"]), "over": shown.over, "base": shown.base})
+        return None if known is None else _trial(known)
+
+    async def latest(self, *, before: UUID | None, limit: int) -> Sequence[Trial]:
+        row = policy_trial.c
+        wanted = select(*_SHOWN, row.plan).where(row.tenant == self._tenant)
+        if before is not None:
+            wanted = wanted.where(row.id < before)
+        # ids begin with the time
+        found = await self._connection.execute(wanted.order_by(row.id.desc()).limit(limit))
+        return [_trial(known) for known in found.mappings()]
 
     async def claim(self, runner: UUID, now: datetime) -> Claimed | None:
         row = policy_trial.c
@@ -130,3 +135,9 @@ class SqlTrialStore:
             changed = changed.where(row.runner == holder, row.state == State.RUNNING.value)
         found = await self._connection.execute(changed.values(**values).returning(row.id))
         return found.first() is not None
+
+
+def _trial(known: Mapping[Any, Any]) -> Trial:
+    shown = _shown.decode(known["plan"])
+    members = {name: value for name, value in known.items() if name != "plan"}
+    return Trial(**{**members, "state": State(known["state"]), "over": shown.over, "base": shown.base})

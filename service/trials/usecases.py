@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -217,6 +217,25 @@ class ReadTrial:
         if found.idle(self._clock()):
             self._wake(by.tenant)
         return found
+
+
+class ReadTrials:
+    """Show the tenant's trials, the newest first. Those that nobody goes on with any more are taken up again."""
+
+    def __init__(self, begin: Begin, clock: Clock, wake: Wake) -> None:
+        self._begin = begin
+        self._clock = clock
+        self._wake = wake
+
+    async def __call__(self, *, before: UUID | None, limit: int, by: Caller) -> tuple[Sequence[Trial], UUID | None]:
+        """Return trials, and before which one to go on if more are there."""
+        async with self._begin(by.tenant) as tx:
+            found = await tx.trials.latest(before=before, limit=limit + 1)
+        now = self._clock()
+        if any(trial.idle(now) for trial in found):
+            self._wake(by.tenant)
+        shown = found[:limit]
+        return shown, shown[-1].id if len(found) > limit else None
 
 
 class ReadChanges:

@@ -193,6 +193,7 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "readOverlay": 200,
         "readOverlayVersions": 200,
         "readTrial": 404,
+        "readTrials": 200,
         "readTrialChanges": 404,
         "readApprovals": 200,
         "readFields": 200,
@@ -202,6 +203,8 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
     assert all(field["built_in"] for field in seen["readFields"].json()["fields"])
     assert (await do(beta, "lookUp")).json() == {"subjects": []}
     assert seen["readOverlay"].json()["version"] == 0
+    assert seen["readOverlayVersions"].json() == {"versions": []}
+    assert seen["readTrials"].json() == {"trials": []}
     assert seen["readPurposes"].json() == {"purposes": []}
     assert seen["readAuditEntries"].json() == {"entries": []}
     decided = (await do(beta, "decide")).json()

@@ -316,6 +316,18 @@ async def test_what_can_not_be_tried_is_refused_where_it_stands(
     assert pointer in {fault["pointer"] for fault in answer["errors"]}, answer
 
 
+async def test_trials_are_listed_the_newest_first_in_pages(client: httpx.AsyncClient, asked: dict[str, str]):
+    assert (await client.get(PATH)).json() == {"trials": []}
+    denied = [{"denied": [{"channel": channel}]} for channel in ("email", "sms", "push")]
+    trials = [(await tried(client, overlay=overlay, over=LONG))[0] for overlay in denied]
+
+    assert (await client.get(PATH)).json() == {"trials": trials[::-1]}
+    first = await client.get(PATH, params={"limit": 2})
+    rest = await client.get(first.links["next"]["url"])
+    assert first.json()["trials"] + rest.json()["trials"] == trials[::-1]
+    assert "next" not in rest.links
+
+
 async def test_another_tenant_finds_no_such_trial(
     client: httpx.AsyncClient, client_of: Clients, add_tenant: Callable[[], TenantId], asked: dict[str, str]
 ):

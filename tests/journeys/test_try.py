@@ -106,7 +106,10 @@ def test_the_page_is_played_step_by_step_and_back(
         (result,) = play(command.replace("demo", "acme"), checkout, installation)
         assert (result.exit_code, shown in result.stdout) == (0, True), result.output
         assert rule in result.stdout
-    assert asked["old"] in play(second.replace("demo", "acme"), checkout, installation)[0].stdout
+    people, logged = (play(each.replace("demo", "acme"), checkout, installation)[0].stdout for each in (first, second))
+    assert asked["old"] in logged
+    assert f"against   {before}, which governs\n" in people
+    assert f"against   what was answered then\n          2 under {before}\n" in logged
 
     (dry,) = play(take, checkout, installation)
     assert dry.exit_code == 1
