@@ -67,14 +67,18 @@ class DomainError(Exception):
     """A refusal the caller can act on.
 
     The message and the details may be logged and sent to the caller, so they repeat nothing
-    that was sent. `pointers` are JSON Pointers (RFC 6901) to what is wrong in the body.
+    that was sent. `pointers` are JSON Pointers (RFC 6901) to what is wrong in the body, `parameters`
+    the names of what is wrong in the address.
     """
 
     code: ClassVar[str]
 
-    def __init__(self, message: str, *, pointers: Sequence[str] = (), **details: Any) -> None:
+    def __init__(
+        self, message: str, *, pointers: Sequence[str] = (), parameters: Sequence[str] = (), **details: Any
+    ) -> None:
         super().__init__(message)
         self.pointers = tuple(pointers)
+        self.parameters = tuple(parameters)
         self.details = details
 
 

@@ -1,6 +1,6 @@
 """Questions about the law itself: what it says, what one rule says, and what it holds about a place."""
 
-from service.consent import Channel, Profiles, is_tenant_purpose
+from service.consent import Channel, Profiles, UnknownPurpose, is_tenant_purpose
 from service.decisions.asking import answer
 from service.decisions.domain import DecisionUnavailable, RuleUnknown, governed_by
 from service.decisions.explaining import Coverage, considered, outcomes, weakest
@@ -63,7 +63,7 @@ class ReadCoverage:
         law, in_force = await _governing(self._profiles, self._laws, by.tenant)
         policy = law.policy
         if residence not in policy.gazetteer.places:
-            raise UnknownJurisdiction("no such place; use ZZ when it is unknown")
+            raise UnknownJurisdiction("no such place; use ZZ when it is unknown", parameters=["residence"])
         mapped = await self._profiles.maps_to(by.tenant, purpose) if is_tenant_purpose(purpose) else None
         now = self._clock()
         stranger = Case(
@@ -72,7 +72,10 @@ class ReadCoverage:
             jurisdiction=residence,
             subject=SubjectFacts(age=policy.data.bands.ages[-1]),
         )
-        situation = described(stranger, policy, mapped, now, in_force.overlay).situation
+        try:
+            situation = described(stranger, policy, mapped, now, in_force.overlay).situation
+        except UnknownPurpose as error:
+            raise UnknownPurpose(str(error), parameters=["purpose"]) from None
         answered = await answer(template(situation, policy.data, policy.is_holiday), now, law.memo.judge)
         asked = await considered(law.engine, answered.filled.facts)
         verdict = answered.judged.verdict

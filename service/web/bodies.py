@@ -114,7 +114,7 @@ def strictly(data: Any, model: type[T]) -> T:
     try:
         return _from_bytes(data, model) if isinstance(data, bytes) else msgspec.convert(data, model)
     except msgspec.ValidationError as error:
-        raise _malformed(fault_in_body(error)) from None
+        raise _malformed(fault_in_body(error, model)) from None
     except UnicodeDecodeError:
         raise _malformed(Fault(pointer="", detail="Not UTF-8")) from None
     except (msgspec.DecodeError, ValueError):

@@ -136,5 +136,5 @@ def _fault(name: str, given: Any, parameter: Parameter) -> Fault | None:
     try:
         msgspec.convert([value] if parameter.many else value, parameter.meant)
     except msgspec.ValidationError as error:
-        return fault_in_parameter(name, str(error))
+        return fault_in_parameter(name, str(error), parameter.meant)
     return None

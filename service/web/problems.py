@@ -189,7 +189,10 @@ def title_of(code: str) -> str:
 
 def _from_domain(error: DomainError, status: int, request_id: str) -> Answer:
     headers = {"retry-after": str(RETRY_AFTER)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    faults = tuple(Fault(pointer=pointer, detail=str(error)) for pointer in error.pointers)
+    faults = (
+        *(Fault(pointer=pointer, detail=str(error)) for pointer in error.pointers),
+        *(Fault(parameter=name, detail=str(error)) for name in error.parameters),
+    )
     return _render(error.code, status, str(error), request_id, headers=headers, details=error.details, faults=faults)
 
 

@@ -127,6 +127,8 @@ async def test_a_place_or_purpose_that_is_none_has_no_coverage(
     answer = await client.get("/v1/policy/coverage", params=STRANGER | question)
 
     assert (answer.status_code, answer.json()["type"].rsplit("/")[-1]) == (status, code)
+    assert [list(error) for error in answer.json()["errors"]] == [["detail", "parameter"]]
+    assert [error["parameter"] for error in answer.json()["errors"]] == list(question)
 
 
 async def test_a_simulation_explains_itself_only_where_it_is_asked_to(client: httpx.AsyncClient):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import msgspec
@@ -241,3 +241,30 @@ def test_decoded_values_are_checked_as_strictly_as_bytes():
         strictly(body(soft="true"), Toy)
 
     assert refused.value.faults[0].pointer == "/soft"
+
+
+class Tin(msgspec.Struct):
+    size: Literal["small", "large"]
+    colours: list[Literal["red", "blue"]] = []
+    labels: dict[str, Literal["a", "b"] | None] = {}
+    lid: Literal["flat", "round"] | int | None = None
+    long: Literal[*(f"v{number}" for number in range(31))] = "v0"
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer", "known"),
+    [
+        ({"size": SECRET}, "/size", ": large, small"),
+        ({"colours": ["red", SECRET]}, "/colours/1", ": blue, red"),
+        ({"labels": {SECRET: SECRET}}, "/labels", ": a, b"),
+        ({"lid": SECRET}, "/lid", ": flat, round"),
+        ({"long": SECRET}, "/long", ""),
+    ],
+    ids=str,
+)
+def test_where_there_are_few_known_values_they_are_named(changes: dict[str, Any], pointer: str, known: str):
+    with pytest.raises(Refusal) as refused:
+        strictly(msgspec.json.encode([{"size": "small"} | changes]), list[Tin])
+
+    (fault,) = refused.value.faults
+    assert (fault.pointer, fault.detail) == (f"/0{pointer}", f"Not one of the known values{known}")
