@@ -1,11 +1,12 @@
 """What the commands do, one function each: tenants, tokens, checks."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from rich.console import Console
@@ -42,6 +43,7 @@ from service.web.tokens import SELF
 
 T = TypeVar("T")
 
+STANDARD_INPUT: Final = Path("-")
 OPERATOR = "operator"
 """The actor of what is done from the command line."""
 
@@ -160,15 +162,24 @@ def shown_policy() -> tuple[str, list[dict[str, object]]]:
 
 
 async def play(
-    settings: Settings, files: Sequence[Path], engine: str, places: Collection[str] | None = None
+    settings: Settings,
+    files: Sequence[Path],
+    engine: str,
+    places: Collection[str] | None = None,
+    names: Collection[str] = (),
 ) -> CheckResult:
-    """Play the cases in `files`, those of `places` only where some are named, against an engine.
+    """Play the cases in `files` against an engine; where `places` or `names` are given, only theirs.
 
     Raises:
-        UnusableCases: a file is empty, or no JSON lines, or no case is of any of the places.
+        UnusableCases: a file is empty, or no JSON lines, or no case is of any of the places, or
+            of one of the names.
         Unavailable: the engine does not answer, or has another policy.
     """
-    cases = [case for file in files for case in cases_in(file) if places is None or case.get("jurisdiction") in places]
+    cases = [case for file in files for case in cases_in(file)]
+    if missing := set(names) - {str(case["id"]) for case in cases}:
+        raise UnusableCases(f"no case has the id {' or '.join(sorted(missing))}")
+    cases = [case for case in cases if not names or str(case["id"]) in names]
+    cases = [case for case in cases if places is None or case.get("jurisdiction") in places]
     if not cases:
         raise UnusableCases(f"no case has the jurisdiction {' or '.join(sorted(places or ()))}")
     lines = [msgspec.json.encode(case).decode() for case in cases]
@@ -223,11 +234,14 @@ def lines_in(files: Sequence[Path]) -> list[str]:
 
 
 def cases_in(file: Path) -> list[dict[str, object]]:
-    """Return the cases in a file, JSON lines or a single object, each with an `id`: where it stands, if it has none."""
+    """Return the cases in a file, JSON lines or a single object, each with an `id`: where it stands, if it has none.
+
+    The file `-` is standard input.
+    """
     cases: list[dict[str, object]] = []
-    number = 0
+    number, named = 0, "standard input" if file == STANDARD_INPUT else file
     try:
-        text = file.read_text("utf-8")
+        text = (sys.stdin.buffer.read() if file == STANDARD_INPUT else file.read_bytes()).decode("utf-8")
         with suppress(msgspec.DecodeError):
             text = msgspec.json.encode(msgspec.json.decode(text, type=dict[str, object])).decode()
         for number, line in enumerate(text.split("\n"), 1):
@@ -235,11 +249,11 @@ def cases_in(file: Path) -> list[dict[str, object]]:
                 case = msgspec.json.decode(line, type=dict[str, object])
                 cases.append({"id": f"{file.name}:{number}", **case})
     except msgspec.DecodeError as error:
-        raise UnusableCases(f"{file}, line {number}: no case in JSON. {error}") from error
+        raise UnusableCases(f"{named}, line {number}: no case in JSON. {error}") from error
     except UnicodeDecodeError as error:
-        raise UnusableCases(f"{file} is no text in UTF-8") from error
+        raise UnusableCases(f"{named} is no text in UTF-8") from error
     if not cases:
-        raise UnusableCases(f"{file} holds no cases: one a line, in JSON")
+        raise UnusableCases(f"{named} holds no cases: one a line, in JSON")
     return cases
 
 

@@ -42,8 +42,11 @@ def policy_show(as_json: bool) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--engine", type=click.Choice(["embedded", "opa"]), default="embedded", show_default=True)
 @click.option("--jurisdiction", "places", type=Places(), help="Play only the cases of these places, such as DE,US-CA.")
+@click.option("--case", "names", metavar="ID", multiple=True, help="Play only the case with this id; may be repeated.")
 @json_option
-async def policy_check(files: tuple[Path, ...], engine: str, places: frozenset[str] | None, as_json: bool) -> None:
+async def policy_check(
+    files: tuple[Path, ...], engine: str, places: frozenset[str] | None, names: tuple[str, ...], as_json: bool
+) -> None:
     """Play cases (JSON lines: a question and what is expected) against the policy.
 
     Lists each difference; the last line says `N passed, M failed`; exit code 1 if any
@@ -53,15 +56,16 @@ async def policy_check(files: tuple[Path, ...], engine: str, places: frozenset[s
     \b
     volens policy check cases.jsonl
     volens policy check --jurisdiction DE,US-CA cases.jsonl
+    volens policy check --case DE-own-001 --case DE-own-002 cases.jsonl
     volens policy check --engine opa cases.jsonl more.jsonl
     """
     from service import operations
 
-    tell(await operations.play(read_settings(), files, engine, places), as_json)
+    tell(await operations.play(read_settings(), files, engine, places, names), as_json)
 
 
 @command(policy, "explain")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--engine", type=click.Choice(["embedded", "opa"]), default="embedded", show_default=True)
 @click.option("--all", "everything", is_flag=True, help="Name the rules that do not apply too.")
 @json_option
@@ -69,10 +73,12 @@ async def policy_explain(file: Path, engine: str, everything: bool, as_json: boo
     """Say why cases (JSON lines, or one JSON object) come out as they do.
 
     For each case the answer, the laws that were asked, and what each of their rules said, by stage. A
-    denial names the unknown facts that stand in its way, and what would have to be so for a permit.
+    denial names the unknown facts that stand in its way, and what would have to be so for a permit. The
+    file `-` is standard input.
 
     \b
     volens policy explain case.json
+    grep DE-own-001 cases.jsonl | volens policy explain -
     volens policy explain --all --engine opa cases.jsonl
     volens policy explain --json case.json | jq '.[0].explanation.remedies'
     """

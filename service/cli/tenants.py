@@ -47,7 +47,7 @@ def tenant_list(as_json: bool, data_dir: str | None) -> None:
 
 @command(main)
 @click.option("--tenant", "tenant_name", required=True, help="The tenant the token speaks for.")
-@click.option("--scope", required=True, help=f"One or more, with blanks between: {', '.join(SCOPES)}.")
+@click.option("--scope", required=True, help=f"One or more, with blanks between: {', '.join(SCOPES)}, self.")
 @click.option("--subject", help="With scope `self`: the one subject it reaches.")
 @click.option("--ttl", type=Span(), default="1h", show_default=True, help="How long it is good for: 90s, 15m, 1h, 7d.")
 @data_option

@@ -8,10 +8,10 @@ from click.testing import CliRunner, Result
 from service.cli import main
 
 
-def typed(*arguments: str, env: Mapping[str, str] | None = None) -> Result:
+def typed(*arguments: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> Result:
     """Run a command to its end. Any error but an exit code is a bug, and raised."""
     ours: dict[str, str | None] = {name: None for name in os.environ if name.startswith("VOLENS_")}
-    result = CliRunner().invoke(main, arguments, env=ours | dict(env or {}))
+    result = CliRunner().invoke(main, arguments, input=stdin, env=ours | dict(env or {}))
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

@@ -89,6 +89,7 @@ def modules_after(statement: str) -> set[str]:
         (["policy", "check", "{broken}"], {}, 2, "broken.jsonl, line 2"),
         (["policy", "check", "{binary}"], {}, 2, "UTF-8"),
         (["policy", "check", "--jurisdiction", "FR,US-CA", "{good}"], {}, 2, "no case has the jurisdiction FR or US"),
+        (["policy", "check", "--case", "a stranger", "--case", "ZZ-1", "{good}"], {}, 2, "no case has the id ZZ-1"),
         (["policy", "check", "--engine", "opa", "{good}"], {"OPA": "/nowhere/opa"}, 3, "OPA=/nowhere/opa"),
         (["policy", "check", "--engine", "opa", "{good}"], {"OPA": sys.executable}, 3, "does not start as an OPA"),
         (["policy", "check", "--engine", "opa", "{good}"], {"VOLENS_OPA_URL": "http://127.0.0.1:9"}, 3, "unreachable"),
@@ -235,7 +236,7 @@ def test_the_scopes_that_are_offered_are_those_that_open_an_operation():
     ways = [way for path in described.values() for operation in path.values() for way in operation["security"]]
 
     assert {scope for way in ways for scope in way["bearer"]} == {*SCOPES, "self"}
-    assert ", ".join(SCOPES) in " ".join(typed("token", "--help").stdout.split())
+    assert ", ".join([*SCOPES, "self."]) in " ".join(typed("token", "--help").stdout.split())
 
 
 def test_a_token_for_a_tenant_nobody_added_is_refused(installation: Installation):
@@ -285,6 +286,14 @@ def test_the_shared_cases_of_germany_and_california_pass(engine: str):
 
     assert result.stdout.splitlines()[-1] == "59 passed, 0 failed"
     assert result.exit_code == 0
+
+
+def test_one_case_can_be_picked(tmp_path: Path):
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text("\n".join(json.dumps(CASE | {"id": name}) for name in ("one", "two", "three")))
+    result = typed("policy", "check", "--case", "one", "--case", "three", str(cases))
+
+    assert (result.exit_code, result.stdout) == (0, "2 passed, 0 failed\n")
 
 
 @pytest.mark.parametrize("places", ["Germany", "de", "DE,", "DE US-CA"])

@@ -37,6 +37,14 @@ def test_a_case_is_explained_as_a_tree(letter: str):
     assert stages == sorted(stages)
 
 
+def test_a_case_can_come_from_standard_input(letter: str):
+    said, told = typed("policy", "explain", "-", stdin=Path(letter).read_text()), typed("policy", "explain", letter)
+
+    assert said.exit_code == 0
+    assert lines(said.stdout) == ["-:1: deny", *lines(told.stdout)[1:]]
+    assert "standard input holds no cases" in refusal(typed("policy", "explain", "-", stdin="\n"))
+
+
 def test_rules_that_do_not_apply_are_counted_or_named(letter: str):
     counted, named = (lines(typed("policy", "explain", *options, letter).stdout) for options in ([], ["--all"]))
 
