@@ -69,7 +69,12 @@ class Telemetry:
         self._issuer_failures = Counter(
             "volens_issuer_failures", "Failed attempts to read an issuer's keys.", ("issuer",), registry=self.registry
         )
-        self._backlog = Gauge("volens_backlog", "Rows that wait for the worker.", ("queue",), registry=self.registry)
+        self._backlog = Gauge(
+            "volens_backlog",
+            "Rows kept for parts that a later version brings, a relay and a sequencer: nothing takes them away yet.",
+            ("queue",),
+            registry=self.registry,
+        )
         self._policy = Gauge("volens_policy", "The active policy revision.", ("revision",), registry=self.registry)
 
     def request(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
