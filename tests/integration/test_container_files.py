@@ -21,6 +21,7 @@ import pytest
 import yaml
 
 from service import migrate
+from service.activation import CASES
 from tests.conftest import Database
 from tests.journeys.processes import environment, running
 from tools.policy import ENTRYPOINTS
@@ -179,6 +180,20 @@ def test_only_the_migration_knows_the_owner_of_the_tables():
     knowing = {name for name in OURS if "VOLENS_OWNER_PASSWORD" in json.dumps(SERVICES[name]["environment"])}
 
     assert knowing == {"migrate"}
+
+
+def test_the_page_takes_another_policy_to_where_compose_and_the_image_look_for_it():
+    page = (ROOT / "policies" / "README.md").read_text().split("### Where decisions come from an OPA server", 1)[1]
+    (home,) = (copy.split()[-1] for copy in instructions("COPY") if "--from=build" in copy)
+    mounted = {target: source for source, target in re.findall(r'-v "\$PWD/([^:]+):([^:]+):ro"', page)}
+    (command,) = re.findall(r" migrate (policy activate .*)", page)
+    (folder,) = re.findall(r"tar -xzf \S+ -C (\S+) bundle.tar.gz", page)
+
+    assert mounted[f"{home}/tests/policy/cases"] == str(CASES.relative_to(ROOT))
+    assert command.split()[-1] in mounted
+    assert any(volume.startswith(f"../{folder}/bundle.tar.gz:") for volume in SERVICES["opa"]["volumes"])
+    assert "up -d --force-recreate opa" in page
+    assert "file://" in (DEPLOY / "opa" / "config.yaml").read_text(), "which OPA does not poll"
 
 
 # --- OPA with the configuration of compose -----------------------------------------------------
