@@ -36,7 +36,6 @@ from service.web.bodies import StrictBody, strictly
 from service.web.faults import fault_in_body
 from service.web.lines import LineResponse, Lines, lined
 from service.web.problems import Refusal, documented
-from service.web.streams import lines
 
 STATUS: Final[Mapping[type[DomainError], int]] = {
     FieldNotIndexed: HTTPStatus.CONFLICT,
@@ -81,6 +80,8 @@ ImportId = Annotated[
     UUID | None,
     QueryParameter(name="import", description="An id of your own for this import, under which it can go on."),
 ]
+LONGEST: Final = 2 * 1024 * 1024
+"""Bytes of a line of an import: a document of a mebibyte in base64, and what stands around it."""
 RefusedOnly = Annotated[bool, QueryParameter(description="Tell of refused lines only, and the summary.")]
 _TAG: Final = re.compile(r'"([1-9][0-9]{0,8})"')
 
@@ -292,8 +293,8 @@ class ValueController(Controller):
         Then send the same lines again with the same `import`: what was dealt with is skipped. A
         line that is refused doesn't harm the others. Read while you send, or ask for the refused only.
         """
-        Lines.of(request)
-        told = import_values(lines(request.receive), _line, import_id=import_id or uuid4(), by=request.user)
+        lines = Lines.of(request, longest=LONGEST, blank=True)
+        told = import_values(lines.chunks(), _line, import_id=import_id or uuid4(), by=request.user)
         return LineResponse(_encoded(told, refused_only=refused_only))
 
     @get(

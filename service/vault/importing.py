@@ -85,7 +85,7 @@ class ImportValues:
         self._write = write
 
     async def __call__(
-        self, lines: AsyncIterator[bytes | None], read: Read, *, import_id: UUID, by: Caller
+        self, lines: AsyncIterator[Sequence[bytes | None]], read: Read, *, import_id: UUID, by: Caller
     ) -> AsyncIterator[list[Done] | Summary]:
         """Yield the outcomes piece by piece, in the order of the lines, each when it is durable; then the summary.
 
@@ -115,7 +115,7 @@ class ImportValues:
         outcomes: list[Outcome | None] = [None] * len(piece)
         writes: dict[int, Write] = {}
         for number, line in enumerate(piece):
-            if line is not None and not line.strip():
+            if line == b"":
                 continue
             try:
                 writes[number] = await self._understood(line, read, part.by)
@@ -138,15 +138,17 @@ class ImportValues:
         return Write(subject=SubjectId(said.subject), name=name, field=known, value=value, by=by)
 
 
-async def _pieces(lines: AsyncIterator[bytes | None]) -> AsyncIterator[list[bytes | None]]:
+async def _pieces(chunks: AsyncIterator[Sequence[bytes | None]]) -> AsyncIterator[list[bytes | None]]:
+    """Yield what is stored together. A chunk is what came at once, and may be a line or hundreds."""
     piece: list[bytes | None] = []
     size = 0
-    async for line in lines:
-        piece.append(line)
-        size += 0 if line is None else len(line)
-        if len(piece) == LINES or size > BYTES:
-            yield piece
-            piece, size = [], 0
+    async for chunk in chunks:
+        for line in chunk:
+            piece.append(line)
+            size += 0 if line is None else len(line)
+            if len(piece) == LINES or size > BYTES:
+                yield piece
+                piece, size = [], 0
     if piece:
         yield piece
 

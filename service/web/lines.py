@@ -1,4 +1,4 @@
-"""A question and people, a line of JSON each, answered while they arrive: as much memory for a million as for one.
+"""Lines of JSON, answered while they arrive: as much memory for a million as for one.
 
 The next piece of the request is taken when the answers to the one before have left, so whoever reads slowly is asked
 slowly, and the client must read while it sends. A client that goes away ends the work.
@@ -20,7 +20,7 @@ NDJSON: Final = "application/x-ndjson"
 LINES: Final = "lines"
 """Where `lined` stands in the `opt` of a handler."""
 LONGEST: Final = 64 * 1024
-"""Bytes of a line."""
+"""Bytes of a line, unless an operation says otherwise."""
 CHUNK: Final = 250
 """Lines that are worked on together, at most."""
 PATIENCE: Final = 60.0
@@ -49,10 +49,15 @@ def lined(first: Any, further: Any, *answers: Any) -> dict[str, Lined]:
 
 
 class Lines:
-    """The lines of a request, as they arrive. Blank ones count for nothing."""
+    """The lines of a request, as they arrive, without their ends and the blanks around them.
 
-    def __init__(self, receive: Receive) -> None:
+    Blank ones count for nothing, unless `blank` has them counted: then they are empty.
+    """
+
+    def __init__(self, receive: Receive, *, longest: int = LONGEST, blank: bool = False) -> None:
         self._receive = receive
+        self._longest = longest
+        self._blank = blank
         self._buffer = b""
         self._waiting: list[bytes | None] = []
         self._skipping = False
@@ -60,14 +65,14 @@ class Lines:
         self._left: asyncio.Task[Any] | None = None
 
     @classmethod
-    def of(cls, request: Request[Any, Any, Any]) -> "Lines":
+    def of(cls, request: Request[Any, Any, Any], *, longest: int = LONGEST, blank: bool = False) -> "Lines":
         """Raises: Refusal: 415; the request says it is something else."""
         kinds = [value.lower() for name, value in request.scope["headers"] if name == b"content-type"]
         encoded = any(name == b"content-encoding" for name, _ in request.scope["headers"])
         if len(kinds) != 1 or kinds[0] not in _KINDS or encoded:
             detail = f"This operation reads {NDJSON} in UTF-8, not compressed."
             raise Refusal("unsupported_media_type", detail, headers={"accept": NDJSON})
-        return cls(request.receive)
+        return cls(request.receive, longest=longest, blank=blank)
 
     async def first(self) -> bytes:
         """Return the first line.
@@ -114,18 +119,18 @@ class Lines:
                 raise Gone
             self._more = event.get("more_body", False)
             self._take(event.get("body", b""))
-            if not self._more:
+            if not self._more and (self._buffer or self._skipping):
                 self._take(b"\n")
 
     def _take(self, part: bytes) -> None:
         *whole, rest = (self._buffer + part).split(b"\n")
         for line in whole:
-            if self._skipping or len(line) > LONGEST:
+            if self._skipping or len(line) > self._longest:
                 self._waiting.append(None)
                 self._skipping = False
-            elif line := line.strip(b" \t\r"):
+            elif (line := line.strip(b" \t\r")) or self._blank:
                 self._waiting.append(line)
-        if len(rest) > LONGEST:
+        if len(rest) > self._longest:
             self._skipping = True
         self._buffer = b"" if self._skipping else rest
 

@@ -4,11 +4,6 @@ import asyncio
 import json
 from uuid import uuid4
 
-import pytest
-
-from service.web.lines import Gone
-from service.web.streams import lines
-
 NDJSON = {"content-type": "application/x-ndjson"}
 
 
@@ -112,7 +107,7 @@ async def test_a_client_that_goes_away_leaves_what_was_stored_and_can_go_on(site
     async def send(message):
         answered.append(message)
 
-    await site(scope, receiving(*pieces[:800], gone=True), send)
+    await site(scope, receiving(*pieces[:800]), send)
 
     assert answered[-1]["more_body"] is True
     *told, summary = await sent(client, b"".join(pieces), **{"import": import_id})
@@ -153,36 +148,12 @@ async def test_a_lost_ring_ends_an_import_with_a_line_that_says_so(client, root_
     assert [(each["outcome"], each["code"]) for each in told] == [("cut_off", "unavailable")]
 
 
-def receiving(*chunks, gone=False):
+def receiving(*chunks):
+    """Return what receives these parts of a body, and then that the client has gone."""
     events = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
-    events.append({"type": "http.disconnect"} if gone else {"type": "http.request", "body": b""})
-    told = iter(events)
+    told = iter([*events, {"type": "http.disconnect"}])
 
     async def receive():
         return next(told)
 
     return receive
-
-
-@pytest.mark.parametrize(
-    ("chunks", "found"),
-    [
-        ((b"ab\ncd\n",), [b"ab", b"cd"]),
-        ((b"a", b"b\nc", b"d"), [b"ab", b"cd"]),
-        ((b"\n\n",), [b"", b""]),
-        ((b"abcde\nab\n",), [None, b"ab"]),
-        ((b"abc", b"de", b"fg", b"\nab"), [None, b"ab"]),
-        ((b"abcdef",), [None]),
-        ((b"abcd\n",), [b"abcd"]),
-    ],
-)
-async def test_lines_are_put_together_and_long_ones_dropped(chunks, found):
-    assert [each async for each in lines(receiving(*chunks), longest=4)] == found
-
-
-async def test_a_line_that_was_cut_off_is_none():
-    body = lines(receiving(b"ab\ncd", gone=True))
-
-    assert await anext(body) == b"ab"
-    with pytest.raises(Gone):
-        await anext(body)

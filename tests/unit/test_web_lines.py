@@ -4,6 +4,7 @@ import asyncio
 import tracemalloc
 from collections.abc import AsyncIterator, Iterable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from service.web.lines import CHUNK, LONGEST, Gone, LineResponse, Lines
 from service.web.problems import Refusal
 
 
-def lines_of(parts: Iterable[bytes], *, ends: bool = True) -> Lines:
+def lines_of(parts: Iterable[bytes], *, ends: bool = True, **reading: Any) -> Lines:
     """Return the lines of a body that comes in these parts; the client goes away after the last."""
     events = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
     if ends:
@@ -28,7 +29,7 @@ def lines_of(parts: Iterable[bytes], *, ends: bool = True) -> Lines:
             await asyncio.Event().wait()
         return {"type": "http.disconnect"}
 
-    return Lines(receive)
+    return Lines(receive, **reading)
 
 
 async def everything(lines: Lines) -> list[bytes | None]:
@@ -53,6 +54,30 @@ async def test_a_line_that_is_too_long_is_told_once_and_the_next_is_whole():
     parts = [b"a\n", *[piece] * (LONGEST // 1000 + 5), b"\nb\n", b"y" * LONGEST, b"\n", b"z" * (LONGEST + 1)]
 
     assert await everything(lines_of(parts)) == [b"a", None, b"b", b"y" * LONGEST, None]
+
+
+@pytest.mark.parametrize(
+    ("parts", "found"),
+    [
+        ((b"ab\ncd\n",), [b"ab", b"cd"]),
+        ((b"a", b"b\nc", b"d"), [b"ab", b"cd"]),
+        ((b"\n \r\n",), [b"", b""]),
+        ((b"abcde\nab\n",), [None, b"ab"]),
+        ((b"abc", b"de", b"fg", b"\nab"), [None, b"ab"]),
+        ((b"abcdef",), [None]),
+        ((b"abcd\n",), [b"abcd"]),
+    ],
+)
+async def test_blank_lines_are_counted_on_request_and_the_bound_is_what_the_operation_says(parts, found):
+    assert await everything(lines_of(parts, longest=4, blank=True)) == found
+
+
+async def test_a_line_that_was_cut_off_is_none():
+    chunks = lines_of([b"ab\ncd"], ends=False).chunks()
+
+    assert await anext(chunks) == [b"ab"]
+    with pytest.raises(Gone):
+        await anext(chunks)
 
 
 async def test_chunks_have_a_bound():
