@@ -18,5 +18,5 @@ def is_holiday(country: str, day: date) -> bool:
 def _days(country: str) -> holidays.HolidayBase:
     try:
         return holidays.country_holidays(country)
-    except NotImplementedError:
+    except NotImplementedError:  # what the library says of a place it does not know
         return holidays.HolidayBase()

@@ -37,5 +37,5 @@ def _calendar(place: str) -> holidays.HolidayBase:
     country, _, part = place.partition("-")
     try:
         return holidays.country_holidays(country, subdiv=part or None)
-    except NotImplementedError:
+    except NotImplementedError:  # what the library says of a place it does not know
         raise UnknownPlace(f"no calendar is known of the place {place}") from None
