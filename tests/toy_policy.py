@@ -21,6 +21,7 @@ DATA: dict[str, Any] = {
         "minutes": [480, 540, 720, 1200, 1260],
         "in_force": ["2026-02-05", "2026-08-01", "2027-01-01"],
         "attempts": {"h24": 4, "d30": 5},
+        "counted_together": {"h24": [["phone", "sms"]]},
         "clock_channels": ["phone", "phone_auto", "sms"],
         "spans": {
             "months_past": ["opt_in", "purchase", "inquiry"],

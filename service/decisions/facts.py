@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from service.consent import State
 from service.decisions.acts import Asked, Item, items
+from service.decisions.attempts import counted, counting
 from service.decisions.bands import Ladder, ages, declared_ages, floor, law_day, months_past
 from service.decisions.clocks import IsHoliday, Zones, later_by, local_day, midnight, minute_of, next_minute_edge
 from service.decisions.context import COMPARED, Context
@@ -30,8 +31,9 @@ from service.subjects import Signals, SubjectFacts
 _KEPT_WHEN_FALSE: Final = frozenset({"gpc", "consumer_known"})
 _CAPPED: Final = {"prior_confirmation_mails": 2, "prior_confirmation_texts": 2}
 _NO_FLAGS: Final = Flags()
-_DAY: Final = timedelta(days=1)
 _INSTANT: Final = timedelta(microseconds=1)
+_HOME: Final = ("residence", "location", "also", "employer")
+"""The places that the recipient has, of those that facts name."""
 _canonical: Final = msgspec.json.Encoder(order="sorted")
 
 
@@ -52,10 +54,12 @@ class Template(Struct, frozen=True, kw_only=True):
 
     fixed: Mapping[str, Any]
     items: tuple[Item, ...]
-    attempts: tuple[datetime, ...]
+    attempts: Mapping[str, tuple[datetime, ...]]
+    """For each span that attempts are counted in, those that count."""
     zones: Zones
     clocked: bool
-    country: str
+    countries: frozenset[str]
+    """Those whose holidays may close a window."""
     age: Ladder | None
     interaction: Ladder | None
     sent: Ladder | None
@@ -119,12 +123,10 @@ def template(situation: Situation, data: PolicyData, is_holiday: IsHoliday) -> T
     return Template(
         fixed=fixed,
         items=acts.items,
-        attempts=tuple(
-            sorted(act.at for act in situation.state.attempts if act.signature.channel in (question.channel, "any"))
-        ),
+        attempts=counting(situation.state.attempts, question.channel.value, bands),
         zones=situation.zones,
         clocked=clocked,
-        country=(facts.residence or NOWHERE)[:2],
+        countries=frozenset(places[name][:2] for name in _HOME if name in places),
         age=age,
         interaction=_months(facts.last_interaction_at, zone, edges.get(INTERACTION)),
         sent=_months(facts.last_sent_at, zone, edges.get(SENT)),
@@ -148,7 +150,7 @@ def fill(template: Template, at: datetime) -> Filled:
     if template.approved_at is not None and now.passed(later_by(template.approved_at, _INSTANT)):
         document["context"] = {**document.get("context", {}), "approved_earlier": True}
     document["clock"] = _clock(template, now)
-    document["attempts"] = _attempts(template, now)
+    document["attempts"] = counted(template.attempts, template.data.bands, now.passed)
     acts = sorted((item.rank, _canonical.encode(_act(item, template, now)), item.id) for item in template.items)
     document["acts"] = [msgspec.Raw(body) for _, body, _ in acts]
     return Filled(
@@ -262,7 +264,7 @@ def _clock(template: Template, now: Now) -> dict[str, Any]:
             {
                 "weekday": there.isoweekday(),
                 "minute": floor(template.floors, minute_of(there)),
-                "holiday": template.is_holiday(template.country, there.date()),
+                "holiday": any(template.is_holiday(country, there.date()) for country in template.countries),
             }
         )
     if local:
@@ -277,17 +279,6 @@ def _with(minutes: tuple[int, ...], others: Iterable[int]) -> tuple[int, ...]:
 
 def _distinct(local: Iterable[dict[str, Any]]) -> list[msgspec.Raw]:
     return [msgspec.Raw(body) for body in sorted({_canonical.encode(there) for there in local})]
-
-
-def _attempts(template: Template, now: Now) -> dict[str, int]:
-    caps = template.data.bands.attempts
-    counts = {"h24": 0, "d30": 0}
-    for instant in template.attempts:
-        if not now.passed(instant):
-            continue
-        counts["h24"] += not now.passed(later_by(instant, _DAY))
-        counts["d30"] += not now.passed(later_by(instant, 30 * _DAY))
-    return {span: min(count, caps[span]) for span, count in counts.items()}
 
 
 def _ranked(situation: Situation, zone: ZoneInfo) -> dict[str, datetime]:

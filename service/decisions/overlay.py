@@ -35,7 +35,7 @@ class Hours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Attempts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The most attempts on the channel asked about, of marketing."""
+    """The most attempts, of marketing, on the channel asked about and those that the law counts with it."""
 
     h24: Annotated[int, Meta(ge=0, le=1000)] | None = None
     """Within 24 hours."""

@@ -42,6 +42,8 @@ class Bands(Struct, frozen=True, kw_only=True):
     in_force: tuple[date, ...]
     attempts: Mapping[str, int]
     """The most that is counted, for `h24` and `d30`."""
+    counted_together: Mapping[str, tuple[frozenset[str], ...]] = {}
+    """For each of these spans, sets of channels on which the law counts attempts together."""
     clock_channels: frozenset[str]
     """Channels on which the hour matters."""
     spans: Mapping[str, frozenset[str]]

@@ -21,6 +21,7 @@ PURE_MODULES = {
     "decisions": {
         "acts",
         "asking",
+        "attempts",
         "bands",
         "cases",
         "clocks",

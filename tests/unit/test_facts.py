@@ -242,10 +242,11 @@ def test_an_attempt_that_is_exactly_a_day_old_no_longer_counts():
     assert facts({"channel": "phone", "records": attempts})["attempts"] == {"h24": 1, "d30": 3}
 
 
-def test_attempts_on_another_channel_do_not_count():
+def test_attempts_on_another_channel_count_where_the_law_counts_them_together():
     attempt = {"ts": (NOON - timedelta(hours=1)).isoformat(), "channel": "sms", "action": "call_attempt"}
 
-    assert facts({"channel": "phone", "records": [attempt]})["attempts"] == {"h24": 0, "d30": 0}
+    assert facts({"channel": "phone", "records": [attempt]})["attempts"] == {"h24": 1, "d30": 0}
+    assert facts({"channel": "email", "records": [attempt]})["attempts"] == {"h24": 0, "d30": 0}
 
 
 def test_attempts_on_any_channel_count_on_each():
@@ -292,11 +293,13 @@ def test_every_plausible_zone_is_told():
     assert [there["minute"] for there in facts(case, night)["clock"]["local"]] == [0]
 
 
-def test_a_holiday_is_that_of_the_residence():
+def test_a_holiday_is_that_of_any_country_that_the_recipient_has():
     christmas = datetime(2026, 12, 25, 12, 0, tzinfo=UTC)
 
     assert facts({"channel": "phone"}, christmas)["clock"]["local"][0]["holiday"] is True
     assert facts({"channel": "phone", "jurisdiction": "FR"}, christmas)["clock"]["local"][0]["holiday"] is False
+    there = {"channel": "phone", "jurisdiction": "FR", "subject": {"current_location": "DE"}}
+    assert facts(there, christmas)["clock"]["local"][0]["holiday"] is True
 
 
 @pytest.mark.parametrize(
