@@ -141,7 +141,7 @@ reopens if count(_local) > 0
 # scope: rule
 # custom:
 #   id: ENG-QH-01
-#   citation: 47 CFR 64.1200(c)(1); C. conso. D.223-9; see section 9
+#   citation: 47 CFR 64.1200(c)(1); C. conso. D.223-9
 #   stage: 14
 #   confidence: K
 late contains {"rule": "ENG-QH-01", "stage": 14} if {
