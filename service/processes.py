@@ -24,6 +24,7 @@ from service.root_keys import root_keys
 from service.settings import Settings
 from service.telemetry import Telemetry
 from service.web.openapi import document
+from service.web.protocol import HttpProtocol
 
 T = TypeVar("T")
 
@@ -228,6 +229,7 @@ def _telemetry(settings: Settings) -> Telemetry:
 def _config(application: Litestar) -> uvicorn.Config:
     return uvicorn.Config(
         application,
+        http=HttpProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -248,7 +250,7 @@ def _listen(settings: Settings) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # head and body of an answer are two writes: without this each would cost a delayed acknowledgement, 40 ms
+        # a long answer is several writes: without this each could cost a delayed acknowledgement, 40 ms
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             listener.bind((settings.host, settings.port))

@@ -30,7 +30,9 @@ from service.subjects import Signals, SubjectFacts
 
 _KEPT_WHEN_FALSE: Final = frozenset({"gpc", "consumer_known"})
 _CAPPED: Final = {"prior_confirmation_mails": 2, "prior_confirmation_texts": 2}
+_NO_CONTEXT: Final = Context()
 _NO_FLAGS: Final = Flags()
+_NO_SIGNALS: Final = Signals()
 _INSTANT: Final = timedelta(microseconds=1)
 _HOME: Final = ("residence", "location", "also", "employer")
 """The places that the recipient has, of those that facts name."""
@@ -315,6 +317,8 @@ def _subject(facts: SubjectFacts, data: PolicyData) -> dict[str, Any]:
 
 
 def _signals(signals: Signals, first_seen: int | None) -> dict[str, Any]:
+    if signals == _NO_SIGNALS:
+        return {}
     given = {
         name: value
         for name, value in msgspec.to_builtins(signals).items()
@@ -336,6 +340,8 @@ def _flags(flags: Flags, ranks: Mapping[str, int], data: PolicyData) -> dict[str
 
 
 def _context(context: Context, data: PolicyData) -> dict[str, Any]:
+    if context == _NO_CONTEXT:
+        return {}
     declared: dict[str, Any] = {}
     for name, value in msgspec.to_builtins(context).items():
         if name in COMPARED:
