@@ -76,7 +76,6 @@ def _explained(error: BaseException) -> tuple[str, int] | None:
 
     from service import databases, operations, settings
     from service.kernel import DomainError, Unavailable
-    from service.web.local_issuer import KeyExposed
 
     line = " ".join(str(error).split())
     match error:
@@ -84,7 +83,7 @@ def _explained(error: BaseException) -> tuple[str, int] | None:
             return line, 2
         case Unavailable():
             return line, 3
-        case DomainError() | KeyExposed():
+        case DomainError():
             return line, 1
         case psycopg.Error() | DBAPIError():
             return f"the database refuses: {databases.gist(error)}", 1

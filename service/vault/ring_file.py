@@ -13,8 +13,6 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -22,6 +20,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from service.own_files import FileExposed, make_own, read_own, replace_own
 from service.vault.domain import KEY_BYTES, KeyContext, RingUnavailable, Secret, Unreadable, Wrapped
 from service.vault.envelope import unwrap, wrap
 
@@ -98,9 +97,9 @@ def _bound_to(version: str, context: KeyContext) -> list[bytes]:
 
 def _read(place: Path) -> _Contents:
     try:
-        with place.open("rb") as file:
-            _refuse_exposed(os.fstat(file.fileno()), place)
-            written = file.read()
+        written = read_own(place)
+    except FileExposed as error:
+        raise RingUnavailable(str(error)) from None
     except OSError as error:
         raise RingUnavailable("the key ring's file can't be read") from error
     try:
@@ -114,25 +113,20 @@ def _read(place: Path) -> _Contents:
     return contents
 
 
-def _refuse_exposed(status: os.stat_result, place: Path) -> None:
-    if stat.S_IMODE(status.st_mode) & 0o077 or status.st_uid != os.geteuid():
-        raise RingUnavailable(f"{place.name} must belong to the user who runs Volens, with mode 0600")
-
-
 def _make(place: Path) -> None:
-    """Write a ring with a first key, whole or not at all: of two processes that make one, the first to finish wins."""
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _draft(place, _with_new_key({})) as draft, contextlib.suppress(FileExistsError):
-        os.link(draft, place)
+    make_own(place, _written(_with_new_key({})))
 
 
 def _rotate(place: Path) -> str:
     """Add a key while no other process does."""
     with _locked(place):
         contents = _with_new_key(_read(place).keys)
-        with _draft(place, contents) as draft:
-            os.replace(draft, place)
+        replace_own(place, _written(contents))
     return contents.current
+
+
+def _written(contents: _Contents) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(contents), indent=2)
 
 
 def _with_new_key(keys: dict[str, str]) -> _Contents:
@@ -153,23 +147,3 @@ def _locked(place: Path) -> Iterator[None]:
             if os.fstat(file.fileno()).st_ino == place.stat().st_ino:
                 yield
                 return
-
-
-@contextlib.contextmanager
-def _draft(place: Path, contents: _Contents) -> Iterator[str]:
-    """Lend a file beside `place` that is whole on disk, and see that what became of it is on disk as well."""
-    descriptor, draft = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}-")  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(contents), indent=2))
-            file.flush()
-            os.fsync(file.fileno())
-        yield draft
-        folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(draft)

@@ -5,10 +5,8 @@ it must be readable by its owner alone.
 """
 
 import base64
-import contextlib
 import hashlib
 import os
-import stat
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,15 +24,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from service.kernel import NewId
+from service.own_files import FileUnusable, make_own, read_own
 from service.web.keys import IssuerSettings
 
 ISSUER: Final = "https://local.volens.example"
 KEY_FILE: Final = "issuer.key.pem"
 JWKS_FILE: Final = "issuer.jwks.json"
-
-
-class KeyExposed(Exception):
-    """The key file can be read or written by others than its owner."""
 
 
 class LocalIssuer:
@@ -51,7 +46,8 @@ class LocalIssuer:
         """Return the issuer whose key lies in `directory`, making key and JWKS if they are missing.
 
         Raises:
-            KeyExposed: the key's mode lets others in, or it belongs to another user.
+            FileExposed: the key's mode lets others in, or it belongs to another user.
+            FileUnusable
         """
         place = directory / KEY_FILE
         if not place.exists():
@@ -107,27 +103,14 @@ def thumbprint(key: Ed25519PrivateKey) -> str:
 
 
 def _make(place: Path) -> None:
-    """Write a new key, whole or not at all: of two processes that make one, the first to finish wins."""
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, draft = tempfile.mkstemp(dir=place.parent, prefix=".issuer-")  # mode 0600
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, place)
-    os.unlink(draft)
+    make_own(place, pem)
 
 
 def _read(place: Path) -> Ed25519PrivateKey:
-    with place.open("rb") as file:
-        status = os.fstat(file.fileno())
-        if stat.S_IMODE(status.st_mode) & 0o077 or status.st_uid != os.geteuid():
-            raise KeyExposed(f"{place.name} must belong to the user who runs Volens, with mode 0600")
-        key = load_pem_private_key(file.read(), password=None)
+    key = load_pem_private_key(read_own(place), password=None)
     if not isinstance(key, Ed25519PrivateKey):
-        raise KeyExposed(f"{place.name} holds no Ed25519 key")
+        raise FileUnusable(f"{place.name} holds no Ed25519 key")
     return key
 
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "databases",
     "demo",
     "operations",
+    "own_files",
     "processes",
     "postgres",
     "postgres_files",

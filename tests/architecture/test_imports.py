@@ -100,7 +100,7 @@ ROLES = {
     "__init__": {"domain", "ports", "usecases"},
 }
 # What it may import from beside the slices.
-OUTER = {"store": {"db"}, "tables": {"db"}, "adapter": {"db"}, "api": {"web"}}
+OUTER = {"store": {"db"}, "tables": {"db"}, "adapter": {"db", "own_files"}, "api": {"web"}}
 
 # The files and folders beside the slices, and what of ours each may import.
 BESIDE = {
@@ -109,13 +109,14 @@ BESIDE = {
     "db": {"kernel"},
     "migrate": set(),
     "opa_process": {"kernel"},
+    "own_files": {"kernel"},
     "postgres": {"kernel", "postgres_files", "postgres_process", "postgres_programs"},
     "postgres_files": {"kernel"},
     "postgres_process": set(),
     "postgres_programs": {"kernel", "postgres_files", "postgres_process"},
     "telemetry": {"kernel"},
     "tenants": {"kernel", "db"},
-    "web": {"kernel", "telemetry", "web"},
+    "web": {"kernel", "own_files", "telemetry", "web"},
     "settings": {"kernel", "web"},
     "transaction": {"kernel", "db", "tenants", *SLICES},
     "demo": {"kernel"},

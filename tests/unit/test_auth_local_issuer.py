@@ -10,9 +10,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from service.kernel import Caller
+from service.own_files import FileExposed, FileUnusable
 from service.web.auth import Authenticator
 from service.web.keys import KeyRing
-from service.web.local_issuer import JWKS_FILE, KEY_FILE, KeyExposed, LocalIssuer
+from service.web.local_issuer import JWKS_FILE, KEY_FILE, LocalIssuer
 from service.web.problems import Refusal
 from tests.toy_site import AUDIENCE, NOON, RSA, Clock
 
@@ -62,7 +63,7 @@ def test_a_key_that_others_can_reach_is_refused(tmp_path: Path, mode: int):
     LocalIssuer.open(tmp_path, AUDIENCE)
     (tmp_path / KEY_FILE).chmod(mode)
 
-    with pytest.raises(KeyExposed, match="0600"):
+    with pytest.raises(FileExposed, match="0600"):
         LocalIssuer.open(tmp_path, AUDIENCE)
 
 
@@ -71,7 +72,7 @@ def test_a_key_of_another_user_is_refused(tmp_path: Path):
     LocalIssuer.open(tmp_path, AUDIENCE)
     os.chown(tmp_path / KEY_FILE, 12345, -1)
 
-    with pytest.raises(KeyExposed):
+    with pytest.raises(FileExposed):
         LocalIssuer.open(tmp_path, AUDIENCE)
 
 
@@ -79,7 +80,7 @@ def test_a_key_of_another_kind_is_refused(tmp_path: Path):
     (tmp_path / KEY_FILE).write_bytes(RSA.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     (tmp_path / KEY_FILE).chmod(0o600)
 
-    with pytest.raises(KeyExposed, match="Ed25519"):
+    with pytest.raises(FileUnusable, match="Ed25519"):
         LocalIssuer.open(tmp_path, AUDIENCE)
 
 
