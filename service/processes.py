@@ -15,7 +15,7 @@ import uvicorn
 from litestar import Litestar
 from rich.console import Console
 
-from service import activation, app, databases, db, demo, operations, worker
+from service import activation, app, databases, db, demo, operations, sequencer, worker
 from service.decisions.artefacts import read_policy
 from service.kernel import SCOPES, DomainError, TenantId
 from service.laws import activated_laws
@@ -82,7 +82,7 @@ async def _run_all(
     async with _until_asked() as stop, app.running(settings, urls, telemetry) as application:
         server = Server(_config(application), ready.set)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        working = asyncio.create_task(worker.work(urls.worker, telemetry, stop))
+        working = asyncio.create_task(_in_background(settings, urls.worker, telemetry, stop))
         showing = asyncio.create_task(_welcome(_url(listener), token, ready, console))
         # whichever ends first ends the others: a server without its worker would pile up work unseen
         serving.add_done_callback(lambda _: stop.set())
@@ -141,12 +141,21 @@ def work(settings: Settings) -> None:
     _leave_no_core()
     with _until_signalled(), databases.migrated(settings) as urls:
         databases.refuse_unguarded_worker(urls)
-        _run(_work(urls.worker, _telemetry(settings)))
+        _run(_work(settings, urls.worker, _telemetry(settings)))
 
 
-async def _work(url: str, telemetry: Telemetry) -> None:
+async def _work(settings: Settings, url: str, telemetry: Telemetry) -> None:
     async with _until_asked() as stop:
-        await worker.work(url, telemetry, stop)
+        await _in_background(settings, url, telemetry, stop)
+
+
+async def _in_background(settings: Settings, url: str, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Work off jobs and place audit entries. Whichever fails ends the other: half a worker would go unseen."""
+    parts = [worker.work(url, telemetry, stop), sequencer.sequence(settings, url, telemetry, stop)]
+    tasks = [asyncio.create_task(part) for part in parts]
+    for task in tasks:
+        task.add_done_callback(lambda _: stop.set())
+    await asyncio.gather(*tasks)
 
 
 def openapi() -> bytes:

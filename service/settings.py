@@ -73,6 +73,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=0, le=3600, description="How long a process remembers an unwrapped tenant key, in seconds; 0: not."),
     ] = 300
+    log_name: Annotated[
+        str,
+        Meta(
+            pattern="^[A-Za-z0-9][A-Za-z0-9./-]{0,99}$(?!\\n)",
+            description="Name by which the audit log signs, before the tenant's: a domain of yours, kept for ever.",
+        ),
+    ] = "volens.example"
     lookups_per_minute: Annotated[
         int,
         Meta(ge=1, le=1_000_000, description="Lookups that a client may make in a minute, in each process."),

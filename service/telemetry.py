@@ -75,6 +75,7 @@ class Telemetry:
             ("queue",),
             registry=self.registry,
         )
+        self._placed = Counter("volens_audit_placed", "Audit entries in a signed tree.", registry=self.registry)
         self._policy = Gauge("volens_policy", "The active policy revision.", ("revision",), registry=self.registry)
 
     def request(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
@@ -128,6 +129,14 @@ class Telemetry:
     def backlog(self, queue: str, waiting: int) -> None:
         """Note how much waits to be told to others, or to be put in order."""
         self._backlog.labels(queue).set(waiting)
+
+    def placed(self, entries: int) -> None:
+        """Note audit entries that got their place in a tree."""
+        self._placed.inc(entries)
+
+    def log_halted(self, tenant: str, why: str) -> None:
+        """Note that nothing more is signed for a tenant until an operator says what happened."""
+        self.log.error("log_halted", tenant=tenant, cause=why)
 
     def policy(self, revision: str) -> None:
         """Note the policy revision that answers from now on."""

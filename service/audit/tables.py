@@ -1,4 +1,15 @@
-from sqlalchemy import Column, Index, LargeBinary, Table, Uuid
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
 
 from service.db import Id, UtcDateTime, metadata, tenant_column
 
@@ -30,3 +41,53 @@ audit_pending = Table(
     Column("leaf", LargeBinary, nullable=False),
 )
 """Leaves that wait for their place in the tree. The application adds and can't look; the worker takes them away."""
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    tenant_column(),
+    Column("size", BigInteger, nullable=False),
+    Column("halted", Text),
+    CheckConstraint("size >= 0", name="size"),
+)
+"""The size of each tenant's tree, and why nothing more is signed if so. Who adds to a tree locks its row."""
+
+audit_leaf = Table(
+    "audit_leaf",
+    metadata,
+    tenant_column(),
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry", Uuid, nullable=False),
+    UniqueConstraint("tenant", "entry"),
+)
+"""The place of each entry in the tree. Its hash is in a tile of level 0."""
+
+audit_tile = Table(
+    "audit_tile",
+    metadata,
+    tenant_column(),
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+    CheckConstraint("octet_length(hashes) BETWEEN 32 AND 8192 AND octet_length(hashes) % 32 = 0", name="hashes"),
+)
+"""The tree, as `service.audit.tiles` describes it. A tile gains hashes until it has 256."""
+
+audit_checkpoint = Table(
+    "audit_checkpoint",
+    metadata,
+    tenant_column(),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""What was signed: a note for every size that the tree had after a batch."""
+
+log_key = Table(
+    "log_key",
+    metadata,
+    Column("public", LargeBinary, primary_key=True),
+    Column("purpose", Id, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+)
+"""The public half of every key that ever signed. Served for ever."""

@@ -1,0 +1,161 @@
+"""Entries get their place in the tree, and the tree is signed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Final, Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from service.audit.notes import Checkpoint
+from service.audit.signing import Signer, checkpoint_text, signed
+from service.audit.tiles import Edge, Tile, edge_of
+from service.kernel import Clock, DomainError, TenantId
+
+BATCH: Final = 5_000
+"""Entries that are placed in one transaction at most."""
+
+
+class LogHalted(DomainError):
+    """A tenant's log is not what was signed before, so nothing more is signed until an operator says what happened."""
+
+    code = "log_halted"
+
+
+class Head(Struct, frozen=True, kw_only=True):
+    """How far a tree has grown."""
+
+    size: int
+    halted: str | None
+    """Why nothing more is signed."""
+
+
+class Leaf(Struct, frozen=True):
+    """An entry that waits for its place."""
+
+    entry: UUID
+    hash: bytes
+
+
+class GrowingLog(Protocol):
+    """One tenant's tree, in a transaction of whoever may add to it."""
+
+    async def hold(self) -> Head:
+        """Return the head. Nobody else adds to this tree until the transaction ends."""
+        ...
+
+    async def waiting(self, most: int) -> Sequence[Leaf]:
+        """Take away at most so many leaves that wait, oldest first."""
+        ...
+
+    async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
+        """Return the hashes of tiles, each at least as wide as it is wanted.
+
+        Raises:
+            LogHalted: one is missing or narrower.
+        """
+        ...
+
+    async def place(self, first: int, leaves: Sequence[Leaf], tiles: Mapping[Tile, bytes]) -> None:
+        """Store the places from `first` on, and what they made of the tree."""
+        ...
+
+    async def sign(self, size: int, note: str, at: datetime) -> None:
+        """Store the checkpoint of the tree as it is now, which makes its size the head's."""
+        ...
+
+    async def halt(self, why: str) -> None:
+        """Say that nothing more is to be signed."""
+        ...
+
+
+class Published(Protocol):
+    """The newest checkpoint that left this machine's hands, kept beside the database and not in it."""
+
+    def recall(self, tenant: TenantId) -> str | None: ...
+    def keep(self, tenant: TenantId, note: str) -> None: ...
+
+
+Begin = Callable[[TenantId], AbstractAsyncContextManager[GrowingLog]]
+"""Opens a transaction as the worker: commits when the block ends, rolls back when it raises."""
+
+SignerOf = Callable[[str], Signer]
+"""Returns the key by which the log of an origin signs now."""
+
+
+class GrowTree:
+    """Place what waits, in one batch, and sign the tree.
+
+    Two that grow one tree take turns. What is signed is committed first, so that no index is ever given twice; a
+    crash in between leaves a checkpoint in the database that is the newest all the same.
+    """
+
+    def __init__(
+        self, name: str, begin: Begin, signer_of: SignerOf, published: Published, clock: Clock, *, batch: int = BATCH
+    ) -> None:
+        """`name` is the log's; with a tenant's it makes the origin of that tenant's checkpoints."""
+        self._name = name
+        self._begin = begin
+        self._signer_of = signer_of
+        self._published = published
+        self._clock = clock
+        self._batch = batch
+
+    async def __call__(self, tenant: TenantId) -> int:
+        """Return how many entries got their place.
+
+        Raises:
+            LogHalted: the tree is not the one that was signed before.
+            Unavailable
+        """
+        try:
+            return await self._grow(tenant)
+        except LogHalted as halted:
+            async with self._begin(tenant) as log:
+                if (await log.hold()).halted is None:
+                    await log.halt(str(halted))
+            raise
+
+    async def _grow(self, tenant: TenantId) -> int:
+        async with self._begin(tenant) as log:
+            head = await log.hold()
+            if head.halted is not None:
+                raise LogHalted(head.halted)
+            await self._compare(log, head, tenant)
+            leaves = await log.waiting(self._batch)
+            if not leaves:
+                return 0
+            edge = await edge_at(log, head.size)
+            growth = edge.grow(leaf.hash for leaf in leaves)
+            await log.place(head.size, leaves, growth.tiles)
+            origin = origin_of(self._name, tenant)
+            text = checkpoint_text(origin, growth.edge.size, growth.edge.root)
+            note = signed(text, [self._signer_of(origin)])
+            await log.sign(growth.edge.size, note, self._clock())
+        self._published.keep(tenant, note)
+        return len(leaves)
+
+    async def _compare(self, log: GrowingLog, head: Head, tenant: TenantId) -> None:
+        """Refuse to go on from a tree that is older than one that was signed, or another."""
+        note = self._published.recall(tenant)
+        if note is None:
+            return
+        known = Checkpoint.parse(note)
+        if known.size > head.size:
+            raise LogHalted(
+                f"a tree of {known.size} entries was signed, and the database has one of {head.size}: it was restored"
+            )
+        if (await edge_at(log, known.size)).root != known.root:
+            raise LogHalted(f"another tree of {known.size} entries was signed than the database has")
+
+
+async def edge_at(log: GrowingLog, size: int) -> Edge:
+    """Return the right edge that a tree had when it was of `size`."""
+    held = await log.tiles(edge_of(size))
+    return Edge.read(size, held.__getitem__)
+
+
+def origin_of(name: str, tenant: TenantId) -> str:
+    """Return the name under which a tenant's log signs: c2sp.org/tlog-checkpoint."""
+    return f"{name}/{tenant}"

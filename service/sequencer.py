@@ -1,0 +1,88 @@
+"""Composition root of the sequencer: what gives audit entries their place in the tree, and signs it."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from service import db
+from service.app import utc_now
+from service.audit.growing import BATCH, GrowTree, LogHalted
+from service.audit.log_keys import FILE, LogKeys
+from service.audit.published import FOLDER, PublishedFiles
+from service.audit.tree_store import growing, with_tree, with_waiting
+from service.kernel import TenantId, Unavailable
+from service.own_files import FileExposed, FileUnusable
+from service.settings import Settings
+from service.telemetry import Telemetry, described
+
+PAUSE: Final = 0.25
+"""Seconds between two looks for entries that wait."""
+LOST: Final = 2.0
+"""Seconds before a lost database is looked for again."""
+_KEYS: Final = "SELECT public FROM log_key WHERE purpose = 'log'"
+_ADD_KEY: Final = "INSERT INTO log_key (public, purpose, since) VALUES (%s, 'log', %s) ON CONFLICT DO NOTHING"
+
+
+async def sequence(settings: Settings, url: str, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Place entries until `stop` is set. A lost database, or a lost key, is waited for."""
+    async with db.pool(url, size=2) as pool:
+        while not stop.is_set():
+            try:
+                await _place(settings, pool, telemetry, stop)
+            except (Unavailable, psycopg.OperationalError, FileExposed, FileUnusable, OSError) as error:
+                telemetry.log.warning("sequencer_waits", **described(error))
+                await _pause(LOST, stop)
+
+
+async def _place(settings: Settings, pool: AsyncConnectionPool, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    keys, files = await log_keys(settings, pool), published(settings)
+    grow = GrowTree(settings.log_name, growing(pool), keys.signer, files, utc_now)
+    tenants: Iterable[TenantId] = {*await with_tree(pool), *files.tenants()}  # at first all: one may be restored
+    while not stop.is_set():
+        for tenant in tenants:
+            await _grow(grow, tenant, telemetry)
+        await _pause(PAUSE, stop)
+        tenants = await with_waiting(pool)
+
+
+async def _grow(grow: GrowTree, tenant: TenantId, telemetry: Telemetry) -> None:
+    try:
+        placed = BATCH
+        while placed == BATCH:
+            placed = await grow(tenant)
+            telemetry.placed(placed)
+    except LogHalted as halted:
+        telemetry.log_halted(tenant, str(halted))
+
+
+async def _pause(seconds: float, stop: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+async def log_keys(settings: Settings, pool: AsyncConnectionPool) -> LogKeys:
+    """Return the keys of the log, all of which are public in the database.
+
+    A first key is made where none was ever used. A key file that was lost is not replaced: the log would go on under
+    a key that nobody has reason to believe.
+
+    Raises:
+        FileUnusable: the file lacks a key by which the log signed.
+    """
+    async with db.lease(pool) as connection:
+        used = {public for (public,) in await (await connection.execute(_KEYS)).fetchall()}
+        keys = LogKeys.open(settings.data / FILE, make=not used)
+        if missing := used - set(keys.public):
+            raise FileUnusable(f"{FILE} lacks {len(missing)} of the keys by which the log signed")
+        for public in keys.public:
+            if public not in used:
+                await connection.execute(_ADD_KEY, (public, utc_now()))
+    return keys
+
+
+def published(settings: Settings) -> PublishedFiles:
+    return PublishedFiles(settings.data / FOLDER)
