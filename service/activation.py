@@ -26,6 +26,7 @@ from service.policies.archive import Built, NoPolicy, read_archive, read_folder
 from service.policies.usecases import REFUSALS
 from service.postgres import DatabaseUrls
 from service.settings import Settings
+from service.tenants import NOBODY
 from service.transaction import Begin
 from service.trials.edges import unseen, untold
 
@@ -106,14 +107,14 @@ def keep_shipped(urls: DatabaseUrls) -> None:
 async def _keep(owner: str, shipped: Artefacts) -> None:
     async with operations.transactions(owner) as begin:
         if await _whole(begin, shipped.revision) is None:
-            async with begin(app.NOBODY) as tx:
+            async with begin(NOBODY) as tx:
                 await tx.revisions.add(shipped, app.utc_now())
 
 
 async def revisions(settings: Settings) -> Revisions:
     """Return what governed since when, and by whose hand."""
     with migrated(settings) as urls:
-        async with operations.transactions(urls.app) as begin, begin(app.NOBODY) as tx:
+        async with operations.transactions(urls.app) as begin, begin(NOBODY) as tx:
             activations = await tx.revisions.activations()
             never = await tx.revisions.never_activated()
     shipped = read_policy(app.BUILD).revision
@@ -199,7 +200,7 @@ def _shipped() -> Built:
 
 
 async def _stored(begin: Begin, revision: str) -> Artefacts | None:
-    async with begin(app.NOBODY) as tx:
+    async with begin(NOBODY) as tx:
         return await tx.revisions.find(revision)
 
 
@@ -211,7 +212,7 @@ async def _whole(begin: Begin, revision: str) -> Artefacts | None:
 
 
 async def _governing(begin: Begin) -> str | None:
-    async with begin(app.NOBODY) as tx:
+    async with begin(NOBODY) as tx:
         activations = await tx.revisions.activations()
         return activations[0].revision if activations else None
 

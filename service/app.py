@@ -12,14 +12,15 @@ from typing import Any, Final
 import uuid_utils
 from litestar import Controller, Litestar
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
-from service import db, migrate
-from service.audit import ReadEntries
+from service import db
+from service.audit import ReadEntries, proof_api
 from service.audit import api as audit_api
+from service.audit.proving import ProveConsistency, ProveEntry, ReadCheckpoint, ReadLogKeys, ReadTiles
 from service.audit.store import statement as audit_statement
+from service.bridges import known_tenant, resolver, when_stored
 from service.candidates import Bench, ReadPeople
 from service.consent import (
     AppendRecords,
@@ -36,7 +37,6 @@ from service.consent.profiles import ProfileReader
 from service.decisions import (
     Decide,
     InForce,
-    Law,
     Laws,
     Policy,
     PolicyEngine,
@@ -52,12 +52,13 @@ from service.decisions.log import SqlDecisionLog
 from service.decisions.opa import served
 from service.decisions.wasm import embedded
 from service.decisions.watched import WatchedLog
-from service.kernel import Clock, DomainError, Handle, NewId, SubjectId, TenantId, Unavailable
+from service.kernel import Clock, DomainError, NewId, TenantId, Unavailable
 from service.laws import activated_laws
 from service.policies import CheckOverlay, PutOverlay, ReadOverlay, ReadOverlayVersions
 from service.policies import api as policies_api
 from service.policies.governing import Governing
 from service.postgres import DatabaseUrls
+from service.readiness import active_law, checks
 from service.reveals import (
     GiveApproval,
     IssueToken,
@@ -75,6 +76,7 @@ from service.settings import Settings
 from service.subjects import PutSubject
 from service.subjects import api as subjects_api
 from service.telemetry import Telemetry
+from service.tenants import NOBODY
 from service.transaction import Begin, opener
 from service.trials import ReadChanges, ReadTrial, ReadTrials, RunTrial, StartTrial
 from service.trials import api as trials_api
@@ -95,7 +97,7 @@ from service.vault.ring_guard import Uses
 from service.vault.usecases import DeleteValue, Fields, PutField, PutValue, ReadValues
 from service.vault.writing import WriteValues
 from service.web.auth import Authenticator
-from service.web.health import LIMIT, Check, health
+from service.web.health import health
 from service.web.keys import KeyRing
 from service.web.local_issuer import LocalIssuer
 from service.web.site import site
@@ -109,12 +111,10 @@ BUILD: Final = POLICIES / "build"
 FACTS: Final = POLICIES / "schemas" / "input.json"
 """The schema of the facts: what explanations take the unknown ones from."""
 
-NOBODY: Final = TenantId("")
-"""No tenant's name: the law is the same for all of them."""
-
 STATUSES: Final[Mapping[type[DomainError], int]] = {
     Unavailable: 503,
     **audit_api.STATUS,
+    **proof_api.PROOF_STATUS,
     **subjects_api.STATUS,
     **consent_api.STATUS,
     **decisions_api.STATUS,
@@ -136,6 +136,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     reveals_api.RevealController,
     reveals_api.ApprovalController,
     audit_api.AuditController,
+    proof_api.ProofController,
     vault_api.FieldController,
     vault_api.ValueController,
 )
@@ -206,6 +207,7 @@ def assemble(
     return site(
         [
             *CONTROLLERS,
+            proof_api.WELL_KNOWN,
             health(
                 checks(engine, active_law(profiles, governing, laws)),
                 telemetry.registry,
@@ -244,6 +246,11 @@ def assemble(
             "give_approval": GiveApproval(begin, clock),
             "read_approvals": ReadApprovals(begin, clock),
             "read_entries": ReadEntries(begin, resolver(begin)),
+            "read_checkpoint": ReadCheckpoint(begin),
+            "prove_entry": ProveEntry(begin, when_stored(begin)),
+            "prove_consistency": ProveConsistency(begin),
+            "read_tiles": ReadTiles(begin),
+            "read_log_keys": ReadLogKeys(begin, settings.log_name),
             "put_field": PutField(begin, clock),
             "fields_of": FieldsOf(begin),
             "put_value": PutValue(fields, normalised, write),
@@ -341,53 +348,3 @@ async def policy_engine(settings: Settings, policy: Policy) -> AsyncIterator[Pol
 async def together(work: Iterable[Awaitable[Any]]) -> Sequence[Any]:
     """Await all at once; what one raises stands in its place."""
     return await asyncio.gather(*work, return_exceptions=True)
-
-
-def resolver(begin: Begin) -> Callable[[TenantId, SubjectId], Awaitable[Handle | None]]:
-    async def resolve(tenant: TenantId, subject: SubjectId) -> Handle | None:
-        async with begin(tenant) as tx:
-            return await tx.subjects.handle_of(subject)
-
-    return resolve
-
-
-def known_tenant(begin: Begin) -> Callable[[TenantId], Awaitable[bool]]:
-    async def known(tenant: TenantId) -> bool:
-        async with begin(tenant) as tx:
-            return await tx.tenants.known()
-
-    return known
-
-
-def active_law(profiles: ProfileReader[InForce], governing: Governing, laws: Laws) -> Callable[[], Awaitable[Law]]:
-    """Return what finds the law that governs; where the database is silent, the one that did last."""
-
-    async def active() -> Law:
-        with suppress(Unavailable, TimeoutError):
-            await asyncio.wait_for(profiles.governing(NOBODY), LIMIT / 2)
-        return await laws.of(governing.revision)
-
-    return active
-
-
-def checks(engine: AsyncEngine, active: Callable[[], Awaitable[Law]]) -> Mapping[str, Check]:
-    """Return what readiness asks: each part, and whether it is there.
-
-    The issuers' keys are not asked for: one dead identity provider must not take out
-    the callers of all the others.
-    """
-
-    async def database() -> bool:
-        async with engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
-        return True
-
-    async def migrations() -> bool:
-        async with engine.connect() as connection:
-            return await migrate.at_head(connection)
-
-    async def policy() -> bool:
-        await (await active()).engine.check()
-        return True
-
-    return {"database": database, "migrations": migrations, "policy": policy}

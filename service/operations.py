@@ -14,6 +14,7 @@ from rich.progress import Progress
 
 from service import app, db
 from service.audit import AuditEvent
+from service.bridges import known_tenant
 from service.consent import RebuildState, UnknownPurpose
 from service.databases import connect, migrated, need_owner
 from service.decisions import (
@@ -138,7 +139,7 @@ async def rebuild_states(settings: Settings, name: str | None, check: bool, prog
         tenants = [tenant_named(name)] if name else [TenantId(known) for known in tenants_of(urls)]
         seen = differing = 0
         async with transactions(urls.app) as begin:
-            if name and not await app.known_tenant(begin)(tenants[0]):
+            if name and not await known_tenant(begin)(tenants[0]):
                 raise UnknownTenant(f"there is no tenant {name}; `volens tenant list` shows them")
             rebuild = RebuildState(begin, read_policy(app.BUILD).vocabulary)
             with Progress(console=progress_on, transient=True, disable=not progress_on.is_terminal) as progress:

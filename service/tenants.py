@@ -1,11 +1,16 @@
 """The controllers whom one installation serves. Their table belongs to no slice: every key begins with it."""
 
+from typing import Final
+
 from sqlalchemy import Column, Table, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.db import Id, UtcDateTime, metadata
 from service.kernel import Clock, TenantId
+
+NOBODY: Final = TenantId("")
+"""No tenant's name, for what is the same for all of them: the law, the root key."""
 
 tenants = Table(
     "tenant",

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from service.audit.store import SqlAuditTrail
+from service.audit.store import SqlAuditTrail, SqlLogKeys, SqlTree
 from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStore, SqlStateStore
 from service.db import TENANT_SETTING, answering
 from service.decisions.store import SqlDecisionStore
@@ -34,6 +34,8 @@ class Transaction:
         self.tenants = SqlTenants(connection, tenant, clock)
         self.outbox = SqlOutbox(connection, tenant, new_id)
         self.audit = SqlAuditTrail(connection, tenant, clock, new_id)
+        self.tree = SqlTree(connection, tenant)
+        self.log_keys = SqlLogKeys(connection)
         self.keys = SqlKeyStore(connection, tenant)
         self.rotation = SqlRotationStore(connection, tenant)
         self.values = SqlValueStore(connection, tenant)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service import app, db, operations
+from service.bridges import known_tenant
 from service.consent.profiles import ProfileReader
 from service.databases import migrated
 from service.decisions.artefacts import read_policy
@@ -79,7 +80,7 @@ async def try_policy(settings: Settings, name: str, wanted: TrialCreate, progres
             stack.push_async_callback(engine.dispose)
             pool = await stack.enter_async_context(db.pool(urls.app, size=2))
             begin = opener(engine, app.utc_now, app.new_id)
-            if not await app.known_tenant(begin)(tenant):
+            if not await known_tenant(begin)(tenant):
                 raise operations.UnknownTenant(f"there is no tenant {name}; `volens tenant list` shows them")
             telemetry = Telemetry(app.utc_now, level="error", stream=sys.stderr.buffer)
             judge = await stack.enter_async_context(app.policy_engine(settings, read_policy(app.BUILD)))

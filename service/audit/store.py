@@ -1,12 +1,15 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import false, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.audit.domain import AuditEvent, Draft, Entry, Position, Query, canonical
-from service.audit.tables import audit_entry
+from service.audit.tables import audit_checkpoint, audit_entry, audit_leaf, audit_tile, log_key
+from service.audit.tiles import Tile
 from service.kernel import Caller, Clock, Handle, NewId, TenantId
 
 _APPEND: Final = """
@@ -88,3 +91,62 @@ class SqlAuditTrail:
             wanted = wanted.where(tuple_(table.at, table.id) > tuple_(after.at, after.id))
         rows = await self._connection.execute(wanted.order_by(table.at, table.id).limit(limit))
         return [msgspec.convert(row, Entry, from_attributes=True) for row in rows]
+
+
+class SqlTree:
+    """Reads one tenant's tree, as the application."""
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    async def place(self, entry: UUID) -> int | None:
+        table = audit_leaf.c
+        found = select(table.index).where(table.tenant == self._tenant, table.entry == entry)
+        return await self._connection.scalar(found)
+
+    async def canonical(self, entry: UUID) -> bytes | None:
+        table = audit_entry.c
+        found = select(table.canonical).where(table.tenant == self._tenant, table.id == entry)
+        return await self._connection.scalar(found)
+
+    async def telling_of(self, event: AuditEvent, object_id: str, since: datetime, until: datetime) -> UUID | None:
+        table = audit_entry.c
+        found = select(table.id).where(
+            table.tenant == self._tenant,
+            table.event == event.value,
+            table.at.between(since, until),
+            table.object_id == object_id,
+        )
+        return await self._connection.scalar(found.order_by(table.at, table.id).limit(1))
+
+    async def checkpoint(self, size: int | None) -> str | None:
+        table = audit_checkpoint.c
+        signed = select(table.note).where(table.tenant == self._tenant)
+        if size is not None:
+            signed = signed.where(table.size == size)
+        return await self._connection.scalar(signed.order_by(table.size.desc()).limit(1))
+
+    async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
+        table = audit_tile.c
+        names = {(tile.level, tile.number): tile for tile in wanted}
+        rows = await self._connection.execute(
+            select(table.level, table.number, table.hashes).where(
+                table.tenant == self._tenant, tuple_(table.level, table.number).in_(list(names))
+            )
+        )
+        return {names[level, number]: hashes for level, number, hashes in rows}
+
+
+class SqlLogKeys:
+    """Reads the public keys, which belong to no tenant."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def public(self) -> Sequence[tuple[bytes, datetime]]:
+        table = log_key.c
+        rows = await self._connection.execute(
+            select(table.public, table.since).where(table.purpose == "log").order_by(table.since, table.public)
+        )
+        return [(public, since) for public, since in rows]

@@ -125,6 +125,7 @@ BESIDE = {
 ROOTS = {
     "activation",
     "app",
+    "bridges",
     "candidates",
     "worker",
     "cli",
@@ -132,8 +133,10 @@ ROOTS = {
     "laws",
     "operations",
     "processes",
+    "readiness",
     "root_keys",
     "rotation",
+    "sequencer",
     "trying",
 }
 

@@ -1,0 +1,231 @@
+"""Proofs for everybody: what was signed, and that one entry, or one tree, is part of it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from service.audit.domain import AuditEvent
+from service.audit.evidence import proof_text
+from service.audit.growing import origin_of
+from service.audit.notes import LOG, Checkpoint, Key
+from service.audit.signing import verifier_key
+from service.audit.tiles import Span, Tile, hashes_of, spans_of_consistency, spans_of_inclusion, tiles_for
+from service.kernel import Caller, DomainError, TenantId
+
+AROUND: Final = timedelta(minutes=5)
+"""How far an entry may be dated from what it tells of: the longest that a transaction takes, many times over."""
+
+
+class EntryUnknown(DomainError):
+    """The tenant's log has no such entry."""
+
+    code = "entry_unknown"
+
+
+class EntryWaits(DomainError):
+    """The entry has no place in the tree yet. It gets one within seconds, where a worker runs."""
+
+    code = "entry_waits"
+
+
+class CheckpointUnknown(DomainError):
+    """The log never signed a tree of this size."""
+
+    code = "checkpoint_unknown"
+
+
+class TileUnknown(DomainError):
+    """The tree has no such tile, or not as many hashes in it yet."""
+
+    code = "tile_unknown"
+
+
+class Tree(Protocol):
+    """One tenant's tree, to read."""
+
+    async def place(self, entry: UUID) -> int | None: ...
+    async def canonical(self, entry: UUID) -> bytes | None:
+        """Return the bytes of an entry, which its leaf is the hash of."""
+        ...
+
+    async def telling_of(self, event: AuditEvent, object_id: str, since: datetime, until: datetime) -> UUID | None:
+        """Return the first entry between two instants that tells this of an object."""
+        ...
+
+    async def checkpoint(self, size: int | None) -> str | None:
+        """Return what was signed at a size, or last."""
+        ...
+
+    async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
+        """Return the hashes of those tiles that are there, each with as many as it has."""
+        ...
+
+
+class TreeTransaction(Protocol):
+    @property
+    def tree(self) -> Tree: ...
+
+
+Begin = Callable[[TenantId], AbstractAsyncContextManager[TreeTransaction]]
+When = Callable[[TenantId, UUID], Awaitable[datetime | None]]
+"""Says when something was stored that an entry tells of. None where there is no such thing."""
+
+
+class Consistency(Struct, frozen=True, kw_only=True):
+    """That an older tree is the beginning of a newer one."""
+
+    old: str
+    new: str
+    hashes: Sequence[bytes]
+
+
+class ReadCheckpoint:
+    """Show what was signed."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    async def __call__(self, size: int | None, *, by: Caller) -> str:
+        """Return the signed note of the newest tree, or of the one of `size`.
+
+        Raises:
+            CheckpointUnknown
+        """
+        async with self._begin(by.tenant) as tx:
+            return await signed_at(tx.tree, size, "size")
+
+
+class ProveEntry:
+    """Prove that an entry is in the tree."""
+
+    def __init__(self, begin: Begin, stored: Mapping[AuditEvent, When]) -> None:
+        """`stored` says when the objects of some events were stored, by which their entries are found."""
+        self._begin = begin
+        self._stored = stored
+
+    async def __call__(self, entry: UUID, size: int | None, *, by: Caller) -> str:
+        """Return a proof with the entry in it, against the newest checkpoint or that of `size`.
+
+        Raises:
+            EntryUnknown, EntryWaits, CheckpointUnknown
+        """
+        async with self._begin(by.tenant) as tx:
+            body = await tx.tree.canonical(entry)
+            if body is None:
+                raise EntryUnknown("the log has no such entry")
+            index = await tx.tree.place(entry)
+            if index is None:
+                raise EntryWaits("the entry waits for its place in the tree; ask again in a few seconds")
+            note = await signed_at(tx.tree, size, "size")
+            signed = Checkpoint.parse(note).size
+            if index >= signed:
+                raise CheckpointUnknown(f"the entry has place {index}, after a tree of this size", parameters=["size"])
+            hashes = await proof(tx.tree, spans_of_inclusion(index, signed), signed)
+        return proof_text(index, hashes, note, body)
+
+    async def of_object(self, event: AuditEvent, object_id: UUID, size: int | None, *, by: Caller) -> str:
+        """Return a proof that what this event tells of an object is in the tree.
+
+        Raises:
+            EntryUnknown, EntryWaits, CheckpointUnknown
+        """
+        at = await self._stored[event](by.tenant, object_id)
+        if at is None:
+            raise EntryUnknown("the log has no such entry")
+        async with self._begin(by.tenant) as tx:
+            entry = await tx.tree.telling_of(event, str(object_id), at - AROUND, at + AROUND)
+        if entry is None:
+            raise EntryUnknown("the log has no such entry")
+        return await self(entry, size, by=by)
+
+
+class ProveConsistency:
+    """Prove that nothing in an older tree was changed."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    async def __call__(self, old: int, new: int | None, *, by: Caller) -> Consistency:
+        """Return the proof from the tree of `old` entries to that of `new`, or to the newest.
+
+        Raises:
+            CheckpointUnknown
+        """
+        async with self._begin(by.tenant) as tx:
+            before, after = await signed_at(tx.tree, old, "from"), await signed_at(tx.tree, new, "to")
+            size = Checkpoint.parse(after).size
+            if old > size:
+                raise CheckpointUnknown("`from` is after `to`", parameters=["from"])
+            hashes = await proof(tx.tree, spans_of_consistency(old, size), size)
+        return Consistency(old=before, new=after, hashes=hashes)
+
+
+class ReadTiles:
+    """Show the tree itself: hashes of hashes, which tell nothing about anybody."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    async def __call__(self, tile: Tile, *, by: Caller) -> bytes:
+        """Return the hashes of a tile, as many as its width says.
+
+        Raises:
+            TileUnknown
+        """
+        async with self._begin(by.tenant) as tx:
+            held = (await tx.tree.tiles([tile])).get(tile, b"")
+        wide = tile.width * 32
+        if len(held) < wide:
+            raise TileUnknown("the tree has no such tile")
+        return held[:wide]
+
+
+class LogKeyStore(Protocol):
+    """The public keys of every log of this installation."""
+
+    async def public(self) -> Sequence[tuple[bytes, datetime]]:
+        """Return each with the instant since which it signs, the oldest first."""
+        ...
+
+
+class KeyTransaction(Protocol):
+    @property
+    def log_keys(self) -> LogKeyStore: ...
+
+
+class ReadLogKeys:
+    """Show by which keys a log signs. Whether there is such a tenant isn't told."""
+
+    def __init__(self, begin: Callable[[TenantId], AbstractAsyncContextManager[KeyTransaction]], name: str) -> None:
+        self._begin = begin
+        self._name = name
+
+    def origin(self, tenant: str) -> str:
+        return origin_of(self._name, TenantId(tenant))
+
+    async def __call__(self, tenant: str) -> Sequence[tuple[str, bytes, datetime]]:
+        """Return verifier key, public key and its first instant, the oldest first."""
+        async with self._begin(TenantId(tenant)) as tx:
+            keys = await tx.log_keys.public()
+        return [(verifier_key(Key(self.origin(tenant), LOG, public)), public, since) for public, since in keys]
+
+
+async def signed_at(tree: Tree, size: int | None, parameter: str) -> str:
+    """Return what was signed at `size`, or last; `parameter` is where the caller named it."""
+    note = await tree.checkpoint(size)
+    if note is None and size is None:
+        raise CheckpointUnknown("nothing was signed yet: is a worker running?")
+    if note is None:
+        raise CheckpointUnknown("no tree of this size was signed", parameters=[parameter])
+    return note
+
+
+async def proof(tree: Tree, spans: Sequence[Span], size: int) -> Sequence[bytes]:
+    """Return the roots of subtrees, from as few tiles as they need, read at once."""
+    wanted = sorted(tiles_for(spans, size))
+    held = await tree.tiles(wanted) if wanted else {}
+    return hashes_of(spans, size, held.__getitem__)
