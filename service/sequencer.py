@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -75,9 +76,9 @@ async def log_keys(settings: Settings, pool: AsyncConnectionPool) -> LogKeys:
     """
     async with db.lease(pool) as connection:
         used = {public for (public,) in await (await connection.execute(_KEYS)).fetchall()}
-        keys = LogKeys.open(settings.data / FILE, make=not used)
+        keys = LogKeys.open(keys_file(settings), make=not used)
         if missing := used - set(keys.public):
-            raise FileUnusable(f"{FILE} lacks {len(missing)} of the keys by which the log signed")
+            raise FileUnusable(f"{keys_file(settings).name} lacks {len(missing)} of the keys by which the log signed")
         for public in keys.public:
             if public not in used:
                 await connection.execute(_ADD_KEY, (public, utc_now()))
@@ -86,3 +87,7 @@ async def log_keys(settings: Settings, pool: AsyncConnectionPool) -> LogKeys:
 
 def published(settings: Settings) -> PublishedFiles:
     return PublishedFiles(settings.data / FOLDER)
+
+
+def keys_file(settings: Settings) -> Path:
+    return settings.data / FILE if settings.log_keys_path is None else Path(settings.log_keys_path)

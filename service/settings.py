@@ -80,6 +80,10 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="Name by which the audit log signs, before the tenant's: a domain of yours, kept for ever.",
         ),
     ] = "volens.example"
+    log_keys_path: Annotated[
+        str | None,
+        Meta(description="The file of the keys by which the audit log signs. Default: log.keys in the data folder."),
+    ] = None
     lookups_per_minute: Annotated[
         int,
         Meta(ge=1, le=1_000_000, description="Lookups that a client may make in a minute, in each process."),

@@ -36,7 +36,8 @@ def root_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path, root_keys: Path) -> Settings:
-    return Settings(data_dir=str(tmp_path), key_ring_path=str(root_keys))
+    log_keys = root_keys.with_name("log.keys")  # as the ring, one for each database
+    return Settings(data_dir=str(tmp_path), key_ring_path=str(root_keys), log_keys_path=str(log_keys))
 
 
 @pytest.fixture
