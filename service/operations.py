@@ -156,6 +156,19 @@ def tenants_of(urls: DatabaseUrls) -> list[str]:
         return [name for (name,) in connection.execute("SELECT id FROM tenant ORDER BY id")]
 
 
+def tenants_named(urls: DatabaseUrls, name: str | None) -> list[TenantId]:
+    """Return every tenant, or the one of this name.
+
+    Raises:
+        UnknownTenant, OwnerNeeded
+    """
+    known = [TenantId(each) for each in tenants_of(urls)]
+    wanted = known if name is None else [tenant_named(name)]
+    if not set(wanted) <= set(known):
+        raise UnknownTenant(f"there is no tenant {name}; `volens tenant list` shows them")
+    return wanted
+
+
 def shown_policy() -> tuple[str, list[dict[str, object]]]:
     """Return the revision and the rules of the policy that this version ships."""
     rules = msgspec.json.decode((app.BUILD / "rules.json").read_bytes())

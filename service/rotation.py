@@ -170,10 +170,7 @@ async def _opened(settings: Settings, tenant: str | None) -> AsyncIterator[Vault
         UnknownTenant, OwnerNeeded
     """
     with migrated(settings) as urls:
-        known = [TenantId(each) for each in operations.tenants_of(urls)]
-        wanted = known if tenant is None else [operations.tenant_named(tenant)]
-        if not set(wanted) <= set(known):
-            raise operations.UnknownTenant(f"there is no tenant {tenant}; `volens tenant list` shows them")
+        wanted = operations.tenants_named(urls, tenant)
         async with operations.transactions(urls.app) as begin, root_keys(settings, make=False) as ring:
             guarded = GuardedRing(settings.key_ring, ring, app.root_uses(begin))
             yield Vault(begin=begin, ring=guarded, tenants=wanted)

@@ -53,6 +53,7 @@ class AuditEvent(StrEnum):
     POLICY_ACTIVATED = "policy.activated"
     POLICY_TRIED = "policy.tried"
     STATE_REBUILT = "state.rebuilt"
+    LOG_RECOVERED = "log.recovered"
     VAULT_FIELD_STORED = "vault.field_stored"
     VAULT_VALUE_STORED = "vault.value_stored"
     VAULT_VALUE_DELETED = "vault.value_deleted"

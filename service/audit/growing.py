@@ -69,6 +69,10 @@ class GrowingLog(Protocol):
         """Say that nothing more is to be signed."""
         ...
 
+    async def go_on(self) -> None:
+        """Say that an operator knows what happened."""
+        ...
+
 
 class Published(Protocol):
     """The newest checkpoint that left this machine's hands, kept beside the database and not in it."""

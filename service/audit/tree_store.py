@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg_pool import AsyncConnectionPool
 
+from service.audit.examining import Placed, StoredLog
 from service.audit.growing import GrowingLog, Head, Leaf, LogHalted
 from service.audit.tiles import HASH, Tile
 from service.db import lease
@@ -75,14 +76,11 @@ class SqlGrowingLog:
         return [Leaf(entry, leaf) for entry, leaf in await self._run(_WAITING, most=most)]
 
     async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
-        asked = msgspec.json.encode([{"level": tile.level, "number": tile.number} for tile in wanted]).decode()
-        rows = await self._run(_TILES, tiles=asked) if wanted else []
-        held = {(level, number): hashes for level, number, hashes in rows}
-        found = {tile: held.get((tile.level, tile.number), b"") for tile in wanted}
-        for tile, hashes in found.items():
-            if len(hashes) < tile.width * HASH:
+        held = await _held(self._connection, self._tenant, wanted)
+        for tile in wanted:
+            if len(held.get(tile, b"")) < tile.width * HASH:
                 raise LogHalted(f"the database lacks {tile.path} of the tree")
-        return found
+        return held
 
     async def place(self, first: int, leaves: Sequence[Leaf], tiles: Mapping[Tile, bytes]) -> None:
         await self._run(_PLACE, first=first, entries=",".join(leaf.entry.hex for leaf in leaves))
@@ -95,6 +93,9 @@ class SqlGrowingLog:
 
     async def halt(self, why: str) -> None:
         await self._run(_HALT, why=why)
+
+    async def go_on(self) -> None:
+        await self._run(_HALT, why=None)
 
     async def _run(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         cursor = await self._connection.execute(statement, {"tenant": self._tenant, **values})
@@ -125,3 +126,72 @@ async def with_tree(pool: AsyncConnectionPool) -> Sequence[TenantId]:
 async def _tenants(pool: AsyncConnectionPool, query: str) -> Sequence[TenantId]:
     async with lease(pool) as connection:
         return [TenantId(tenant) for (tenant,) in await (await connection.execute(query)).fetchall()]
+
+
+_PLACED: Final = """
+    SELECT leaf.index, leaf.entry, entry.canonical
+    FROM audit_leaf AS leaf LEFT JOIN audit_entry AS entry ON entry.tenant = leaf.tenant AND entry.id = leaf.entry
+    WHERE leaf.tenant = %(tenant)s ORDER BY leaf.index
+"""
+_LEFT_OUT: Final = """
+    SELECT
+        (SELECT count(*) FROM audit_pending WHERE tenant = %(tenant)s),
+        (SELECT count(*) FROM audit_entry AS entry WHERE tenant = %(tenant)s
+            AND NOT EXISTS (SELECT FROM audit_leaf WHERE tenant = entry.tenant AND entry = entry.id)
+            AND NOT EXISTS (SELECT FROM audit_pending WHERE tenant = entry.tenant AND id = entry.id))
+"""
+_AT_A_TIME: Final = 20_000
+
+
+class SqlStoredLog:
+    """Reads all of one tenant's log in one snapshot, as the worker."""
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    async def head(self) -> Head | None:
+        cursor = await self._run("SELECT size, halted FROM audit_head WHERE tenant = %(tenant)s")
+        found = await cursor.fetchone()
+        return None if found is None else Head(size=found[0], halted=found[1])
+
+    async def placed(self) -> AsyncIterator[Sequence[Placed]]:
+        async with self._connection.cursor(name="placed") as cursor:
+            await cursor.execute(_PLACED, {"tenant": self._tenant})
+            while rows := await cursor.fetchmany(_AT_A_TIME):
+                yield [Placed(index, entry, canonical) for index, entry, canonical in rows]
+
+    async def checkpoints(self) -> Sequence[str]:
+        cursor = await self._run("SELECT note FROM audit_checkpoint WHERE tenant = %(tenant)s ORDER BY size")
+        return [note for (note,) in await cursor.fetchall()]
+
+    async def held(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
+        return await _held(self._connection, self._tenant, wanted)
+
+    async def counted(self) -> tuple[int, int]:
+        [(waiting, left_out)] = await (await self._run(_LEFT_OUT)).fetchall()
+        return waiting, left_out
+
+    async def _run(self, statement: str) -> AsyncCursor[Any]:
+        return await self._connection.execute(statement, {"tenant": self._tenant})
+
+
+async def _held(connection: AsyncConnection, tenant: TenantId, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
+    if not wanted:
+        return {}
+    asked = msgspec.json.encode([{"level": tile.level, "number": tile.number} for tile in wanted]).decode()
+    cursor = await connection.execute(_TILES, {"tenant": tenant, "tiles": asked})
+    named = {(tile.level, tile.number): tile for tile in wanted}
+    return {named[level, number]: hashes for level, number, hashes in await cursor.fetchall()}
+
+
+def reading(pool: AsyncConnectionPool) -> Callable[[TenantId], AbstractAsyncContextManager[StoredLog]]:
+    """Return what opens a log to be examined. Whatever is added meanwhile isn't seen."""
+
+    @asynccontextmanager
+    async def begin(tenant: TenantId) -> AsyncIterator[StoredLog]:
+        async with lease(pool) as connection, connection.transaction():
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield SqlStoredLog(connection, tenant)
+
+    return begin

@@ -1,0 +1,199 @@
+"""Whether a log in the database is what was signed: every entry, every place, every checkpoint."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Final, Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from service.audit.findings import Wrong
+from service.audit.growing import Head, Published, origin_of
+from service.audit.notes import LOG, Checkpoint, Key, Keys
+from service.audit.tiles import HASH, Edge, Tile
+from service.audit.tree import TILE, leaf_hash
+from service.kernel import TenantId
+
+TOLD: Final = 20
+"""Findings that are told one by one."""
+
+
+class Placed(Struct, frozen=True):
+    """An entry in its place."""
+
+    index: int
+    entry: UUID
+    canonical: bytes | None
+    """None where the entry is gone."""
+
+
+class StoredLog(Protocol):
+    """One tenant's log, as it lies in the database at one instant."""
+
+    async def head(self) -> Head | None:
+        """Return nothing where the log has not begun."""
+        ...
+
+    def placed(self) -> AsyncIterator[Sequence[Placed]]:
+        """Yield the entries by their places, some at a time."""
+        ...
+
+    async def checkpoints(self) -> Sequence[str]:
+        """Return everything that was signed, by size."""
+        ...
+
+    async def held(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
+        """Return those tiles that are there."""
+        ...
+
+    async def counted(self) -> tuple[int, int]:
+        """Return how many entries wait for a place, and how many have none and don't wait."""
+        ...
+
+
+Begin = Callable[[TenantId], AbstractAsyncContextManager[StoredLog]]
+Advanced = Callable[[int, int], None]
+"""Is told how many entries of how many were looked at."""
+
+
+class Examined(Struct, frozen=True, kw_only=True):
+    """What was found about one tenant's log."""
+
+    tenant: TenantId
+    entries: int
+    """In the tree."""
+    waiting: int
+    checkpoints: int
+    findings: Sequence[str]
+
+
+class ExamineLog:
+    """Work a tree out again from its entries, and compare it with all that was signed."""
+
+    def __init__(self, begin: Begin, published: Published, name: str, public: Sequence[bytes]) -> None:
+        """`public` are the keys by which the log signs and signed."""
+        self._begin = begin
+        self._published = published
+        self._name = name
+        self._public = public
+
+    async def __call__(self, tenant: TenantId, advanced: Advanced) -> Examined:
+        origin = origin_of(self._name, tenant)
+        keys = {(origin, key.id): key for key in (Key(origin, LOG, public) for public in self._public)}
+        async with self._begin(tenant) as log:
+            head, notes = await log.head(), await log.checkpoints()
+            waiting, left_out = await log.counted()
+            findings = _Findings()
+            if head is not None and head.halted is not None:
+                findings.add(f"nothing more is signed: {head.halted}")
+            if left_out:
+                findings.add(f"{left_out} entries have no place in the tree and don't wait for one")
+            size = 0 if head is None else head.size
+            signed = _signed(notes, origin, keys, findings)
+            kept = self._published.recall(tenant)
+            if kept is not None:
+                _expected(signed, kept, size, keys, findings)
+            entries = await _replayed(log, size, signed, findings, advanced)
+        if entries != size:
+            findings.add(f"the tree has {size} entries, and {entries} are in their places")
+        if size and size not in signed:
+            findings.add(f"the tree of {size} entries was not signed")
+        return Examined(
+            tenant=tenant, entries=entries, waiting=waiting, checkpoints=len(notes), findings=findings.told()
+        )
+
+
+class _Findings:
+    def __init__(self) -> None:
+        self._all: list[str] = []
+
+    def add(self, finding: str) -> None:
+        self._all.append(finding)
+
+    def told(self) -> Sequence[str]:
+        more = len(self._all) - TOLD
+        return self._all if more <= 0 else [*self._all[:TOLD], f"and {more} more"]
+
+
+def _signed(notes: Sequence[str], origin: str, keys: Keys, findings: _Findings) -> dict[int, bytes]:
+    """Return the root that was signed at each size. The newest signature is verified: it stands for all before."""
+    roots: dict[int, bytes] = {}
+    for note in notes:
+        try:
+            checkpoint = Checkpoint.parse(note)
+            if checkpoint.origin != origin:
+                findings.add(f"a checkpoint of {checkpoint.size} entries is of another log, {checkpoint.origin}")
+            if note is notes[-1]:
+                checkpoint.verify(keys)
+        except Wrong as wrong:
+            findings.add(f"a checkpoint is wrong: {wrong}")
+        else:
+            roots[checkpoint.size] = checkpoint.root
+    return roots
+
+
+def _expected(signed: dict[int, bytes], kept: str, size: int, keys: Keys, findings: _Findings) -> None:
+    """Expect the checkpoint that was kept beside the database as if it were in it."""
+    try:
+        checkpoint = Checkpoint.parse(kept)
+        checkpoint.verify(keys)
+    except Wrong as wrong:
+        findings.add(f"the checkpoint that was kept beside the database is wrong: {wrong}")
+        return
+    if checkpoint.size > size:
+        findings.add(f"a tree of {checkpoint.size} entries was signed, and the database has one of {size}")
+    elif signed.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
+        findings.add(f"two different trees of {checkpoint.size} entries were signed")
+
+
+async def _replayed(
+    log: StoredLog, size: int, signed: Mapping[int, bytes], findings: _Findings, advanced: Advanced
+) -> int:
+    """Grow the tree again and compare it at every size that was signed; return how many entries it has."""
+    edge, index = Edge(), 0
+    due = sorted(signed)
+    async for some in log.placed():
+        leaves: list[bytes] = []
+        tiles = await log.held(_tiles_of(some, size))
+        for placed in some:
+            if placed.index != index:
+                findings.add(f"place {index} is empty")
+                return index
+            leaf = b"" if placed.canonical is None else leaf_hash(placed.canonical)
+            said = _said(tiles, index, size)
+            if placed.canonical is None:
+                findings.add(f"entry {index}, {placed.entry}, is gone")
+            elif leaf != said:
+                findings.add(f"entry {index}, {placed.entry}, is not what its leaf says")
+            leaves.append(leaf or said or bytes(HASH))
+            index += 1
+        edge, due = _compared(edge, leaves, due, signed, findings)
+        advanced(index, size)
+    return index
+
+
+def _compared(
+    edge: Edge, leaves: Sequence[bytes], due: list[int], signed: Mapping[int, bytes], findings: _Findings
+) -> tuple[Edge, list[int]]:
+    """Add leaves, stopping wherever a checkpoint says what the tree should be."""
+    rest = list(leaves)
+    while due and due[0] <= edge.size + len(rest):
+        step = due[0] - edge.size
+        edge, rest = edge.grow(rest[:step]).edge, rest[step:]
+        if edge.root != signed[due[0]]:
+            findings.add(f"the {due[0]} entries that were signed are others")
+        due = due[1:]
+    return edge.grow(rest).edge, due
+
+
+def _tiles_of(some: Sequence[Placed], size: int) -> Sequence[Tile]:
+    numbers = range(some[0].index // TILE, some[-1].index // TILE + 1)
+    return [Tile(0, number, min(TILE, size - number * TILE)) for number in numbers if size > number * TILE]
+
+
+def _said(tiles: Mapping[Tile, bytes], index: int, size: int) -> bytes | None:
+    number, place = divmod(index, TILE)
+    if index >= size:
+        return None
+    hashes = tiles.get(Tile(0, number, min(TILE, size - number * TILE)), b"")
+    return hashes[place * HASH : (place + 1) * HASH] or None

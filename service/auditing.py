@@ -1,0 +1,102 @@
+"""`volens audit`: whether the log in the database is what was signed, and how it goes on after a loss."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from service import db, operations, sequencer
+from service.audit import AuditEvent
+from service.audit.examining import Examined, ExamineLog
+from service.audit.log_keys import add_key
+from service.audit.tree_store import growing, reading
+from service.databases import migrated
+from service.kernel import DomainError, TenantId
+from service.settings import Settings
+
+_KEYS: Final = "SELECT public FROM log_key WHERE purpose = 'log'"
+
+
+class NotHalted(DomainError):
+    """The log goes on: there is nothing to recover from."""
+
+    code = "not_halted"
+
+
+class Recovered(Struct, frozen=True, kw_only=True):
+    """From where a log goes on."""
+
+    tenant: str
+    was: str
+    """Why nothing was signed."""
+    set_aside: str | None
+    """The file with the newest checkpoint of what was lost."""
+
+
+async def examine(settings: Settings, tenant: str | None, progress_on: Console) -> list[Examined]:
+    """Work every tree out again from its entries, and compare it with what was signed.
+
+    Raises:
+        UnknownTenant, OwnerNeeded, Unavailable
+    """
+    with migrated(settings) as urls:
+        tenants = operations.tenants_named(urls, tenant)
+        async with db.pool(urls.worker, size=2) as pool:
+            async with db.lease(pool) as connection:
+                public = [key for (key,) in await (await connection.execute(_KEYS)).fetchall()]
+            look = ExamineLog(reading(pool), sequencer.published(settings), settings.log_name, public)
+            return [await _shown(look, each, progress_on) for each in tenants]
+
+
+async def _shown(look: ExamineLog, tenant: TenantId, console: Console) -> Examined:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(f"entries of {tenant}", total=None)
+        return await look(tenant, lambda done, total: progress.update(task, completed=done, total=total))
+
+
+async def recover(settings: Settings, tenant: str) -> Recovered:
+    """Let a halted log go on from what the database has, and note in it that it does.
+
+    Raises:
+        NotHalted, UnknownTenant, OwnerNeeded, Unavailable
+    """
+    with migrated(settings) as urls:
+        [known] = operations.tenants_named(urls, tenant)
+        async with db.pool(urls.worker, size=2) as pool:
+            async with growing(pool)(known) as log:
+                was = (await log.hold()).halted
+            if was is None:
+                raise NotHalted(f"nothing halts the log of {tenant}")
+            files = sequencer.published(settings)
+            lost = files.recall(known)
+            async with operations.transactions(urls.app) as begin, begin(known) as tx:
+                await tx.audit.append(
+                    event=AuditEvent.LOG_RECOVERED, object_id=_tree(lost), by=operations.as_operator(known)
+                )
+            aside = files.set_aside(known)
+            async with growing(pool)(known) as log:
+                await log.hold()
+                await log.go_on()
+    return Recovered(tenant=tenant, was=was, set_aside=None if aside is None else str(aside))
+
+
+def _tree(note: str | None) -> str:
+    """Return size and root of the tree that was signed and is lost, by which the entry names it."""
+    return "unknown" if note is None else ":".join(note.split("\n")[1:3])
+
+
+def rotate(settings: Settings) -> bytes:
+    """Add a key to the log's file, by which it signs from the next start of the worker on."""
+    return add_key(sequencer.keys_file(settings))
+
+
+def verify(files: Sequence[Path], keys: Path | None, known: Sequence[Path], *, whole: bool) -> int:
+    """Verify what was handed out; return the exit code. Needs no database."""
+    from service.audit.verify import main
+
+    options = [*(["--keys", str(keys)] if keys else []), *(["--whole"] if whole else [])]
+    return main([*options, *(part for file in known for part in ("--known", str(file))), *map(str, files)])

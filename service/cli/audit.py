@@ -1,0 +1,99 @@
+"""Commands about the audit log."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from service.cli.frame import CONTEXT, command, complaints, data_option, json_option, main, read_settings, show
+
+if TYPE_CHECKING:
+    from service.audit.examining import Examined
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@main.group(context_settings=CONTEXT)
+def audit() -> None:
+    """The audit log: what was signed, and whether it holds."""
+
+
+@command(audit, "verify")
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=FILE)
+@click.option("--keys", type=FILE, help="With files: the verifier keys that you believe, one a line.")
+@click.option("--known", type=FILE, multiple=True, help="With files: a checkpoint that you had already.")
+@click.option("--whole", is_flag=True, help="With files: an export must have all entries of its tree.")
+@click.option("--tenant", "tenant_name", help="Without files: only this tenant.")
+@json_option
+@data_option
+async def audit_verify(
+    files: tuple[Path, ...],
+    keys: Path | None,
+    known: tuple[Path, ...],
+    whole: bool,
+    tenant_name: str | None,
+    as_json: bool,
+    data_dir: str | None,
+) -> None:
+    """Say whether the log holds: that of the database, or what it handed out in FILEs.
+
+    Without files, every tree is worked out again from its entries and compared with all that was signed. With
+    files (checkpoints, proofs, receipts, exports, packs) nothing else is needed, no database and no network.
+    Exit code 1 if anything is wrong.
+
+    \b
+    volens audit verify
+    volens audit verify --tenant example-shop --json
+    volens audit verify --keys keys.txt --known checkpoint.txt export.ndjson
+    """
+    from service import auditing
+
+    if files:
+        sys.exit(auditing.verify(files, keys, known, whole=whole))
+    found = await auditing.examine(read_settings(data_dir=data_dir), tenant_name, complaints)
+    show(as_json, msgspec.to_builtins(found), "\n".join(line for each in found for line in _told(each)))
+    sys.exit(1 if any(each.findings for each in found) else 0)
+
+
+@command(audit, "recover")
+@click.option("--tenant", "tenant_name", required=True, help="Whose log.")
+@json_option
+@data_option
+async def audit_recover(tenant_name: str, as_json: bool, data_dir: str | None) -> None:
+    """Let a log that was halted go on from what the database has.
+
+    A log halts when the database has an older tree than was signed, or another one, as after a restore. Find out
+    first what happened: entries that were signed are lost, and whoever kept their checkpoint can prove it. The
+    recovery is an entry itself, and names the tree that is lost. Run it where the worker's data folder is.
+
+    \b
+    volens audit recover --tenant example-shop
+    """
+    from service import auditing
+
+    done = await auditing.recover(read_settings(data_dir=data_dir), tenant_name)
+    kept = f"; the checkpoint of what is lost is in {done.set_aside}" if done.set_aside else ""
+    show(as_json, msgspec.to_builtins(done), f"{done.tenant} goes on{kept}")
+
+
+@command(audit, "rotate-key")
+@json_option
+@data_option
+def audit_rotate_key(as_json: bool, data_dir: str | None) -> None:
+    """Add a key by which the log signs from the next start of the worker on. Earlier ones stay valid, and public.
+
+    \b
+    volens audit rotate-key
+    """
+    from service import auditing
+
+    public = auditing.rotate(read_settings(data_dir=data_dir)).hex()
+    show(as_json, {"public": public}, f"the log signs by {public} after the next start of the worker")
+
+
+def _told(examined: "Examined") -> list[str]:
+    verdict = f"{len(examined.findings)} wrong" if examined.findings else "holds"
+    counted = f"{examined.entries} entries, {examined.checkpoints} checkpoints, {examined.waiting} waiting"
+    return [f"{examined.tenant}: {verdict} ({counted})", *(f"  {finding}" for finding in examined.findings)]
