@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from service.audit import AuditEvent
-from service.audit.proving import When
+from service.audit.tree_ports import When
 from service.kernel import Handle, SubjectId, TenantId
 from service.transaction import Begin
 

@@ -11,9 +11,10 @@ from psycopg_pool import AsyncConnectionPool
 
 from service import db
 from service.app import utc_now
-from service.audit.growing import BATCH, GrowTree, LogHalted
+from service.audit.growing import BATCH, GrowTree
 from service.audit.log_keys import FILE, LogKeys
 from service.audit.published import FOLDER, PublishedFiles
+from service.audit.tree_ports import LogHalted
 from service.audit.tree_store import growing, with_tree, with_waiting
 from service.kernel import TenantId, Unavailable
 from service.own_files import FileExposed, FileUnusable

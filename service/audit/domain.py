@@ -159,6 +159,14 @@ class Page(Struct, frozen=True, kw_only=True):
     """None when nothing follows."""
 
 
+class Consistency(Struct, frozen=True, kw_only=True):
+    """That an older tree is the beginning of a newer one."""
+
+    old: str
+    new: str
+    hashes: Sequence[bytes]
+
+
 def canonical(entry: Entry) -> bytes:
     """Return the bytes that stand for `entry` for ever; the module says how they are made.
 

@@ -1,59 +1,20 @@
 """Whether a log in the database is what was signed: every entry, every place, every checkpoint."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Final, Protocol
-from uuid import UUID
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from service.audit.findings import Wrong
-from service.audit.growing import Head, Published, origin_of
+from service.audit.growing import origin_of
 from service.audit.notes import LOG, Checkpoint, Key, Keys
 from service.audit.tiles import HASH, Edge, Tile
 from service.audit.tree import TILE, leaf_hash
+from service.audit.tree_ports import Advanced, BeginExamining, Placed, Published, StoredLog
 from service.kernel import TenantId
 
 TOLD: Final = 20
 """Findings that are told one by one."""
-
-
-class Placed(Struct, frozen=True):
-    """An entry in its place."""
-
-    index: int
-    entry: UUID
-    canonical: bytes | None
-    """None where the entry is gone."""
-
-
-class StoredLog(Protocol):
-    """One tenant's log, as it lies in the database at one instant."""
-
-    async def head(self) -> Head | None:
-        """Return nothing where the log has not begun."""
-        ...
-
-    def placed(self) -> AsyncIterator[Sequence[Placed]]:
-        """Yield the entries by their places, some at a time."""
-        ...
-
-    async def checkpoints(self) -> Sequence[str]:
-        """Return everything that was signed, by size."""
-        ...
-
-    async def held(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
-        """Return those tiles that are there."""
-        ...
-
-    async def counted(self) -> tuple[int, int]:
-        """Return how many entries wait for a place, and how many have none and don't wait."""
-        ...
-
-
-Begin = Callable[[TenantId], AbstractAsyncContextManager[StoredLog]]
-Advanced = Callable[[int, int], None]
-"""Is told how many entries of how many were looked at."""
 
 
 class Examined(Struct, frozen=True, kw_only=True):
@@ -70,7 +31,7 @@ class Examined(Struct, frozen=True, kw_only=True):
 class ExamineLog:
     """Work a tree out again from its entries, and compare it with all that was signed."""
 
-    def __init__(self, begin: Begin, published: Published, name: str, public: Sequence[bytes]) -> None:
+    def __init__(self, begin: BeginExamining, published: Published, name: str, public: Sequence[bytes]) -> None:
         """`public` are the keys by which the log signs and signed."""
         self._begin = begin
         self._published = published

@@ -1,91 +1,15 @@
 """Entries get their place in the tree, and the tree is signed."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from datetime import datetime
-from typing import Final, Protocol
-from uuid import UUID
-
-from msgspec import Struct
+from typing import Final
 
 from service.audit.notes import Checkpoint
-from service.audit.signing import Signer, checkpoint_text, signed
-from service.audit.tiles import Edge, Tile, edge_of
-from service.kernel import Clock, DomainError, TenantId
+from service.audit.signing import checkpoint_text, signed
+from service.audit.tiles import Edge, edge_of
+from service.audit.tree_ports import BeginGrowing, GrowingLog, Head, LogHalted, Published, SignerOf
+from service.kernel import Clock, TenantId
 
 BATCH: Final = 5_000
 """Entries that are placed in one transaction at most."""
-
-
-class LogHalted(DomainError):
-    """A tenant's log is not what was signed before, so nothing more is signed until an operator says what happened."""
-
-    code = "log_halted"
-
-
-class Head(Struct, frozen=True, kw_only=True):
-    """How far a tree has grown."""
-
-    size: int
-    halted: str | None
-    """Why nothing more is signed."""
-
-
-class Leaf(Struct, frozen=True):
-    """An entry that waits for its place."""
-
-    entry: UUID
-    hash: bytes
-
-
-class GrowingLog(Protocol):
-    """One tenant's tree, in a transaction of whoever may add to it."""
-
-    async def hold(self) -> Head:
-        """Return the head. Nobody else adds to this tree until the transaction ends."""
-        ...
-
-    async def waiting(self, most: int) -> Sequence[Leaf]:
-        """Take away at most so many leaves that wait, oldest first."""
-        ...
-
-    async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
-        """Return the hashes of tiles, each at least as wide as it is wanted.
-
-        Raises:
-            LogHalted: one is missing or narrower.
-        """
-        ...
-
-    async def place(self, first: int, leaves: Sequence[Leaf], tiles: Mapping[Tile, bytes]) -> None:
-        """Store the places from `first` on, and what they made of the tree."""
-        ...
-
-    async def sign(self, size: int, note: str, at: datetime) -> None:
-        """Store the checkpoint of the tree as it is now, which makes its size the head's."""
-        ...
-
-    async def halt(self, why: str) -> None:
-        """Say that nothing more is to be signed."""
-        ...
-
-    async def go_on(self) -> None:
-        """Say that an operator knows what happened."""
-        ...
-
-
-class Published(Protocol):
-    """The newest checkpoint that left this machine's hands, kept beside the database and not in it."""
-
-    def recall(self, tenant: TenantId) -> str | None: ...
-    def keep(self, tenant: TenantId, note: str) -> None: ...
-
-
-Begin = Callable[[TenantId], AbstractAsyncContextManager[GrowingLog]]
-"""Opens a transaction as the worker: commits when the block ends, rolls back when it raises."""
-
-SignerOf = Callable[[str], Signer]
-"""Returns the key by which the log of an origin signs now."""
 
 
 class GrowTree:
@@ -96,7 +20,14 @@ class GrowTree:
     """
 
     def __init__(
-        self, name: str, begin: Begin, signer_of: SignerOf, published: Published, clock: Clock, *, batch: int = BATCH
+        self,
+        name: str,
+        begin: BeginGrowing,
+        signer_of: SignerOf,
+        published: Published,
+        clock: Clock,
+        *,
+        batch: int = BATCH,
     ) -> None:
         """`name` is the log's; with a tenant's it makes the origin of that tenant's checkpoints."""
         self._name = name

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from service.audit.proving import Consistency
+from service.audit.domain import Consistency
 
 
 class ConsistencyView(Struct, frozen=True, kw_only=True):

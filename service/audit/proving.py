@@ -1,19 +1,17 @@
 """Proofs for everybody: what was signed, and that one entry, or one tree, is part of it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID
 
-from msgspec import Struct
-
-from service.audit.domain import AuditEvent
+from service.audit.domain import AuditEvent, Consistency
 from service.audit.evidence import proof_text
 from service.audit.growing import origin_of
 from service.audit.notes import LOG, Checkpoint, Key
 from service.audit.signing import verifier_key
-from service.audit.tiles import Span, Tile, hashes_of, spans_of_consistency, spans_of_inclusion, tiles_for
+from service.audit.tiles import HASH, Span, Tile, hashes_of, spans_of_consistency, spans_of_inclusion, tiles_for
+from service.audit.tree_ports import BeginReading, BeginReadingKeys, Tree, When
 from service.kernel import Caller, DomainError, TenantId
 
 AROUND: Final = timedelta(minutes=5)
@@ -44,49 +42,10 @@ class TileUnknown(DomainError):
     code = "tile_unknown"
 
 
-class Tree(Protocol):
-    """One tenant's tree, to read."""
-
-    async def place(self, entry: UUID) -> int | None: ...
-    async def canonical(self, entry: UUID) -> bytes | None:
-        """Return the bytes of an entry, which its leaf is the hash of."""
-        ...
-
-    async def telling_of(self, event: AuditEvent, object_id: str, since: datetime, until: datetime) -> UUID | None:
-        """Return the first entry between two instants that tells this of an object."""
-        ...
-
-    async def checkpoint(self, size: int | None) -> str | None:
-        """Return what was signed at a size, or last."""
-        ...
-
-    async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
-        """Return the hashes of those tiles that are there, each with as many as it has."""
-        ...
-
-
-class TreeTransaction(Protocol):
-    @property
-    def tree(self) -> Tree: ...
-
-
-Begin = Callable[[TenantId], AbstractAsyncContextManager[TreeTransaction]]
-When = Callable[[TenantId, UUID], Awaitable[datetime | None]]
-"""Says when something was stored that an entry tells of. None where there is no such thing."""
-
-
-class Consistency(Struct, frozen=True, kw_only=True):
-    """That an older tree is the beginning of a newer one."""
-
-    old: str
-    new: str
-    hashes: Sequence[bytes]
-
-
 class ReadCheckpoint:
     """Show what was signed."""
 
-    def __init__(self, begin: Begin) -> None:
+    def __init__(self, begin: BeginReading) -> None:
         self._begin = begin
 
     async def __call__(self, size: int | None, *, by: Caller) -> str:
@@ -102,7 +61,7 @@ class ReadCheckpoint:
 class ProveEntry:
     """Prove that an entry is in the tree."""
 
-    def __init__(self, begin: Begin, stored: Mapping[AuditEvent, When]) -> None:
+    def __init__(self, begin: BeginReading, stored: Mapping[AuditEvent, When]) -> None:
         """`stored` says when the objects of some events were stored, by which their entries are found."""
         self._begin = begin
         self._stored = stored
@@ -146,7 +105,7 @@ class ProveEntry:
 class ProveConsistency:
     """Prove that nothing in an older tree was changed."""
 
-    def __init__(self, begin: Begin) -> None:
+    def __init__(self, begin: BeginReading) -> None:
         self._begin = begin
 
     async def __call__(self, old: int, new: int | None, *, by: Caller) -> Consistency:
@@ -167,7 +126,7 @@ class ProveConsistency:
 class ReadTiles:
     """Show the tree itself: hashes of hashes, which tell nothing about anybody."""
 
-    def __init__(self, begin: Begin) -> None:
+    def __init__(self, begin: BeginReading) -> None:
         self._begin = begin
 
     async def __call__(self, tile: Tile, *, by: Caller) -> bytes:
@@ -178,29 +137,16 @@ class ReadTiles:
         """
         async with self._begin(by.tenant) as tx:
             held = (await tx.tree.tiles([tile])).get(tile, b"")
-        wide = tile.width * 32
+        wide = tile.width * HASH
         if len(held) < wide:
             raise TileUnknown("the tree has no such tile")
         return held[:wide]
 
 
-class LogKeyStore(Protocol):
-    """The public keys of every log of this installation."""
-
-    async def public(self) -> Sequence[tuple[bytes, datetime]]:
-        """Return each with the instant since which it signs, the oldest first."""
-        ...
-
-
-class KeyTransaction(Protocol):
-    @property
-    def log_keys(self) -> LogKeyStore: ...
-
-
 class ReadLogKeys:
     """Show by which keys a log signs. Whether there is such a tenant isn't told."""
 
-    def __init__(self, begin: Callable[[TenantId], AbstractAsyncContextManager[KeyTransaction]], name: str) -> None:
+    def __init__(self, begin: BeginReadingKeys, name: str) -> None:
         self._begin = begin
         self._name = name
 

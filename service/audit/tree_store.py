@@ -7,9 +7,8 @@ import msgspec
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg_pool import AsyncConnectionPool
 
-from service.audit.examining import Placed, StoredLog
-from service.audit.growing import GrowingLog, Head, Leaf, LogHalted
 from service.audit.tiles import HASH, Tile
+from service.audit.tree_ports import GrowingLog, Head, Leaf, LogHalted, Placed, StoredLog
 from service.db import lease
 from service.kernel import TenantId
 

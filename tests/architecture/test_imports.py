@@ -16,6 +16,7 @@ SLICES = ["events", "audit", "vault", "subjects", "consent", "decisions", "polic
 
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
+    "audit": {"ed25519", "evidence", "findings", "notes", "ranges", "signing", "tiles", "tree", "verify"},
     "subjects": {"merging"},
     "consent": {"fold", "signatures", "union", "vocabulary"},
     "decisions": {
@@ -44,6 +45,14 @@ PURE_MODULES = {
 }
 # Files of a usual role that would be too long in one.
 FURTHER = {
+    "audit": {
+        "examining": "usecases",
+        "growing": "usecases",
+        "proof_api": "api",
+        "proof_schemas": "schemas",
+        "proving": "usecases",
+        "tree_ports": "ports",
+    },
     "consent": {"merging": "usecases"},
     "decisions": {"inquiries": "usecases", "law_schemas": "schemas"},
     "trials": {"running": "usecases", "sources": "usecases"},
@@ -64,6 +73,7 @@ FURTHER = {
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
+    "audit": {"log_keys", "published", "standalone", "tree_store"},
     "vault": {
         "grouped",
         "normal",
@@ -125,6 +135,7 @@ BESIDE = {
 ROOTS = {
     "activation",
     "app",
+    "auditing",
     "bridges",
     "candidates",
     "worker",

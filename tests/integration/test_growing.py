@@ -12,11 +12,12 @@ import pytest
 
 from service import db
 from service.audit import AuditEvent, Draft, leaf_hash
-from service.audit.growing import GrowTree, LogHalted
+from service.audit.growing import GrowTree
 from service.audit.log_keys import LogKeys
 from service.audit.notes import Checkpoint, Key
 from service.audit.published import PublishedFiles
 from service.audit.tree import tree_hash
+from service.audit.tree_ports import LogHalted
 from service.audit.tree_store import growing, with_tree, with_waiting
 from service.kernel import TenantId
 from tests.integration.growing_child import NAME

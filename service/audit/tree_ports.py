@@ -1,0 +1,178 @@
+"""What growing, proving and examining a tree need of where it lies."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from service.audit.domain import AuditEvent
+from service.audit.signing import Signer
+from service.audit.tiles import Tile
+from service.kernel import DomainError, TenantId
+
+# --- growing ----------------------------------------------------------------------------------
+
+
+class LogHalted(DomainError):
+    """A tenant's log is not what was signed before, so nothing more is signed until an operator says what happened."""
+
+    code = "log_halted"
+
+
+class Head(Struct, frozen=True, kw_only=True):
+    """How far a tree has grown."""
+
+    size: int
+    halted: str | None
+    """Why nothing more is signed."""
+
+
+class Leaf(Struct, frozen=True):
+    """An entry that waits for its place."""
+
+    entry: UUID
+    hash: bytes
+
+
+class GrowingLog(Protocol):
+    """One tenant's tree, in a transaction of whoever may add to it."""
+
+    async def hold(self) -> Head:
+        """Return the head. Nobody else adds to this tree until the transaction ends."""
+        ...
+
+    async def waiting(self, most: int) -> Sequence[Leaf]:
+        """Take away at most so many leaves that wait, oldest first."""
+        ...
+
+    async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
+        """Return the hashes of tiles, each at least as wide as it is wanted.
+
+        Raises:
+            LogHalted: one is missing or narrower.
+        """
+        ...
+
+    async def place(self, first: int, leaves: Sequence[Leaf], tiles: Mapping[Tile, bytes]) -> None:
+        """Store the places from `first` on, and what they made of the tree."""
+        ...
+
+    async def sign(self, size: int, note: str, at: datetime) -> None:
+        """Store the checkpoint of the tree as it is now, which makes its size the head's."""
+        ...
+
+    async def halt(self, why: str) -> None:
+        """Say that nothing more is to be signed."""
+        ...
+
+    async def go_on(self) -> None:
+        """Say that an operator knows what happened."""
+        ...
+
+
+class Published(Protocol):
+    """The newest checkpoint that left this machine's hands, kept beside the database and not in it."""
+
+    def recall(self, tenant: TenantId) -> str | None: ...
+    def keep(self, tenant: TenantId, note: str) -> None: ...
+
+
+BeginGrowing = Callable[[TenantId], AbstractAsyncContextManager[GrowingLog]]
+"""Opens a transaction as the worker: commits when the block ends, rolls back when it raises."""
+
+SignerOf = Callable[[str], Signer]
+"""Returns the key by which the log of an origin signs now."""
+
+
+# --- examining --------------------------------------------------------------------------------
+
+
+class Placed(Struct, frozen=True):
+    """An entry in its place."""
+
+    index: int
+    entry: UUID
+    canonical: bytes | None
+    """None where the entry is gone."""
+
+
+class StoredLog(Protocol):
+    """One tenant's log, as it lies in the database at one instant."""
+
+    async def head(self) -> Head | None:
+        """Return nothing where the log has not begun."""
+        ...
+
+    def placed(self) -> AsyncIterator[Sequence[Placed]]:
+        """Yield the entries by their places, some at a time."""
+        ...
+
+    async def checkpoints(self) -> Sequence[str]:
+        """Return everything that was signed, by size."""
+        ...
+
+    async def held(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
+        """Return those tiles that are there."""
+        ...
+
+    async def counted(self) -> tuple[int, int]:
+        """Return how many entries wait for a place, and how many have none and don't wait."""
+        ...
+
+
+BeginExamining = Callable[[TenantId], AbstractAsyncContextManager[StoredLog]]
+Advanced = Callable[[int, int], None]
+"""Is told how many entries of how many were looked at."""
+
+
+# --- proving ----------------------------------------------------------------------------------
+
+
+class Tree(Protocol):
+    """One tenant's tree, to read."""
+
+    async def place(self, entry: UUID) -> int | None: ...
+    async def canonical(self, entry: UUID) -> bytes | None:
+        """Return the bytes of an entry, which its leaf is the hash of."""
+        ...
+
+    async def telling_of(self, event: AuditEvent, object_id: str, since: datetime, until: datetime) -> UUID | None:
+        """Return the first entry between two instants that tells this of an object."""
+        ...
+
+    async def checkpoint(self, size: int | None) -> str | None:
+        """Return what was signed at a size, or last."""
+        ...
+
+    async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
+        """Return the hashes of those tiles that are there, each with as many as it has."""
+        ...
+
+
+class TreeTransaction(Protocol):
+    @property
+    def tree(self) -> Tree: ...
+
+
+BeginReading = Callable[[TenantId], AbstractAsyncContextManager[TreeTransaction]]
+When = Callable[[TenantId, UUID], Awaitable[datetime | None]]
+"""Says when something was stored that an entry tells of. None where there is no such thing."""
+
+
+class LogKeyStore(Protocol):
+    """The public keys of every log of this installation."""
+
+    async def public(self) -> Sequence[tuple[bytes, datetime]]:
+        """Return each with the instant since which it signs, the oldest first."""
+        ...
+
+
+class KeyTransaction(Protocol):
+    @property
+    def log_keys(self) -> LogKeyStore: ...
+
+
+BeginReadingKeys = Callable[[TenantId], AbstractAsyncContextManager[KeyTransaction]]
