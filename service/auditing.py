@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from msgspec import Struct
 from rich.console import Console
@@ -12,12 +11,10 @@ from service import db, operations, sequencer
 from service.audit import AuditEvent
 from service.audit.examining import Examined, ExamineLog
 from service.audit.log_keys import add_key
-from service.audit.tree_store import growing, reading
+from service.audit.tree_store import growing, public_keys, reading
 from service.databases import migrated
 from service.kernel import DomainError, TenantId
 from service.settings import Settings
-
-_KEYS: Final = "SELECT public FROM log_key WHERE purpose = 'log'"
 
 
 class NotHalted(DomainError):
@@ -45,9 +42,8 @@ async def examine(settings: Settings, tenant: str | None, progress_on: Console) 
     with migrated(settings) as urls:
         tenants = operations.tenants_named(urls, tenant)
         async with db.pool(urls.worker, size=2) as pool:
-            async with db.lease(pool) as connection:
-                public = [key for (key,) in await (await connection.execute(_KEYS)).fetchall()]
-            look = ExamineLog(reading(pool), sequencer.published(settings), settings.log_name, public)
+            keys = await public_keys(pool)
+            look = ExamineLog(reading(pool), sequencer.published(settings), settings.log_name, keys)
             return [await _shown(look, each, progress_on) for each in tenants]
 
 

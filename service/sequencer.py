@@ -15,7 +15,7 @@ from service.audit.growing import BATCH, GrowTree
 from service.audit.log_keys import FILE, LogKeys
 from service.audit.published import FOLDER, PublishedFiles
 from service.audit.tree_ports import LogHalted
-from service.audit.tree_store import growing, with_tree, with_waiting
+from service.audit.tree_store import add_public_key, growing, public_keys, with_tree, with_waiting
 from service.kernel import TenantId, Unavailable
 from service.own_files import FileExposed, FileUnusable
 from service.settings import Settings
@@ -25,8 +25,6 @@ PAUSE: Final = 0.25
 """Seconds between two looks for entries that wait."""
 LOST: Final = 2.0
 """Seconds before a lost database is looked for again."""
-_KEYS: Final = "SELECT public FROM log_key WHERE purpose = 'log'"
-_ADD_KEY: Final = "INSERT INTO log_key (public, purpose, since) VALUES (%s, 'log', %s) ON CONFLICT DO NOTHING"
 
 
 async def sequence(settings: Settings, url: str, telemetry: Telemetry, stop: asyncio.Event) -> None:
@@ -75,14 +73,13 @@ async def log_keys(settings: Settings, pool: AsyncConnectionPool) -> LogKeys:
     Raises:
         FileUnusable: the file lacks a key by which the log signed.
     """
-    async with db.lease(pool) as connection:
-        used = {public for (public,) in await (await connection.execute(_KEYS)).fetchall()}
-        keys = LogKeys.open(keys_file(settings), make=not used)
-        if missing := used - set(keys.public):
-            raise FileUnusable(f"{keys_file(settings).name} lacks {len(missing)} of the keys by which the log signed")
-        for public in keys.public:
-            if public not in used:
-                await connection.execute(_ADD_KEY, (public, utc_now()))
+    used = set(await public_keys(pool))
+    keys = LogKeys.open(keys_file(settings), make=not used)
+    if missing := used - set(keys.public):
+        raise FileUnusable(f"{keys_file(settings).name} lacks {len(missing)} of the keys by which the log signed")
+    for public in keys.public:
+        if public not in used:
+            await add_public_key(pool, public, utc_now())
     return keys
 
 

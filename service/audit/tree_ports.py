@@ -11,15 +11,16 @@ from msgspec import Struct
 from service.audit.domain import AuditEvent
 from service.audit.signing import Signer
 from service.audit.tiles import Tile
-from service.kernel import DomainError, TenantId
+from service.kernel import TenantId
 
 # --- growing ----------------------------------------------------------------------------------
 
 
-class LogHalted(DomainError):
-    """A tenant's log is not what was signed before, so nothing more is signed until an operator says what happened."""
+class LogHalted(Exception):
+    """A tenant's log is not what was signed before, so nothing more is signed until an operator says what happened.
 
-    code = "log_halted"
+    No request can cause it, and none waits for it.
+    """
 
 
 class Head(Struct, frozen=True, kw_only=True):

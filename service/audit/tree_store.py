@@ -56,6 +56,8 @@ _NEXT_WAITING: Final = """
     SELECT tenant FROM waiting WHERE tenant IS NOT NULL
 """
 """One look into an index for each tenant, however much waits."""
+_KEYS: Final = "SELECT public FROM log_key WHERE purpose = 'log'"
+_ADD_KEY: Final = "INSERT INTO log_key (public, purpose, since) VALUES (%s, 'log', %s) ON CONFLICT DO NOTHING"
 _BEGUN: Final = "SELECT tenant FROM audit_head ORDER BY tenant"
 
 
@@ -120,6 +122,17 @@ async def with_waiting(pool: AsyncConnectionPool) -> Sequence[TenantId]:
 async def with_tree(pool: AsyncConnectionPool) -> Sequence[TenantId]:
     """Return the tenants whose log has begun."""
     return await _tenants(pool, _BEGUN)
+
+
+async def public_keys(pool: AsyncConnectionPool) -> Sequence[bytes]:
+    """Return the public half of every key by which the log ever signed."""
+    async with lease(pool) as connection:
+        return [public for (public,) in await (await connection.execute(_KEYS)).fetchall()]
+
+
+async def add_public_key(pool: AsyncConnectionPool, public: bytes, at: datetime) -> None:
+    async with lease(pool) as connection:
+        await connection.execute(_ADD_KEY, (public, at))
 
 
 async def _tenants(pool: AsyncConnectionPool, query: str) -> Sequence[TenantId]:
