@@ -36,10 +36,15 @@ _VERSION: Final = text(
     FROM json_to_recordset(CAST(:wanted AS json)) AS want (handle uuid, field text, label text)
     JOIN vault_value AS this ON this.tenant = :tenant AND this.handle = want.handle
         AND this.field = want.field AND this.label = want.label AND this.version = :version AND this.sealed <> ''
-    LEFT JOIN vault_value AS next ON next.tenant = :tenant AND next.handle = want.handle
-        AND next.field = want.field AND next.label = want.label AND next.version = :version + 1
+    LEFT JOIN LATERAL (
+        SELECT at FROM vault_value
+        WHERE tenant = :tenant AND handle = want.handle AND field = want.field AND label = want.label
+            AND version > :version
+        ORDER BY version LIMIT 1
+    ) AS next ON true
     """
 )
+"""The next version that is left: those between may be past their retention."""
 _OF: Final = text(
     """
     SELECT DISTINCT ON (field, label) field, label, version, sealed, at, deleted_at FROM vault_value
