@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -168,10 +168,8 @@ async def running(
         laws = activated_laws(judge, stack, settings, engine, telemetry)
         runner = trial_runner(settings, engine, pool, telemetry, clock)
         stack.push_async_callback(runner.stop)
-        root = await stack.enter_async_context(guarded_root_keys(settings, root_uses(opener(engine, clock, new_id))))
-        with suppress(Unavailable):  # a database that is silent now may come; whoever wraps a key asks again
-            if fault := await root.fault():
-                telemetry.ring_lost(fault)
+        uses = root_uses(opener(engine, clock, new_id))
+        root = await stack.enter_async_context(guarded_root_keys(settings, uses, telemetry.ring_lost))
         keys = vault_keys(settings, root, engine, clock)
         yield assemble(settings, engine, pool, ring, laws, runner, keys, telemetry, clock)
 
@@ -240,7 +238,7 @@ def assemble(
             "read_changes": ReadChanges(begin),
             "reveal": reveal,
             "reveal_batch": RevealBatch(decide, profiles, begin, open_values, reveals, clock, new_id, nonce, together),
-            "issue_token": IssueToken(begin, open_values, clock, nonce),
+            "issue_token": IssueToken(begin, vault_keys, clock, nonce),
             "revoke_token": RevokeToken(begin, clock),
             "request_approval": RequestApproval(begin, clock, new_id),
             "give_approval": GiveApproval(begin, clock),

@@ -20,7 +20,7 @@ from service.decisions.artefacts import read_policy
 from service.kernel import SCOPES, DomainError, TenantId
 from service.laws import activated_laws
 from service.postgres import DatabaseUrls, EmbeddedPostgres
-from service.root_keys import root_keys
+from service.root_keys import guarded_root_keys, root_keys
 from service.settings import Settings
 from service.telemetry import Telemetry
 from service.web.openapi import document
@@ -146,6 +146,10 @@ def work(settings: Settings) -> None:
 
 async def _work(settings: Settings, url: str, telemetry: Telemetry) -> None:
     async with _until_asked() as stop:
+        async with operations.transactions(url) as begin:
+            # As `serve` does, but that a worker makes no root key: nothing of it needs one that isn't there.
+            async with guarded_root_keys(settings, app.root_uses(begin), telemetry.ring_lost, make=False):
+                pass
         await _in_background(settings, url, telemetry, stop)
 
 

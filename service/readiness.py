@@ -3,18 +3,62 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service import migrate
+from service.consent import Channel, Purpose, State
 from service.consent.profiles import ProfileReader
-from service.decisions import Law, Laws
-from service.decisions.overlay import InForce
+from service.decisions import NO_OVERLAY, Context, DecisionUnavailable, InForce, Law, Laws, Question, about
 from service.kernel import Unavailable
 from service.policies.governing import Governing
+from service.subjects import SubjectFacts
 from service.tenants import NOBODY
 from service.web.health import LIMIT, Check
+
+_ABOUT_A_STRANGER: Final = Question(
+    channel=Channel.EMAIL,
+    purpose=Purpose.MARKETING.value,
+    meaning=Purpose.MARKETING,
+    at=datetime(2026, 1, 1, 9, tzinfo=UTC),
+    context=Context(),
+)
+_PAUSE: Final = 10.0
+"""Seconds for which rules that failed are left alone: each try may hold everybody up until the engine gives in."""
+
+
+class Answering:
+    """Knows which revisions of the law have answered a question: an engine can be there whose every rule fails.
+
+    One question about a stranger, whom nobody told us about: what it is answered doesn't count. A revision never
+    changes, so it is asked once.
+    """
+
+    def __init__(self) -> None:
+        self._answered: str | None = None
+        self._failed: str | None = None
+        self._again_at = 0.0
+
+    async def __call__(self, law: Law) -> None:
+        """Return when the law has answered, now or before.
+
+        Raises:
+            DecisionUnavailable: it gives no verdict.
+        """
+        revision, now = law.policy.revision, asyncio.get_running_loop().time
+        if revision == self._answered:
+            return
+        if revision == self._failed and now() < self._again_at:
+            raise DecisionUnavailable("the policy gave no verdict a moment ago")
+        try:
+            await law.engine.evaluate(about(_ABOUT_A_STRANGER, None, SubjectFacts(), State(), NO_OVERLAY, law.policy))
+        except DecisionUnavailable:
+            self._failed, self._again_at = revision, now() + _PAUSE
+            raise
+        self._answered = revision
 
 
 def active_law(profiles: ProfileReader[InForce], governing: Governing, laws: Laws) -> Callable[[], Awaitable[Law]]:
@@ -44,8 +88,12 @@ def checks(engine: AsyncEngine, active: Callable[[], Awaitable[Law]]) -> Mapping
         async with engine.connect() as connection:
             return await migrate.at_head(connection)
 
+    answering = Answering()
+
     async def policy() -> bool:
-        await (await active()).engine.check()
+        law = await active()
+        await law.engine.check()
+        await answering(law)
         return True
 
     async def log() -> bool:

@@ -1,7 +1,7 @@
 """Where the vault's root key is, as the settings say."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from service.kernel import Unavailable
@@ -13,21 +13,29 @@ from service.vault.ring_transit import transit
 
 
 @asynccontextmanager
-async def guarded_root_keys(settings: Settings, uses: Uses) -> AsyncIterator[GuardedRing]:
+async def guarded_root_keys(
+    settings: Settings, uses: Uses, lost: Callable[[str], None] | None = None, *, make: bool = True
+) -> AsyncIterator[GuardedRing]:
     """Lend the key ring for a database whose keys hang from the root keys that `uses` counts.
 
     One in a file is made if it is missing and nothing hangs from any: a lost file is not replaced by a new
-    root key, with which nothing would open. It counts again as soon as it is put back.
+    root key, with which nothing would open. It counts again as soon as it is put back. `lost` is told what is wrong
+    with the ring now; whoever has it works on, as far as they can do without.
 
     Raises:
         RingUnavailable: the file is open to others or holds no ring; AWS needs a region.
     """
     try:
-        make = not await uses()
+        make = make and not await uses()
     except Unavailable:
         make = False  # nobody can say now whether keys hang from another one; decisions go on meanwhile
     async with root_keys(settings, make=make) as ring:
-        yield GuardedRing(settings.key_ring, ring, uses)
+        guarded = GuardedRing(settings.key_ring, ring, uses)
+        if lost is not None:
+            with suppress(Unavailable):  # a database that is silent now may come; whoever wraps a key asks again
+                if fault := await guarded.fault():
+                    lost(fault)
+        yield guarded
 
 
 @asynccontextmanager

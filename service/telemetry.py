@@ -76,6 +76,11 @@ class Telemetry:
             registry=self.registry,
         )
         self._placed = Counter("volens_audit_placed", "Audit entries in a signed tree.", registry=self.registry)
+        self._expired = Counter(
+            "volens_vault_versions_expired",
+            "Versions of values removed because their retention had ended.",
+            registry=self.registry,
+        )
         self._policy = Gauge("volens_policy", "The active policy revision.", ("revision",), registry=self.registry)
 
     def request(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
@@ -137,6 +142,11 @@ class Telemetry:
     def log_halted(self, tenant: str, why: str) -> None:
         """Note that nothing more is signed for a tenant until an operator says what happened."""
         self.log.error("log_halted", tenant=tenant, cause=why)
+
+    def versions_expired(self, tenant: str, count: int) -> None:
+        """Note that so many versions of values of a tenant were past their retention, and are gone."""
+        self._expired.inc(count)
+        self.log.info("versions_expired", tenant=tenant, count=count)
 
     def policy(self, revision: str) -> None:
         """Note the policy revision that answers from now on."""

@@ -21,6 +21,7 @@ from service.tenants import SqlTenants
 from service.trials.store import SqlTrialStore
 from service.vault.key_store import SqlKeyStore
 from service.vault.moving_store import SqlMovingStore
+from service.vault.retention_store import SqlRetentionStore
 from service.vault.rotation_store import SqlRotationStore
 from service.vault.store import SqlValueStore
 
@@ -38,6 +39,7 @@ class Transaction:
         self.log_keys = SqlLogKeys(connection)
         self.keys = SqlKeyStore(connection, tenant)
         self.rotation = SqlRotationStore(connection, tenant)
+        self.retention = SqlRetentionStore(connection, tenant)
         self.values = SqlValueStore(connection, tenant)
         self.moving = SqlMovingStore(connection, tenant)
         self.subjects = SqlSubjectStore(connection, tenant, new_id)

@@ -11,6 +11,7 @@ import procrastinate
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from service import retention
 from service.telemetry import Telemetry, described
 
 PATIENCE: Final = 5.0
@@ -39,6 +40,13 @@ def build(url: str, telemetry: Telemetry) -> procrastinate.App:
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
             for name, waiting in await (await connection.execute(BACKLOG)).fetchall():
                 telemetry.backlog(name, waiting)
+
+    # No lock: a worker that was killed would hold it. Two at once share the work.
+    @app.periodic(cron="23 */6 * * *")
+    @app.task(name="expire_versions", queue="upkeep", queueing_lock="expire_versions", pass_context=False)
+    async def expire_versions(timestamp: int) -> None:
+        """Remove versions of values whose retention has ended. What a killed one leaves is left for the next."""
+        await retention.expire_by_itself(url, telemetry)
 
     return app
 

@@ -12,7 +12,7 @@ from alembic import op
 from migrations.support import APP, ID, INSTANT, OWNER, WORKER, append_only, tenant_table
 
 revision = "0020"
-down_revision = "0014"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

@@ -57,6 +57,7 @@ class AuditEvent(StrEnum):
     VAULT_FIELD_STORED = "vault.field_stored"
     VAULT_VALUE_STORED = "vault.value_stored"
     VAULT_VALUE_DELETED = "vault.value_deleted"
+    VAULT_VERSIONS_EXPIRED = "vault.versions_expired"
     VAULT_REENROLLED = "vault.reenrolled"
     VAULT_SUPPRESSED = "vault.suppressed"
     VAULT_LOOKED_UP = "vault.looked_up"

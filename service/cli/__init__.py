@@ -3,7 +3,19 @@
 Commands load what they need when they run: that takes a second, which help and typing errors need not wait.
 """
 
-from service.cli import activation, audit, checks, described, keys, policy, running, tenants, trying
+from service.cli import activation, audit, checks, described, keys, policy, running, tenants, trying, vault
 from service.cli.frame import main
 
-__all__ = ["activation", "audit", "checks", "described", "keys", "main", "policy", "running", "tenants", "trying"]
+__all__ = [
+    "activation",
+    "audit",
+    "checks",
+    "described",
+    "keys",
+    "main",
+    "policy",
+    "running",
+    "tenants",
+    "trying",
+    "vault",
+]

@@ -39,6 +39,7 @@ def main() -> None:
     volens policy explain FILE   say why cases come out as they do
     volens deadlines check FILE  play vectors of when requests are due
     volens keys status           what the vault's keys hang from
+    volens vault expire          remove what is past its retention
     volens audit verify          whether the audit log is what was signed
 
     Exit codes: 0 done, 1 a check failed or the command was refused, 2 wrong usage or settings,

@@ -10,7 +10,7 @@ from service.reveals.approval import Approval
 from service.reveals.domain import Revealed
 from service.reveals.token import StandIn
 from service.subjects import SubjectStore
-from service.vault import Opening, Wanted
+from service.vault import KeyStore, Opening, Wanted
 
 
 class RevealLog(Protocol):
@@ -66,6 +66,8 @@ class RevealTransaction(Protocol):
     def approvals(self) -> ApprovalStore: ...
     @property
     def tokens(self) -> TokenStore: ...
+    @property
+    def keys(self) -> KeyStore: ...
     @property
     def audit(self) -> AuditTrail: ...
 

@@ -1,18 +1,18 @@
 from service.audit import AuditEvent
-from service.kernel import Caller, Clock, SubjectId
+from service.kernel import Caller, Clock, SubjectId, Unavailable
 from service.reveals.ports import Begin, Nonce
 from service.reveals.token import StandIn, TokenUnknown, digest, written
 from service.reveals.usecases import erased, refuse_outsiders
 from service.subjects import UnknownSubject
-from service.vault import OpenValues
+from service.vault import KeyAccess
 
 
 class IssueToken:
     """Make a stand-in for a value: one purpose, one recipient. Nothing is opened or decided yet."""
 
-    def __init__(self, begin: Begin, open_values: OpenValues, clock: Clock, nonce: Nonce) -> None:
+    def __init__(self, begin: Begin, keys: KeyAccess, clock: Clock, nonce: Nonce) -> None:
         self._begin = begin
-        self._open_values = open_values
+        self._keys = keys
         self._clock = clock
         self._nonce = nonce
 
@@ -22,17 +22,23 @@ class IssueToken:
         Raises:
             UnknownSubject, SubjectErased, OfficersOnly
             RingUnavailable
+            Unavailable: they are merged with somebody at this moment. Asking again is safe.
         """
         refuse_outsiders(purpose, by)
+        tenant_key = await self._keys.tenant_key(by.tenant)
+        token = written(self._nonce())
         async with self._begin(by.tenant) as tx:
             handle = await tx.subjects.handle_of(subject)
-        if handle is None:
-            raise UnknownSubject("there is no such subject")
-        if handle in (await self._open_values(by.tenant, {handle: ()})).erased:
-            raise erased()
-        token = written(self._nonce())
-        stand_in = StandIn(digest=digest(token), handle=handle, name=name, purpose=purpose, recipient=recipient)
-        async with self._begin(by.tenant) as tx:
+            if handle is None:
+                raise UnknownSubject("there is no such subject")
+            # Held until this ends: whoever forgets the person meanwhile waits, and finds the token. Who has no key yet
+            # gets one, or there would be nothing to hold.
+            held = await self._keys.ensure_subject_keys(tx.keys, tenant_key, [handle])
+            if await tx.subjects.handle_of(subject) != handle:
+                raise Unavailable("somebody merges them with others at this moment")
+            if handle in held.erased:
+                raise erased()
+            stand_in = StandIn(digest=digest(token), handle=handle, name=name, purpose=purpose, recipient=recipient)
             await tx.tokens.add(stand_in, actor=by.actor, at=self._clock())
             await tx.audit.append(
                 event=AuditEvent.VAULT_TOKEN_ISSUED, object_id=stand_in.digest.hex(), by=by, subject=handle

@@ -6,7 +6,7 @@ from service.vault.fields import OFFICER_PURPOSES, Field, FieldName, FieldUnknow
 from service.vault.moving import MoveValues
 from service.vault.moving_ports import MovingTransaction
 from service.vault.opening import FieldsOf, OpenTogether, OpenValues, Wanted
-from service.vault.ports import KeyStore
+from service.vault.ports import KeyAccess, KeyStore
 from service.vault.value_ports import ValueStore
 from service.vault.values import Opened, Opening
 
@@ -17,6 +17,7 @@ __all__ = [
     "FieldName",
     "FieldUnknown",
     "FieldsOf",
+    "KeyAccess",
     "KeyStore",
     "MoveValues",
     "MovingTransaction",

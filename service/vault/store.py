@@ -36,10 +36,15 @@ _VERSION: Final = text(
     FROM json_to_recordset(CAST(:wanted AS json)) AS want (handle uuid, field text, label text)
     JOIN vault_value AS this ON this.tenant = :tenant AND this.handle = want.handle
         AND this.field = want.field AND this.label = want.label AND this.version = :version AND this.sealed <> ''
-    LEFT JOIN vault_value AS next ON next.tenant = :tenant AND next.handle = want.handle
-        AND next.field = want.field AND next.label = want.label AND next.version = :version + 1
+    LEFT JOIN LATERAL (
+        SELECT at FROM vault_value
+        WHERE tenant = :tenant AND handle = want.handle AND field = want.field AND label = want.label
+            AND version > :version
+        ORDER BY version LIMIT 1
+    ) AS next ON true
     """
 )
+"""The next version that is left: those between may be past their retention."""
 _OF: Final = text(
     """
     SELECT DISTINCT ON (field, label) field, label, version, sealed, at, deleted_at FROM vault_value
@@ -86,15 +91,25 @@ _UNINDEX: Final = text(
 )
 _INDEX: Final = text(
     """
+    WITH held AS MATERIALIZED (
+        SELECT FROM vault_secret_key
+        WHERE tenant = :tenant AND kind = 'index_key' AND field = ANY(string_to_array(:fields, ','))
+        ORDER BY field, version FOR NO KEY UPDATE
+    )
     INSERT INTO vault_index (tenant, field, index_version, digest, handle, label)
     SELECT :tenant, field, version, decode(digest, 'hex'), handle, label
     FROM json_to_recordset(CAST(:rows AS json)) AS new (
         field text, version integer, digest text, handle uuid, label text
     )
+    WHERE (SELECT count(*) FROM held) IS NOT NULL
     ORDER BY field COLLATE "C", version, digest
     ON CONFLICT DO NOTHING
     """
 )
+"""Holds the field's index keys first, all versions, whichever of them this process knows.
+
+So of two who store the same value at one moment the second waits for the first to end, and finds it when it looks.
+"""
 _HOLDERS: Final = text(
     """
     SELECT DISTINCT want.place, held.handle
@@ -222,7 +237,8 @@ class SqlValueStore:
             for digest in each
         ]
         if rows:
-            await self._connection.execute(_INDEX, {"tenant": self._tenant, "rows": _json(rows)})
+            fields = ",".join(sorted({digest.field for each in digests.values() for digest in each}))
+            await self._connection.execute(_INDEX, {"tenant": self._tenant, "fields": fields, "rows": _json(rows)})
 
     async def holders(self, digests: Collection[Digest]) -> Mapping[Digest, AbstractSet[Handle]]:
         wanted = list(digests)

@@ -1,4 +1,4 @@
-from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Uuid
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Uuid, text
 
 from service.db import Id, UtcDateTime, metadata, tenant_column
 
@@ -70,8 +70,17 @@ vault_value = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("actor", Id, nullable=False),
     Column("deleted_at", UtcDateTime),
+    Index(
+        "vault_value_replacing_idx",
+        *("tenant", "field", "at", "handle", "label", "version"),
+        postgresql_where=text("version > 1"),
+    ),
 )
-"""Every version of every value, sealed. Nothing in it is derived from a plaintext."""
+"""Versions of values, sealed. Nothing in it is derived from a plaintext.
+
+The latest of each value is always there, so that no number is taken twice; those that it replaced stay for as long as
+the field says, and nobody but `vault_expire` removes them. The index leads there: by what replaced another.
+"""
 
 vault_index = Table(
     "vault_index",

@@ -51,7 +51,11 @@ class ValueStore(Protocol):
         ...
 
     async def index(self, digests: Mapping[Place, Sequence[Digest]], replaced: Collection[Place]) -> None:
-        """Index the latest values; what was there for the `replaced` goes."""
+        """Index the latest values; what was there for the `replaced` goes.
+
+        Until this transaction ends nobody else indexes values of these fields: whoever does at the same moment waits,
+        and then sees these.
+        """
         ...
 
     async def holders(self, digests: Collection[Digest]) -> Mapping[Digest, AbstractSet[Handle]]:

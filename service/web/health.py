@@ -27,7 +27,7 @@ class Liveness(Struct, frozen=True, kw_only=True):
 class Readiness(Struct, frozen=True, kw_only=True):
     ready: bool
     checks: dict[str, bool]
-    """Each part the service needs, and whether it is there."""
+    """Each part the service needs, and whether it is there. `policy`: the active revision answers a question."""
     policy_revision: str
     """The law that answers, for whoever rolls a new one out."""
 

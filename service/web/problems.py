@@ -37,6 +37,9 @@ STATUS_OF: Final[Mapping[str, int]] = {
 }
 """The problems of the web layer itself. Those of the slices stand beside their routes."""
 
+_NOT_THERE: Final = frozenset({"42P01", "42703", "42883", "3F000"})
+"""SQLSTATEs of a table, column, function or schema that is missing: the database is not what this version needs."""
+
 _CODE_OF: Final = {status: code for code, status in STATUS_OF.items() if status != HTTPStatus.CONFLICT}
 """What Litestar's own refusals are called; it has none that conflict."""
 _DETAIL_OF: Final[Mapping[str, str]] = {
@@ -137,6 +140,8 @@ class Problems:
             case _:
                 pass
         self._report(error, request_id)
+        if _sqlstate(error) in _NOT_THERE:  # an operator has to see to it, and is told; whoever asks may ask again
+            return _answer(Refusal("unavailable", headers={"retry-after": str(RETRY_AFTER)}), request_id)
         return _answer(Refusal("internal_error"), request_id)
 
     def handle(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -149,6 +154,11 @@ class Problems:
             headers=dict(answer.headers),
             media_type=answer.headers["content-type"],
         )
+
+
+def _sqlstate(error: Exception) -> str | None:
+    """Return what a database called an error, whether or not SQLAlchemy stands between."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None)
 
 
 def _said_on_failure(request: Request[Any, Any, Any]) -> Mapping[str, Any] | None:

@@ -158,3 +158,32 @@ def test_an_error_finds_the_status_of_its_nearest_parent():
 @pytest.mark.parametrize("code", STATUS_OF)
 def test_each_refusal_of_the_web_layer_has_a_sentence(code: str):
     assert Refusal(code).detail.endswith(".")
+
+
+class RefusedByTheDatabase(Exception):
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__("lovelace")
+        self.sqlstate = sqlstate
+
+
+class Around(Exception):
+    def __init__(self, orig: Exception) -> None:
+        super().__init__("lovelace")
+        self.orig = orig
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "status"),
+    [("42P01", 503), ("42703", 503), ("42883", 503), ("3F000", 503), ("42601", 500), ("42501", 500), ("23505", 500)],
+)
+@pytest.mark.parametrize("wrap", [lambda error: error, Around], ids=["plain", "wrapped"])
+def test_a_part_of_the_schema_that_is_missing_is_no_bug_for_callers_and_reported_as_one(
+    wrap: Any, sqlstate: str, status: int
+):
+    reported = []
+    answer = Problems({}, lambda error, _: reported.append(error)).answer(wrap(RefusedByTheDatabase(sqlstate)), "r-1")
+
+    assert answer.status == status
+    assert ("retry-after" in answer.headers) == (status == 503)
+    assert b"lovelace" not in answer.body
+    assert len(reported) == 1
