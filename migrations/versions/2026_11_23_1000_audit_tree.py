@@ -60,7 +60,7 @@ def upgrade() -> None:
         sa.Column("index", sa.BigInteger, nullable=False),
         sa.Column("entry", sa.Uuid, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "index", name="audit_leaf_pkey"),
-        sa.UniqueConstraint("tenant", "entry", name="audit_leaf_entry_key"),
+        sa.UniqueConstraint("tenant", "entry", name="audit_leaf_tenant_entry_key"),
         app="SELECT",
         worker="SELECT, INSERT",
     )
@@ -72,9 +72,6 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger, nullable=False),
         sa.Column("hashes", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "level", "number", name="audit_tile_pkey"),
-        sa.CheckConstraint(
-            "octet_length(hashes) BETWEEN 32 AND 8192 AND octet_length(hashes) % 32 = 0", name="audit_tile_hashes_check"
-        ),
         app="SELECT",
         worker="SELECT, INSERT, UPDATE",
     )

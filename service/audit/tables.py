@@ -69,7 +69,6 @@ audit_tile = Table(
     Column("level", SmallInteger, primary_key=True, autoincrement=False),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("hashes", LargeBinary, nullable=False),
-    CheckConstraint("octet_length(hashes) BETWEEN 32 AND 8192 AND octet_length(hashes) % 32 = 0", name="hashes"),
 )
 """The tree, as `service.audit.tiles` describes it. A tile gains hashes until it has 256."""
 

@@ -1,6 +1,6 @@
 """The whole application, asked through ASGI as a client would, on the clock of the test."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from io import BytesIO
@@ -12,8 +12,12 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
-from service import app
+from service import app, db
+from service.audit.growing import GrowTree
+from service.audit.published import PublishedFiles
+from service.audit.tree_store import growing
 from service.kernel import TenantId
+from service.sequencer import log_keys
 from service.settings import Settings
 from service.telemetry import Telemetry
 from service.transaction import Begin
@@ -108,3 +112,19 @@ def put(root_keys: Path, engine: AsyncEngine, begin: Begin, clock: FakeClock, te
 def client(client_of: Callable[..., httpx.AsyncClient]) -> httpx.AsyncClient:
     """A client with every scope of `tenant`."""
     return client_of()
+
+
+@pytest.fixture
+async def sequence(
+    database: Database, settings: Settings, clock: FakeClock, tmp_path: Path, tenant: TenantId
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Gives what waits its place, as the worker does."""
+    async with db.pool(database.urls.worker) as pool:
+        keys = await log_keys(settings, pool)
+        grow = GrowTree(settings.log_name, growing(pool), keys.signer, PublishedFiles(tmp_path / "published"), clock)
+
+        async def sequence() -> None:
+            while await grow(tenant):
+                pass
+
+        yield sequence

@@ -8,27 +8,9 @@ import httpx
 import pytest
 
 from service import db
-from service.audit.growing import GrowTree
 from service.audit.notes import Checkpoint, parse_keys
-from service.audit.published import PublishedFiles
-from service.audit.tree_store import growing
 from service.audit.verify import Verifier
-from service.sequencer import log_keys
 from tests.builders import a_record_body
-
-
-@pytest.fixture
-async def sequence(database, settings, clock, tmp_path, tenant) -> Any:
-    """Gives what waits its place, as the worker does."""
-    async with db.pool(database.urls.worker) as pool:
-        keys = await log_keys(settings, pool)
-        grow = GrowTree(settings.log_name, growing(pool), keys.signer, PublishedFiles(tmp_path / "published"), clock)
-
-        async def sequence() -> None:
-            while await grow(tenant):
-                pass
-
-        yield sequence
 
 
 @pytest.fixture

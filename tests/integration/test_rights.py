@@ -11,8 +11,10 @@ from service.kernel import Caller
 
 CROSSED = {"audit_entry", "audit_pending", "outbox"}
 """Where the worker looks across tenants."""
-OF_NOBODY = {"alembic_version", "policy_activation", "policy_revision"}
-"""The schema's version, and the law."""
+TREE = {"audit_checkpoint", "audit_head", "audit_leaf", "audit_tile"}
+"""What the worker alone writes, for every tenant."""
+OF_NOBODY = {"alembic_version", "log_key", "policy_activation", "policy_revision"}
+"""The schema's version, the public keys of the log, and the law."""
 ONLY_GROW = ["audit_entry", "decision", "policy_overlay", "policy_trial_change", "record", "reveal"]
 CHANGES = {"UPDATE": "UPDATE {} SET tenant = tenant", "DELETE": "DELETE FROM {}", "TRUNCATE": "TRUNCATE {}"}
 RELAY = "outbox_id_idx"
@@ -169,6 +171,13 @@ def test_what_governed_then_can_not_be_changed_by_the_owner(owner, table):
             owner.execute(change)
 
 
+@pytest.mark.parametrize("table", [*sorted(TREE), "log_key"])
+def test_the_application_can_not_write_the_tree_or_say_whose_signature_counts(app, table):
+    for statement in (f"INSERT INTO {table} DEFAULT VALUES", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
+            app.execute(statement)
+
+
 def test_the_application_can_not_look_at_the_leaves_it_adds(app):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         app.execute("SELECT 1 FROM audit_pending")
@@ -178,7 +187,7 @@ def test_the_worker_sees_audit_and_outbox_of_every_tenant_and_no_other_table(wor
     for table in CROSSED:
         assert visible(worker, table) >= set(two_tenants)
 
-    for table in tables(owner) - CROSSED - OF_NOBODY:
+    for table in tables(owner) - CROSSED - TREE - OF_NOBODY:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             worker.execute(f"SELECT 1 FROM {table}")
 
