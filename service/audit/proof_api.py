@@ -13,6 +13,7 @@ from service.audit.domain import AuditEvent
 from service.audit.proof_schemas import ConsistencyView, LogKeysView, LogKeyView
 from service.audit.proving import (
     CheckpointUnknown,
+    EntryUnclear,
     EntryUnknown,
     EntryWaits,
     ProveConsistency,
@@ -25,10 +26,11 @@ from service.audit.proving import (
 from service.audit.tiles import Tile
 from service.kernel import Caller, DomainError, TenantName
 from service.web.auth import PUBLIC, needs
-from service.web.problems import Refusal, documented
+from service.web.problems import documented
 
 PROOF_STATUS: Final[Mapping[type[DomainError], int]] = {
     CheckpointUnknown: HTTPStatus.NOT_FOUND,
+    EntryUnclear: HTTPStatus.CONFLICT,
     EntryUnknown: HTTPStatus.NOT_FOUND,
     EntryWaits: HTTPStatus.CONFLICT,
     TileUnknown: HTTPStatus.NOT_FOUND,
@@ -38,15 +40,15 @@ _TEXT: Final = {200: ResponseSpec(str, media_type=MediaType.TEXT, description="A
 _BYTES: Final = {200: ResponseSpec(bytes, media_type="application/octet-stream", description="Hashes, 32 bytes each.")}
 
 Size = Annotated[
-    int | None, QueryParameter(ge=0, le=2**63 - 1, description="Against the tree of so many entries; else the newest.")
+    int | None, QueryParameter(ge=0, le=2**53 - 1, description="Against the tree of so many entries; else the newest.")
 ]
 Entry = Annotated[UUID | None, QueryParameter(description="The id of an audit entry.")]
 Record = Annotated[UUID | None, QueryParameter(description="The id of a record: the entry that it was stored.")]
 Decided = Annotated[UUID | None, QueryParameter(description="The id of a decision: the entry that it was made.")]
-Old = Annotated[int, QueryParameter(name="from", ge=0, le=2**63 - 1, description="The size of the older tree.")]
+Old = Annotated[int, QueryParameter(name="from", ge=0, le=2**53 - 1, description="The size of the older tree.")]
 New = Annotated[
     int | None,
-    QueryParameter(name="to", ge=0, le=2**63 - 1, description="The size of the newer tree; else the newest."),
+    QueryParameter(name="to", ge=0, le=2**53 - 1, description="The size of the newer tree; else the newest."),
 ]
 OfTenant = Annotated[TenantName, QueryParameter(description="Whose log.")]
 
@@ -87,16 +89,18 @@ class ProofController(Controller):
         Name exactly one of `entry`, `record` and `decision`. An entry has its place within seconds; until
         then the answer is 409.
         """
-        named = [name for name, value in (("entry", entry), ("record", record), ("decision", decision)) if value]
-        if len(named) != 1:
-            raise Refusal("invalid_request", "Name exactly one of `entry`, `record` and `decision`.")
-        if entry is not None:
-            return _text(await prove_entry(entry, size, by=request.user))
-        event, object_id = (
-            (AuditEvent.RECORD_STORED, record) if record is not None else (AuditEvent.DECISION_MADE, decision)
-        )
-        assert object_id is not None  # noqa: S101, one of the two is named
-        return _text(await prove_entry.of_object(event, object_id, size, by=request.user))
+        match entry, record, decision:
+            case UUID(), None, None:
+                proof = await prove_entry(entry, size, by=request.user)
+            case None, UUID(), None:
+                proof = await prove_entry.of_object(AuditEvent.RECORD_STORED, record, size, by=request.user)
+            case None, None, UUID():
+                proof = await prove_entry.of_object(AuditEvent.DECISION_MADE, decision, size, by=request.user)
+            case _:
+                raise EntryUnclear(
+                    "name exactly one of `entry`, `record` and `decision`", parameters=["entry", "record", "decision"]
+                )
+        return _text(proof)
 
     @get("/proofs/consistency", operation_id="proveConsistency", opt=needs("audit:read"), responses=documented(404))
     async def consistency(

@@ -30,6 +30,12 @@ class EntryWaits(DomainError):
     code = "entry_waits"
 
 
+class EntryUnclear(DomainError):
+    """Not exactly one thing was named that is to be proved."""
+
+    code = "entry_unclear"
+
+
 class CheckpointUnknown(DomainError):
     """The log never signed a tree of this size."""
 

@@ -107,7 +107,7 @@ async def test_what_waits_is_409_and_what_is_unknown_404(client, sequence):
 async def test_exactly_one_thing_is_proved(client, named):
     answer = await client.get("/v1/audit/proofs/inclusion", params=named)
 
-    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (400, "invalid_request")
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "entry_unclear")
 
 
 async def test_tiles_may_be_kept_for_ever(client, sequence):
