@@ -16,6 +16,7 @@ SLICES = ["events", "audit", "vault", "subjects", "consent", "decisions", "polic
 
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
+    "audit": {"ed25519", "evidence", "findings", "notes", "ranges", "signing", "tiles", "tree", "verify"},
     "subjects": {"merging"},
     "consent": {"fold", "signatures", "union", "vocabulary"},
     "decisions": {
@@ -64,6 +65,7 @@ FURTHER = {
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
+    "audit": {"standalone"},
     "vault": {
         "grouped",
         "normal",

@@ -1,0 +1,73 @@
+"""Write what `service.audit.verify` reads. The formats stand there, and in `service.audit.ranges`."""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from service.audit.notes import Checkpoint
+from service.audit.ranges import EXPORT
+from service.audit.signing import Signer
+from service.audit.tiles import ReadTile, Span, hashes_of, spans_around, spans_within
+from service.audit.tree import leaf_hash
+from service.audit.verify import CONSISTENCY, PROOF, RECEIPT
+
+_ASCII: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def proof_text(index: int, hashes: Iterable[bytes], checkpoint: str, entry: bytes | None = None) -> str:
+    """Return a c2sp.org/tlog-proof. It can be verified by itself if it has the canonical `entry` with it."""
+    extra = [] if entry is None else [f"extra {base64.b64encode(entry).decode()}"]
+    proof = (base64.b64encode(node).decode() for node in hashes)
+    return "\n".join([PROOF, *extra, f"index {index}", *proof, "", checkpoint])
+
+
+def consistency_text(old: str, new: str, hashes: Iterable[bytes]) -> str:
+    return _ASCII({"format": CONSISTENCY, "old": old, "new": new, "proof": [node.hex() for node in hashes]})
+
+
+def receipt(claims: Mapping[str, Any], signer: Signer) -> str:
+    """Return the claims as a compact JWS (RFC 7515). They name the entry by `jti` and `leaf`."""
+    header = {"alg": "EdDSA", "typ": "consent-receipt+jwt", "kid": f"{signer.key.name}+{signer.key.id.hex()}"}
+    message = f"{_base64url(_ASCII(header).encode())}.{_base64url(_ASCII(claims).encode())}"
+    return f"{message}.{_base64url(signer.sign(message.encode()))}"
+
+
+def receipt_text(jws: str, proof: str) -> str:
+    return _ASCII({"format": RECEIPT, "receipt": jws, "proof": proof})
+
+
+def spans_of_export(first: int, after: int, size: int) -> list[Span]:
+    """Return all subtrees that the header of an export names: read their tiles, then write it."""
+    left, right = spans_around(first, after, size)
+    return [*left, *spans_within(first, after), *right]
+
+
+def export_header(first: int, after: int, checkpoint: str, read: ReadTile) -> bytes:
+    """Return the first line of an export of the entries [first, after), without its end."""
+    size = Checkpoint.parse(checkpoint).size
+    left, right = spans_around(first, after, size)
+
+    def roots(spans: Sequence[Span]) -> list[str]:
+        return [root.hex() for root in hashes_of(spans, size, read)]
+
+    return _ASCII(
+        {
+            "format": EXPORT,
+            "from": first,
+            "to": after,
+            "checkpoint": checkpoint,
+            "left": roots(left),
+            "tiles": roots(spans_within(first, after)),
+            "right": roots(right),
+        }
+    ).encode()
+
+
+def export_line(index: int, entry: bytes) -> bytes:
+    """Return the line of one entry, by its canonical bytes, without its end."""
+    return b'{"index":%d,"leaf":"%b","entry":%b}' % (index, leaf_hash(entry).hex().encode(), entry)
+
+
+def _base64url(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")

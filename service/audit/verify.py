@@ -1,0 +1,290 @@
+"""Verify what an audit log of Volens hands out, without a network, a database or anybody's word.
+
+    python3 verify.py [--keys FILE] [--known FILE]... [--whole] FILE...
+
+The log is a Merkle tree (RFC 9162, section 2) over entries; it signs the root of its tree. Evidence comes as
+
+    checkpoint   a signed root: text, as in c2sp.org/tlog-checkpoint. `--known`: one that you kept from earlier
+    proof        that one entry is in the tree: text, as in c2sp.org/tlog-proof. Its extra data are the entry
+    consistency  {"format": "volens-audit-consistency/v1", "old": checkpoint, "new": checkpoint, "proof": [hash…]}:
+                 the older tree is the beginning of the newer, nothing in it was changed
+    receipt      {"format": "volens-receipt/v1", "receipt": JWS, "proof": proof}: what the log says of a record. The JWS
+                 is compact, EdDSA, of typ consent-receipt+jwt, signed by the key "origin/receipts" (kid: name+id); its
+                 claim `jti` is the object of the entry, `leaf` the entry's hash
+    export       a range of entries, complete: see the part on ranges
+    keys         lines as in c2sp.org/signed-note, whom you believe. Get them elsewhere than the evidence
+    pack         a ZIP with any of these. Its own `keys` are believed where no others are given
+
+Ends with 0 when something is proved and nothing wrong, with 1 when not, with 2 when it can't read what it was given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Final, TextIO
+
+from service.audit.ed25519 import verify_ed25519
+from service.audit.findings import Kind, Report, Wrong
+from service.audit.notes import LOG, Checkpoint, Keys, decoded, parse_keys
+from service.audit.ranges import EXPORT, Range, document, hashes_in, lines_of, members_of
+from service.audit.tree import leaf_hash, verify_consistency, verify_inclusion
+
+PROOF: Final = "c2sp.org/tlog-proof@v1"
+CONSISTENCY: Final = "volens-audit-consistency/v1"
+RECEIPT: Final = "volens-receipt/v1"
+LARGEST: Final = 1 << 24
+"""Bytes of a single piece of evidence at most. An export is a stream, and has no limit."""
+_FORM: Final = re.compile(r'\{\s*"format"\s*:\s*"([^"]*)"')
+_NOTE: Final = re.compile(r"[^\n]+\n[0-9]+\n[^\n]+\n")
+RECEIPTS: Final = "/receipts"
+"""What the name of the key that signs receipts adds to the origin."""
+
+
+class Verifier:
+    """Takes evidence piece by piece and reports on all of it."""
+
+    def __init__(self, keys: Keys, *, whole: bool = False) -> None:
+        """With `whole`, an export that leaves out entries of its tree is incomplete."""
+        self.report = Report()
+        self._keys = keys
+        self._whole = whole
+        self._known: list[Checkpoint] = []
+        self._seen: dict[tuple[str, int], tuple[bytes, str]] = {}
+        self._witnessed: dict[str, dict[int, int]] = {}
+
+    def known(self, note: str, place: str) -> None:
+        """Remember a checkpoint that the auditor had already. Evidence may not be older, nor differ."""
+        with self.report.at(place):
+            self._known.append(self._checkpoint(note, place))
+
+    def checkpoint(self, note: str, place: str) -> None:
+        with self._proving(place) as proved:
+            checkpoint = self._checkpoint(note, place)
+            proved.append(f"{checkpoint.origin} signed a tree of {checkpoint.size} entries")
+
+    def proof(self, text: str, place: str, entry: bytes | None = None) -> None:
+        """Verify that an entry is in the tree: `entry`, or else the one that the proof has with it."""
+        with self._proving(place) as proved:
+            checkpoint, index, entry = self._included(text, place, entry)
+            proved.append(f"entry {index} of {checkpoint.origin} is in its tree of {checkpoint.size}: {_shown(entry)}")
+
+    def consistency(self, text: str, place: str) -> None:
+        with self._proving(place) as proved:
+            read = document(text, CONSISTENCY, {"old": str, "new": str, "proof": list})
+            proof = hashes_in(read["proof"])
+            old = self._checkpoint(read["old"], f"{place}, old", current=False)
+            new = self._checkpoint(read["new"], f"{place}, new")
+            if old.origin != new.origin:
+                raise Wrong(Kind.CONSISTENCY, "the checkpoints are of different logs")
+            verify_consistency(old.size, old.root, new.size, new.root, proof)
+            proved.append(f"the {old.size} entries that {old.origin} signed are the first of its {new.size}")
+
+    def receipt(self, text: str, place: str) -> None:
+        with self._proving(place) as proved:
+            read = document(text, RECEIPT, {"receipt": str, "proof": str})
+            checkpoint, index, entry = self._included(read["proof"], place, None)
+            claims = self._claims(read["receipt"], checkpoint.origin)
+            if claims.get("leaf") != leaf_hash(entry).hex():
+                raise Wrong(Kind.RECEIPT, f"the receipt is about another entry than entry {index}")
+            if claims.get("jti") != members_of(entry).get("object"):
+                raise Wrong(Kind.RECEIPT, f"the receipt is about another object than entry {index}")
+            proved.append(f"entry {index} of {checkpoint.origin} stands for the receipt of {claims['jti']}")
+
+    def export(self, file: BinaryIO, place: str) -> None:
+        with self._proving(place) as proved:
+            lines = lines_of(file)
+            entries = Range(next(lines, b""), place, self.report)
+            checkpoint = entries.checkpoint
+            with self.report.at(f"{place}, checkpoint"):
+                self._believe(checkpoint, f"{place}, checkpoint")
+            entries.read(lines, self._witnessed.get(checkpoint.origin, {}))
+            entries.close(self._known)
+            if self._whole and (entries.first, entries.after) != (0, checkpoint.size):
+                words = f"the export has entries {entries.first} to {entries.after - 1} of {checkpoint.size}"
+                self.report.find(Kind.RANGE_INCOMPLETE, place, words)
+            proved.append(
+                f"the {entries.after - entries.first} entries from {entries.first} are those that {checkpoint.origin} "
+                f"signed, in a tree of {checkpoint.size}; none is missing"
+            )
+
+    def _checkpoint(self, note: str, place: str, *, current: bool = True) -> Checkpoint:
+        checkpoint = Checkpoint.parse(note)
+        self._believe(checkpoint, place, current=current)
+        return checkpoint
+
+    def _believe(self, checkpoint: Checkpoint, place: str, *, current: bool = True) -> None:
+        """Verify the signatures, and compare with what was seen of this log before."""
+        at = checkpoint.verify(self._keys)
+        if at is not None:
+            witnessed = self._witnessed.setdefault(checkpoint.origin, {})
+            witnessed[checkpoint.size] = min(at, witnessed.get(checkpoint.size, at))
+        root, where = self._seen.setdefault((checkpoint.origin, checkpoint.size), (checkpoint.root, place))
+        if root != checkpoint.root:
+            raise Wrong(Kind.FORK, f"another tree of {checkpoint.size} entries was signed: {where}")
+        newest = max((known.size for known in self._known if known.origin == checkpoint.origin), default=0)
+        if current and checkpoint.size < newest:
+            raise Wrong(Kind.REPLAYED, f"a tree of {checkpoint.size} entries, and one of {newest} is known")
+
+    def _included(self, text: str, place: str, entry: bytes | None) -> tuple[Checkpoint, int, bytes]:
+        head, _, note = text.partition("\n\n")
+        lines = head.split("\n")
+        extra = lines.pop(1)[6:] if lines[1:] and lines[1].startswith("extra ") else None
+        number = lines[1][6:] if lines[1:] and lines[1].startswith("index ") else ""
+        if lines[0] != PROOF or not number.isdecimal() or not number.isascii() or str(int(number[:20])) != number:
+            raise Wrong(Kind.FORMAT, f"not {PROOF}")
+        hashes = [decoded(line) for line in lines[2:]]
+        if any(len(node) != 32 for node in hashes):
+            raise Wrong(Kind.FORMAT, "not a list of hashes")
+        if entry is None:
+            if extra is None:
+                raise Wrong(Kind.FORMAT, "the proof has no entry with it")
+            entry = decoded(extra)
+        checkpoint = self._checkpoint(note, place)
+        verify_inclusion(leaf_hash(entry), int(number), checkpoint.size, hashes, checkpoint.root)
+        return checkpoint, int(number), entry
+
+    def _claims(self, receipt: str, origin: str) -> dict[str, Any]:
+        """Verify a JWS (RFC 7515, compact) and return what it claims."""
+        header, claims, signature = [*receipt.split(".", 2), "", ""][:3]
+        stated = members_of(_base64url(header))
+        name, _, key_id = str(stated.get("kid")).partition("+")
+        if stated != {"alg": "EdDSA", "typ": "consent-receipt+jwt", "kid": f"{name}+{key_id}"}:
+            raise Wrong(Kind.FORMAT, "not a receipt: its header has other members or values")
+        if name != origin + RECEIPTS:
+            raise Wrong(Kind.UNKNOWN_KEY, f"receipts of {origin} are signed by {origin}{RECEIPTS}")
+        key = next(
+            (key for key in self._keys.values() if (key.name, key.id.hex(), key.type) == (name, key_id, LOG)), None
+        )
+        if key is None:
+            raise Wrong(Kind.UNKNOWN_KEY, f"the receipt is signed by {name}+{key_id}")
+        verify_ed25519(key.public, f"{header}.{claims}".encode(), _base64url(signature))
+        return members_of(_base64url(claims))
+
+    @contextmanager
+    def _proving(self, place: str) -> Iterator[list[str]]:
+        """Turn what goes wrong into findings; report what is proved only if nothing did."""
+        proved: list[str] = []
+        before = len(self.report.findings)
+        with self.report.at(place):
+            yield proved
+        if len(self.report.findings) == before:
+            self.report.proved += [f"{place}: {words}" for words in proved]
+
+    def file(self, file: BinaryIO, place: str) -> bool:
+        """Verify the evidence in `file`, of whatever kind it is. Return whether there was any."""
+        start = file.read(1000).decode("utf-8", "replace")
+        file.seek(0)
+        form = _FORM.match(start)
+        if form and form[1] == EXPORT:
+            self.export(file, place)
+            return True
+        judges: dict[str, Callable[[str, str], None]] = {CONSISTENCY: self.consistency, RECEIPT: self.receipt}
+        judge = judges.get(form[1] if form else "")
+        if start.startswith(PROOF):
+            judge = self.proof
+        elif _NOTE.match(start):
+            judge = self.checkpoint
+        if judge is None:
+            return False
+        with self.report.at(place):
+            judge(_text(file.read(LARGEST)), place)
+        return True
+
+    def pack(self, pack: zipfile.ZipFile, place: str) -> None:
+        """Verify the members of a pack that are evidence; others, such as pages for people, are nobody's word."""
+        names = set()
+        for member in pack.infolist():
+            where = f"{place}, {member.filename}"
+            if member.filename in names:
+                self.report.find(Kind.FORMAT, where, "the pack has two of this name")
+            names.add(member.filename)
+            try:
+                with pack.open(member) as file:
+                    setattr(file, "_expected_crc", None)  # noqa: B010, the tree says more than a checksum, and where
+                    self.file(file, where)  # type: ignore[arg-type]
+            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+                self.report.find(Kind.FORMAT, where, f"it can't be unpacked: {error}")
+
+
+def _text(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise Wrong(Kind.FORMAT, "not UTF-8") from None
+
+
+def _base64url(text: str) -> bytes:
+    """Decode base64url without padding (RFC 7515, section 2) in its one canonical spelling."""
+    if "+" in text or "/" in text or "=" in text:
+        raise Wrong(Kind.FORMAT, "not base64url")
+    return decoded(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))
+
+
+def _shown(entry: bytes) -> str:
+    return entry.decode("ascii", "backslashreplace")
+
+
+def verified(files: Sequence[str], keys: str | None, known: Sequence[str], *, whole: bool) -> Report:
+    """Verify files by their names.
+
+    Raises:
+        OSError, BadZipFile, Wrong: a file, or the keys, can't be read.
+    """
+    packs = {name: zipfile.ZipFile(name) for name in files if zipfile.is_zipfile(name)}
+    believed = _read(keys) if keys else b"".join(_keys_in(pack) for pack in packs.values())
+    verifier = Verifier(parse_keys(_text(believed)), whole=whole)
+    for name in known:
+        verifier.known(_text(_read(name)), name)
+    for name in files:
+        if name in packs:
+            verifier.pack(packs[name], name)
+            continue
+        with open(name, "rb") as file:
+            if not verifier.file(file, name):
+                verifier.report.find(Kind.FORMAT, name, "no evidence of a kind that this verifier knows")
+    return verifier.report
+
+
+def _keys_in(pack: zipfile.ZipFile) -> bytes:
+    return pack.read("keys") if "keys" in pack.namelist() else b""
+
+
+def _read(name: str) -> bytes:
+    with open(name, "rb") as file:
+        return file.read(LARGEST)
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description="Verify evidence from an audit log of Volens, offline.")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="checkpoint, proof, receipt, export, or a ZIP of them")
+    parser.add_argument("--keys", metavar="FILE", help="verifier keys that you believe, one a line")
+    parser.add_argument("--known", metavar="FILE", action="append", default=[], help="a checkpoint you had already")
+    parser.add_argument("--whole", action="store_true", help="an export must have all entries of its tree")
+    asked = parser.parse_args(arguments)
+    try:
+        report = verified(asked.files, asked.keys, asked.known, whole=asked.whole)
+    except (OSError, zipfile.BadZipFile, Wrong) as error:
+        _say(f"can't verify: {error}", sys.stderr)
+        return 2
+    if not asked.keys:
+        _say("note    no --keys were given: who signed is known on the word of the pack alone")
+    for words in report.proved:
+        _say(f"proved  {words}")
+    for finding in report.findings:
+        _say(f"WRONG   {finding.place}: {finding.kind.name}: {finding.kind.value}; {finding.words}")
+    _say(f"{len(report.proved)} proved, {len(report.findings)} wrong")
+    return 1 if report.findings or not report.proved else 0
+
+
+def _say(words: str, to: TextIO | None = None) -> None:
+    print(words, file=to)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
