@@ -61,7 +61,7 @@ class Verifier:
     def known(self, note: str, place: str) -> None:
         """Remember a checkpoint that the auditor had already. Evidence may not be older, nor differ."""
         with self.report.at(place):
-            self._known.append(self._checkpoint(note, place))
+            self._known.append(self._checkpoint(note, place, current=False))
 
     def checkpoint(self, note: str, place: str) -> None:
         with self._proving(place) as proved:
