@@ -1,0 +1,400 @@
+"""Proofs, receipts, consistency, packs; and the verifier as one file on a machine that has only Python."""
+
+import ast
+import base64
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from service.audit.evidence import consistency_text, proof_text, receipt, receipt_text
+from service.audit.findings import Kind, Report
+from service.audit.signing import cosign, verifier_key
+from service.audit.standalone import verifier
+from service.audit.tiles import hashes_of, spans_of_consistency, spans_of_inclusion
+from service.audit.tree import leaf_hash
+from service.audit.verify import Verifier, main
+from tests.audited import KEY_LINES, KEYS, LOG_KEY, RECEIPT_KEY, WITNESS, Log, a_log, a_signer, an_entry, found, kinds
+
+LOG = a_log(300)
+
+
+def a_proof(index: int = 7, size: int = 300, log: Log = LOG) -> str:
+    hashes = hashes_of(spans_of_inclusion(index, size), size, log.read)
+    return proof_text(index, hashes, log.checkpoint(size), log.entries[index])
+
+
+def a_consistency(old: int = 100, new: int = 300, log: Log = LOG) -> str:
+    hashes = hashes_of(spans_of_consistency(old, new), new, log.read)
+    return consistency_text(log.checkpoint(old), log.checkpoint(new), hashes)
+
+
+def a_receipt(index: int = 7, signer=RECEIPT_KEY, **changes) -> str:
+    claims = {"jti": f"r-{index}", "leaf": leaf_hash(LOG.entries[index]).hex(), "action": "opt_in"}
+    return receipt(claims | changes, signer)
+
+
+def judged(evidence: str, judge: Callable[..., None], *known: str) -> Report:
+    verifying = Verifier(KEYS)
+    for note in known:
+        verifying.known(note, "known")
+    judge(verifying, evidence, "file")
+    return verifying.report
+
+
+# --- checkpoints ------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_is_proved_by_its_signature():
+    assert judged(LOG.checkpoint(), Verifier.checkpoint).proved == [
+        "file: volens.example/acme signed a tree of 300 entries"
+    ]
+
+
+def test_checkpoints_are_compared_with_all_that_were_seen():
+    other = Log([an_entry(9999), *LOG.entries[1:]])
+    verifying = Verifier(KEYS)
+    verifying.checkpoint(LOG.checkpoint(), "a")
+    verifying.checkpoint(LOG.checkpoint(200), "b")
+    verifying.checkpoint(other.checkpoint(), "c")
+
+    assert [(finding.kind, finding.place) for finding in verifying.report.findings] == [(Kind.FORK, "c")]
+    assert verifying.report.findings[0].words.endswith("was signed: a")
+
+
+def test_an_older_checkpoint_than_the_known_one_is_a_replay():
+    assert kinds(judged(LOG.checkpoint(299), Verifier.checkpoint, LOG.checkpoint())) == [Kind.REPLAYED]
+    assert kinds(judged(LOG.checkpoint(), Verifier.checkpoint, LOG.checkpoint(299))) == []
+
+
+def test_a_known_checkpoint_must_be_signed_itself():
+    report = judged(LOG.checkpoint(), Verifier.checkpoint, Log(LOG.entries, a_signer(seed=66)).checkpoint())
+
+    assert [(finding.kind, finding.place) for finding in report.findings] == [(Kind.UNKNOWN_KEY, "known")]
+
+
+def test_the_earliest_sight_of_a_tree_is_what_counts():
+    verifying = Verifier(KEYS)
+    for at in (1_800_000_009, 1_800_000_005, 1_800_000_007):
+        verifying.known(cosign(LOG.checkpoint(), WITNESS, at), "known")
+
+    assert verifying._witnessed == {"volens.example/acme": {300: 1_800_000_005}}
+
+
+# --- one entry --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("index", [0, 7, 255, 256, 299])
+def test_a_proof_shows_the_entry_it_proves(index: int):
+    [words] = judged(a_proof(index), Verifier.proof).proved
+
+    assert words == f"file: entry {index} of volens.example/acme is in its tree of 300: {LOG.entries[index].decode()}"
+
+
+def test_a_proof_may_come_without_its_entry():
+    text = a_proof(7).replace(a_proof(7).split("\n")[1] + "\n", "")
+    verifying = Verifier(KEYS)
+
+    assert text.startswith("c2sp.org/tlog-proof@v1\nindex 7\n")
+    verifying.proof(text, "given", LOG.entries[7])
+    verifying.proof(text, "missing")
+    verifying.proof(text, "another", LOG.entries[8])
+    assert [(finding.kind, finding.place) for finding in verifying.report.findings] == [
+        (Kind.FORMAT, "missing"),
+        (Kind.INCLUSION, "another"),
+    ]
+
+
+def test_a_proof_of_one_entry_is_none_of_another():
+    proof = a_proof(7)
+    lines = proof.split("\n")
+    other = proof_text(7, [], "", LOG.entries[8]).split("\n")[1]
+
+    for forged in (
+        proof.replace("index 7", "index 8"),
+        proof.replace("index 7", "index 300"),
+        "\n".join([lines[0], other, *lines[2:]]),
+        "\n".join([*lines[:3], *lines[4:]]),
+        "\n".join([*lines[:3], lines[4], lines[3], *lines[5:]]),
+    ):
+        assert kinds(judged(forged, Verifier.proof)) == [Kind.INCLUSION]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("@v1", "@v2"),
+        ("index 7", "index 07"),
+        ("index 7", "index -7"),
+        ("index 7", "index ٧"),
+        ("index 7", "index"),
+        ("index 7", "index " + "7" * 5000),
+        ("index 7\n", "index 7\nAA==\n"),
+        ("index 7\n", "index 7\n?\n"),
+        ("extra ", "extra  "),
+        ("\n\n", "\n"),
+    ],
+)
+def test_what_is_nearly_a_proof_is_refused(old: str, new: str):
+    assert kinds(judged(a_proof().replace(old, new, 1), Verifier.proof)) == [Kind.FORMAT]
+    assert kinds(judged("", Verifier.proof)) == [Kind.FORMAT]
+    assert kinds(judged("c2sp.org/tlog-proof@v1\nextra YQ==", Verifier.proof)) == [Kind.FORMAT]
+
+
+def test_a_proof_whose_tree_is_signed_by_nobody_proves_nothing():
+    assert kinds(judged(a_proof(log=Log(LOG.entries, a_signer(seed=66))), Verifier.proof)) == [Kind.UNKNOWN_KEY]
+
+
+# --- two trees --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, 300), (100, 300), (256, 257), (299, 300), (300, 300), (0, 300)])
+def test_a_tree_is_proved_to_be_the_beginning_of_a_later_one(old: int, new: int):
+    assert judged(a_consistency(old, new), Verifier.consistency, LOG.checkpoint(new)).proved == [
+        f"file: the {old} entries that volens.example/acme signed are the first of its {new}"
+    ]
+
+
+def test_a_rewritten_tree_is_not_the_beginning():
+    rewritten = Log([an_entry(9999), *LOG.entries[1:]])
+    proof = hashes_of(spans_of_consistency(100, 300), 300, rewritten.read)
+
+    for old, new, path, kind in (
+        (LOG.checkpoint(100), rewritten.checkpoint(), proof, Kind.CONSISTENCY),
+        (LOG.checkpoint(), LOG.checkpoint(100), [], Kind.CONSISTENCY),
+        (LOG.checkpoint(), rewritten.checkpoint(), [], Kind.FORK),
+    ):
+        assert kinds(judged(consistency_text(old, new, path), Verifier.consistency)) == [kind]
+
+
+def test_another_log_is_not_the_beginning():
+    stranger = a_signer("volens.example/other", seed=5)
+    verifying = Verifier(KEYS | {(stranger.key.name, stranger.key.id): stranger.key})
+
+    verifying.consistency(consistency_text(Log(LOG.entries, stranger).checkpoint(), LOG.checkpoint(), []), "file")
+
+    assert kinds(verifying.report) == [Kind.CONSISTENCY]
+
+
+# --- receipts ---------------------------------------------------------------------------------
+
+
+def test_a_receipt_is_proved_with_its_entry():
+    assert judged(receipt_text(a_receipt(), a_proof()), Verifier.receipt).proved == [
+        "file: entry 7 of volens.example/acme stands for the receipt of r-7"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("forged", "kind"),
+    [
+        pytest.param(
+            a_receipt(action="opt_out").split(".")[1], Kind.SIGNATURE, id="other claims under a true signature"
+        ),
+        pytest.param(a_receipt(signer=a_signer(RECEIPT_KEY.key.name, seed=66)), Kind.UNKNOWN_KEY, id="another key"),
+        pytest.param(
+            a_receipt(signer=type(RECEIPT_KEY)(key=RECEIPT_KEY.key, sign=LOG_KEY.sign)),
+            Kind.SIGNATURE,
+            id="a borrowed name",
+        ),
+        pytest.param(a_receipt(signer=LOG_KEY), Kind.UNKNOWN_KEY, id="the key of checkpoints"),
+        pytest.param(a_receipt(signer=WITNESS), Kind.UNKNOWN_KEY, id="the key of a witness"),
+        pytest.param(a_receipt(8), Kind.RECEIPT, id="of another entry"),
+        pytest.param(a_receipt(jti="r-8"), Kind.RECEIPT, id="of another object"),
+        pytest.param(a_receipt(leaf=None), Kind.RECEIPT, id="of no entry"),
+    ],
+)
+def test_a_forged_receipt_is_found_out(forged: str, kind: Kind):
+    if "." not in forged:
+        header, _, signature = a_receipt().split(".")
+        forged = f"{header}.{forged}.{signature}"
+
+    assert kinds(judged(receipt_text(forged, a_proof()), Verifier.receipt)) == [kind]
+
+
+def test_a_receipt_without_a_true_proof_is_worth_nothing():
+    assert kinds(judged(receipt_text(a_receipt(), a_proof().replace("index 7", "index 8")), Verifier.receipt)) == [
+        Kind.INCLUSION
+    ]
+
+
+def _jws(header: str) -> str:
+    encoded = base64.urlsafe_b64encode(header.encode()).decode().rstrip("=")
+    _, claims, _ = a_receipt().split(".")
+    signature = base64.urlsafe_b64encode(RECEIPT_KEY.sign(f"{encoded}.{claims}".encode())).decode().rstrip("=")
+    return f"{encoded}.{claims}.{signature}"
+
+
+KID = f"{RECEIPT_KEY.key.name}+{RECEIPT_KEY.key.id.hex()}"
+
+
+@pytest.mark.parametrize(
+    "jws",
+    [
+        _jws(f'{{"alg":"none","typ":"consent-receipt+jwt","kid":"{KID}"}}'),
+        _jws(f'{{"alg":"EdDSA","typ":"JWT","kid":"{KID}"}}'),
+        _jws(f'{{"alg":"EdDSA","typ":"consent-receipt+jwt","kid":"{KID}","crit":["b64"]}}'),
+        _jws(f'{{"alg":"EdDSA","alg":"EdDSA","typ":"consent-receipt+jwt","kid":"{KID}"}}'),
+        _jws('{"alg":"EdDSA","typ":"consent-receipt+jwt"}'),
+        _jws("[]"),
+        a_receipt() + "=",
+        a_receipt().replace(".", "+", 1),
+        a_receipt() + ".",
+        "..",
+        "",
+    ],
+)
+def test_what_is_nearly_a_receipt_is_refused(jws: str):
+    assert kinds(judged(receipt_text(jws, a_proof()), Verifier.receipt)) == [Kind.FORMAT]
+
+
+# --- files and packs --------------------------------------------------------------------------
+
+EVIDENCE = {
+    "checkpoint": LOG.checkpoint().encode(),
+    "entry.tlog-proof": a_proof().encode(),
+    "consistency.json": a_consistency().encode(),
+    "receipt.json": receipt_text(a_receipt(), a_proof()).encode(),
+    "entries.ndjson": LOG.export(),
+    "part.ndjson": LOG.export(100, 200, LOG.checkpoint(250)),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, content in EVIDENCE.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "keys").write_text(KEY_LINES)
+    (tmp_path / "verify.py").write_text(verifier())
+    packed(
+        tmp_path / "pack.zip", EVIDENCE | {"keys": KEY_LINES.encode(), "index.html": b"<p>a page</p>", "x.bin": b"\xff"}
+    )
+    return tmp_path
+
+
+def packed(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> None:
+    with zipfile.ZipFile(path, "w", method) as pack:
+        for name, content in members.items():
+            pack.writestr(name, content)
+
+
+def alone(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the one file with nothing but the standard library."""
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "verify.py", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_machine_with_only_python_verifies_everything(folder: Path):
+    ran = alone(folder, "--keys", "keys", "--known", "checkpoint", *EVIDENCE.keys() - {"part.ndjson"})
+
+    assert ran.stderr == ""
+    assert ran.stdout.endswith("5 proved, 0 wrong\n")
+    assert ran.returncode == 0
+
+
+def test_a_machine_with_only_python_verifies_a_pack(folder: Path):
+    ran = alone(folder, "pack.zip")
+
+    assert "on the word of the pack alone" in ran.stdout
+    assert ran.stdout.endswith("6 proved, 0 wrong\n")
+    assert ran.returncode == 0
+
+
+def test_a_flipped_byte_in_a_pack_is_found_with_its_place(folder: Path):
+    packed(folder / "stored.zip", EVIDENCE, zipfile.ZIP_STORED)
+    content = bytearray((folder / "stored.zip").read_bytes())
+    content[content.index(b'"r-123"', content.index(b"entries.ndjson")) + 3] ^= 1
+    (folder / "stored.zip").write_bytes(content)
+    ran = alone(folder, "--keys", "keys", "stored.zip")
+
+    assert "WRONG   stored.zip, entries.ndjson, entry 123: LEAF: " in ran.stdout
+    assert ran.stdout.endswith("5 proved, 1 wrong\n")
+    assert ran.returncode == 1
+
+
+def test_a_member_that_cannot_be_unpacked_is_named(folder: Path, capsys: pytest.CaptureFixture[str]):
+    content = bytearray((folder / "pack.zip").read_bytes())
+    start = content.index(b"entries.ndjson") + 200
+    content[start : start + 300] = bytes(300)
+    (folder / "broken.zip").write_bytes(content)
+
+    assert main(["--keys", str(folder / "keys"), str(folder / "broken.zip")]) == 1
+    assert "broken.zip, entries.ndjson: FORMAT" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_members_of_one_name_are_one_too_many(folder: Path, capsys: pytest.CaptureFixture[str]):
+    with zipfile.ZipFile(folder / "pack.zip", "a") as pack:
+        pack.writestr("checkpoint", EVIDENCE["checkpoint"])
+
+    assert main([str(folder / "pack.zip")]) == 1
+    assert "pack.zip, checkpoint: FORMAT" in capsys.readouterr().out
+
+
+def test_keys_that_are_given_are_believed_and_not_the_pack(folder: Path, capsys: pytest.CaptureFixture[str]):
+    (folder / "others").write_text(verifier_key(a_signer(seed=66).key) + "\n")
+
+    assert main(["--keys", str(folder / "others"), str(folder / "pack.zip")]) == 1
+    assert capsys.readouterr().out.count(": UNKNOWN_KEY: ") == 6
+
+
+def test_the_whole_can_be_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]):
+    keys = ["--keys", str(folder / "keys")]
+
+    assert main([*keys, str(folder / "part.ndjson")]) == 0
+    assert main([*keys, "--whole", str(folder / "entries.ndjson")]) == 0
+    capsys.readouterr()
+    assert main([*keys, "--whole", str(folder / "part.ndjson")]) == 1
+    assert "RANGE_INCOMPLETE" in capsys.readouterr().out
+
+
+def test_what_is_no_evidence_proves_nothing(folder: Path, capsys: pytest.CaptureFixture[str]):
+    (folder / "page.html").write_text("<p>a page</p>")
+    packed(folder / "empty.zip", {"index.html": b"<p>a page</p>"})
+    (folder / "latin").write_bytes(EVIDENCE["checkpoint"].replace("—".encode(), b"\xff"))
+
+    for name in ("page.html", "empty.zip", "latin"):
+        assert main(["--keys", str(folder / "keys"), str(folder / name)]) == 1
+    assert capsys.readouterr().out.count(": FORMAT: ") == 2
+
+
+def test_what_cannot_be_read_is_said(folder: Path, capsys: pytest.CaptureFixture[str]):
+    (folder / "nonsense").write_text("nonsense\n")
+
+    assert main([str(folder / "absent")]) == 2
+    assert main(["--keys", str(folder / "nonsense"), str(folder / "pack.zip")]) == 2
+    assert capsys.readouterr().err.count("can't verify: ") == 2
+
+
+# --- the one file -----------------------------------------------------------------------------
+
+
+def test_the_one_file_imports_the_standard_library_alone():
+    imported = set()
+    for node in ast.walk(ast.parse(verifier(), feature_version=(3, 9))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(str(node.module))
+
+    assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+def test_no_name_in_the_one_file_means_two_things():
+    names: list[str] = []
+    for node in ast.parse(verifier()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.append(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names += [ast.unparse(target) for target in targets]
+
+    assert len(names) == len(set(names))
+
+
+def test_places_are_told_without_the_file():
+    assert found(judged(LOG.checkpoint(299), Verifier.checkpoint, LOG.checkpoint())) == {(Kind.REPLAYED, "")}
