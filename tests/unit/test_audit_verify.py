@@ -94,6 +94,12 @@ def test_a_proof_shows_the_entry_it_proves(index: int):
     assert words == f"file: entry {index} of volens.example/acme is in its tree of 300: {LOG.entries[index].decode()}"
 
 
+def test_the_only_entry_of_a_tree_is_proved_by_nothing():
+    only = Log([an_entry(0)])
+
+    assert len(judged(a_proof(0, 1, only), Verifier.proof).proved) == 1
+
+
 def test_a_proof_may_come_without_its_entry():
     text = a_proof(7).replace(a_proof(7).split("\n")[1] + "\n", "")
     verifying = Verifier(KEYS)
@@ -241,6 +247,7 @@ KID = f"{RECEIPT_KEY.key.name}+{RECEIPT_KEY.key.id.hex()}"
         _jws('{"alg":"EdDSA","typ":"consent-receipt+jwt"}'),
         _jws("[]"),
         a_receipt() + "=",
+        a_receipt().replace(".", ".\ud800", 1),
         a_receipt().replace(".", "+", 1),
         a_receipt() + ".",
         "..",
@@ -368,6 +375,13 @@ def test_what_cannot_be_read_is_said(folder: Path, capsys: pytest.CaptureFixture
     assert main([str(folder / "absent")]) == 2
     assert main(["--keys", str(folder / "nonsense"), str(folder / "pack.zip")]) == 2
     assert capsys.readouterr().err.count("can't verify: ") == 2
+
+
+def test_evidence_does_not_steer_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]):
+    packed(folder / "pack.zip", {"\x1b[2Jcheckpoint\u202e": EVIDENCE["checkpoint"], "keys": KEY_LINES.encode()})
+
+    assert main([str(folder / "pack.zip")]) == 0
+    assert "\\x1b[2Jcheckpoint\\u202e" in capsys.readouterr().out
 
 
 # --- the one file -----------------------------------------------------------------------------
