@@ -1,5 +1,6 @@
 """A small log with everything that it hands out, for the tests that tamper with it."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -9,11 +10,11 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.audit import AuditEvent, Entry, canonical
-from service.audit.evidence import export_header, export_line
+from service.audit.evidence import consistency_text, export_header, export_line, proof_text, receipt
 from service.audit.findings import Kind, Report
 from service.audit.notes import COSIGNER, LOG, Key
 from service.audit.signing import Signer, checkpoint_text, signed, verifier_key
-from service.audit.tiles import Edge, ReadTile
+from service.audit.tiles import Edge, ReadTile, hashes_of, spans_of_consistency, spans_of_inclusion
 from service.audit.tree import leaf_hash
 from service.audit.verify import Verifier
 from service.kernel import Handle, TenantId
@@ -77,6 +78,21 @@ class Log:
 
 def a_log(size: int = 700) -> Log:
     return Log([an_entry(number) for number in range(size)])
+
+
+def a_proof(index: int, size: int, log: Log) -> str:
+    hashes = hashes_of(spans_of_inclusion(index, size), size, log.read)
+    return proof_text(index, hashes, log.checkpoint(size), log.entries[index])
+
+
+def a_consistency(old: int, new: int, log: Log) -> str:
+    hashes = hashes_of(spans_of_consistency(old, new), new, log.read)
+    return consistency_text(log.checkpoint(old), log.checkpoint(new), hashes)
+
+
+def a_receipt(entry: bytes, signer: Signer = RECEIPT_KEY, **changes) -> str:
+    claims = {"jti": json.loads(entry)["object"], "leaf": leaf_hash(entry).hex(), "action": "opt_in"}
+    return receipt(claims | changes, signer)
 
 
 def judged(export: bytes, *known: str, whole: bool = False) -> Report:

@@ -54,6 +54,7 @@ def test_every_honest_range_is_proved(a: int, b: int, c: int):
 
 def test_an_honest_export_agrees_with_what_was_known_before():
     assert judged(EXPORT, LOG.checkpoint(3), LOG.checkpoint(), LOG.checkpoint(0), whole=True).findings == []
+    assert judged(LOG.export(1), LOG.checkpoint(3)).findings == [], "a part can't tell what came before it"
 
 
 # --- entries changed --------------------------------------------------------------------------
@@ -132,6 +133,18 @@ def test_of_several_attacks_each_is_found():
         (Kind.ORDER, "entry 20"),
         (Kind.ORDER, "entry 10"),
         (Kind.RANGE_INCOMPLETE, "entry 600"),
+    }
+
+
+def test_out_of_order_the_entries_are_still_held_against_the_root():
+    header, *lines = PART.splitlines(keepends=True)
+    lines[0], lines[1], lines[200:201] = lines[1], lines[0], numbered([an_entry(300, actor="nobody")], 300)
+
+    assert found(judged(of(header, lines))) == {
+        (Kind.ORDER, "entry 100"),
+        (Kind.ORDER, "entry 101"),
+        (Kind.ROOT, "entries 100 to 599"),
+        (Kind.TILE, "entries 256 to 511"),
     }
 
 
