@@ -100,3 +100,11 @@ def test_an_odd_public_key_is_refused(public: bytes):
     with pytest.raises(Wrong) as wrong:
         verify_public_key(public)
     assert wrong.value.kind is Kind.SIGNATURE
+
+
+@pytest.mark.parametrize("y", [P, P + 1])
+def test_a_second_spelling_is_refused_as_such(y: int):
+    with pytest.raises(Wrong, match="no point"):
+        verify_public_key(y.to_bytes(32, "little"))
+    with pytest.raises(Wrong, match="no point"):
+        verify_ed25519(y.to_bytes(32, "little"), b"", bytes(64))
