@@ -2,6 +2,7 @@
 #
 # Settings:  make PYTHON=python3.12 …      the interpreter to start from (3.11 or newer)
 #            make test OPA=/path/to/opa    an OPA of the pinned version instead of building one with Go
+#            make test TLOGCHECK=/path     a built tools/tlogcheck, where there is no Go
 #            make test PYTEST="-k consent" options for pytest
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -19,6 +20,10 @@ OPA ?= $(BUILT_OPA)
 OPA_VERSION := $(shell sed -n 's|.*open-policy-agent/opa v\([0-9.]*\).*|\1|p' tools/go.mod)
 override OPA := $(abspath $(shell command -v '$(OPA)' || echo '$(OPA)'))
 export OPA
+BUILT_TLOGCHECK := tools/bin/tlogcheck
+TLOGCHECK ?= $(BUILT_TLOGCHECK)
+override TLOGCHECK := $(abspath $(TLOGCHECK))
+export TLOGCHECK
 
 say = @printf '\033[1m==> %s\033[0m\n'
 fail = fail() { printf '%s\n' "$$@" >&2; exit 1; }; fail
@@ -70,12 +75,20 @@ opa: $(if $(filter $(abspath $(BUILT_OPA)),$(OPA)),$(BUILT_OPA))
 	@test "$$("$(OPA)" version 2>/dev/null | sed -n 's/^Version: //p')" = '$(OPA_VERSION)' || \
 		{ $(fail) "$(OPA) is not OPA $(OPA_VERSION), the version that tools/go.mod pins and that built the policies."; }
 
+$(BUILT_TLOGCHECK): tools/tlogcheck/main.go tools/tlogcheck/go.mod tools/tlogcheck/go.sum
+	$(say) 'Build what judges the audit log with the code of Go'
+	@cd tools/tlogcheck && CGO_ENABLED=0 go build -trimpath -o ../bin/tlogcheck .
+
+# Who names an OPA may have no Go: then the one test that needs this says that it was skipped.
+.PHONY: tlogcheck
+tlogcheck: $(if $(filter $(abspath $(BUILT_TLOGCHECK)),$(TLOGCHECK)),$(if $(shell command -v go),$(BUILT_TLOGCHECK)))
+
 # Schemathesis gives the tests of a file one id, of which xdist would run a single one; two schemas in one process
 # disturb each other.
 GENERATED := tests/api/test_contract.py tests/unit/test_web_openapi.py
 
 .PHONY: test
-test: opa $(VENV)/test.stamp ## Check everything: style, types, policies, artefacts, tests.
+test: opa tlogcheck $(VENV)/test.stamp ## Check everything: style, types, policies, artefacts, tests.
 	@$(MAKE) --no-print-directory lint
 	$(say) 'opa test'
 	@$(BIN)/python tools/policy.py test

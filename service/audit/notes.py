@@ -25,6 +25,8 @@ LOG: Final = 0x01
 COSIGNER: Final = 0x04
 LONGEST: Final = 1 << 20
 """Characters of a note at most: room for a hundred signatures of any kind."""
+LATEST: Final = 253_402_300_799
+"""The end of the year 9999 in POSIX seconds."""
 _FORBIDDEN: Final = re.compile("[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 _CHECKPOINT: Final = re.compile("([^\n]+)\n(0|[1-9][0-9]{0,18})\n([A-Za-z0-9+/]{43}=)\n")
 
@@ -120,6 +122,8 @@ class Note:
                 at, signature = int.from_bytes(signature[:8], "big"), signature[8:]
                 message = cosigned(self.text, at)
             verify_ed25519(key.public, message, signature)
+            if at is not None and at > LATEST:
+                raise Wrong(Kind.FORMAT, f"{name} signed at a time that no calendar has")
             signers.append((key, at))
         if not signers:
             raise Wrong(Kind.UNKNOWN_KEY, "no signature is by a known key")

@@ -33,7 +33,10 @@ from service.audit.tree import TILE, leaf_hash, root_around, tree_hash
 
 EXPORT: Final = "volens-audit-export/v1"
 TOLERANCE: Final = 600
-"""Seconds by which an entry may be dated before one with a lower index: transactions overtake one another."""
+"""Seconds by which an entry may be dated before one with a lower index: transactions overtake one another.
+
+Counted from the whole minute, so up to a minute more is let pass.
+"""
 _BESIDE: Final = len('","entry":') + 64
 _LINE: Final = re.compile(rb'\{"index":(0|[1-9][0-9]{0,18}),"leaf":"([0-9a-f]{64})","entry":(.*)\}', re.DOTALL)
 _AT: Final = re.compile(rb'","at":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)"')
@@ -93,7 +96,8 @@ class Range:
         """
         read = document(header, EXPORT, _HEADER)
         self.checkpoint = Checkpoint.parse(read["checkpoint"])
-        self.first, self.after = read["from"], read["to"]
+        self.first: int = read["from"]
+        self.after: int = read["to"]
         if not 0 <= self.first <= self.after:
             raise Wrong(Kind.FORMAT, "the range ends before it begins")
         if self.after > self.checkpoint.size:
@@ -112,7 +116,7 @@ class Range:
 
         `witnessed` tells how many entries were seen, and when, in POSIX seconds: whatever comes after them is later.
         """
-        tail = f',"tenant":"{self.checkpoint.origin.rpartition("/")[2]}","v":1}}'.encode()
+        tail = f',"tenant":"{self.checkpoint.origin.rpartition("/")[2]}","v":1}}}}'.encode()
         sha256, judged = hashlib.sha256, _Times(witnessed)
         source, index = iter(lines), self.first
         held = next(source, None)
@@ -122,22 +126,20 @@ class Range:
             entry = line[len(prefix) + _BESIDE :]
             leaf = sha256(b"\x00" + entry[:-1]).digest()
             if line.startswith(b'%b%b","entry":' % (prefix, leaf.hex().encode())) and entry[-1:] == b"}":
-                entry = entry[:-1]
+                try:
+                    if not entry.endswith(tail):
+                        raise Wrong(Kind.FOREIGN, "it doesn't name this log's tenant, or is not of version 1")
+                    judged.take(index, entry)
+                except Wrong as wrong:
+                    self._find(wrong.kind, index, str(wrong))
             else:
                 if held is not None and _is_broken(line, held):
                     line, held = line + b"\n" + held, next(source, None)
                 try:
-                    index, leaf, entry = self._unexpected(line)
+                    index, leaf = self._unexpected(line)
                 except Wrong as wrong:
                     self._report.find(wrong.kind, f"{self._place}, where entry {index} should be", str(wrong))
                     continue
-            if index not in self._computed:
-                if not entry.endswith(tail):
-                    self._find(Kind.FOREIGN, index, "it doesn't name this log's tenant, or is not of version 1")
-                try:
-                    judged.take(index, entry)
-                except Wrong as wrong:
-                    self._find(wrong.kind, index, str(wrong))
             self._indexes.append(index)
             self._leaves += leaf
             index += 1
@@ -145,8 +147,8 @@ class Range:
     def _find(self, kind: Kind, index: int, words: str) -> None:
         self._report.find(kind, f"{self._place}, entry {index}", words)
 
-    def _unexpected(self, line: bytes) -> tuple[int, bytes, bytes]:
-        """Return index and leaf hash that the line states, and the entry, whether or not it is the one."""
+    def _unexpected(self, line: bytes) -> tuple[int, bytes]:
+        """Return index and leaf hash that the line states. Such an entry is wrong already; its date tells nothing."""
         read = _LINE.fullmatch(line)
         if read is None or int(read[1]) >= 1 << 63:
             raise Wrong(Kind.FORMAT, "the line doesn't hold an entry")
@@ -154,7 +156,7 @@ class Range:
         if leaf_hash(entry) != stated:
             self._find(Kind.LEAF, index, "it is not what the hash beside it says: one of them was changed")
             self._computed[index] = leaf_hash(entry)
-        return index, stated, entry
+        return index, stated
 
     def close(self, known: Iterable[Checkpoint]) -> None:
         """Judge the entries together: their order, and whether they give the signed root and the `known` ones."""
@@ -194,7 +196,7 @@ class Range:
                 self._report.find(Kind.RANGE_INCOMPLETE, f"{self._place}, {_entries(expected, index - 1)}", "missing")
             expected = index + 1
         leaves = self._leaves
-        self._leaves = bytearray().join(leaves[32 * places[index] :][:32] for index in sorted(places))
+        self._leaves = bytearray().join(leaves[32 * place : 32 * place + 32] for _, place in sorted(places.items()))
         return len(places) == self.after - self.first
 
     def _root(self) -> bytes:
@@ -206,10 +208,10 @@ class Range:
         for index, leaf in self._computed.items():
             if self.first <= index < self.after:
                 self._leaves[32 * (index - self.first) : 32 * (index - self.first + 1)] = leaf
-        right: bool = self._root() == self.checkpoint.root
-        if not right:
-            self._leaves = stated
-        return right
+        if self._root() == self.checkpoint.root:
+            return True
+        self._leaves = stated
+        return False
 
     def _compare_tiles(self) -> None:
         firsts = range(-(-self.first // TILE) * TILE, self.after - TILE + 1, TILE)

@@ -61,7 +61,7 @@ class Verifier:
     def known(self, note: str, place: str) -> None:
         """Remember a checkpoint that the auditor had already. Evidence may not be older, nor differ."""
         with self.report.at(place):
-            self._known.append(self._checkpoint(note, place))
+            self._known.append(self._checkpoint(note, place, current=False))
 
     def checkpoint(self, note: str, place: str) -> None:
         with self._proving(place) as proved:
@@ -163,8 +163,9 @@ class Verifier:
         )
         if key is None:
             raise Wrong(Kind.UNKNOWN_KEY, f"the receipt is signed by {name}+{key_id}")
+        content = _base64url(claims)
         verify_ed25519(key.public, f"{header}.{claims}".encode(), _base64url(signature))
-        return members_of(_base64url(claims))
+        return members_of(content)
 
     @contextmanager
     def _proving(self, place: str) -> Iterator[list[str]]:
@@ -283,7 +284,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _say(words: str, to: TextIO | None = None) -> None:
-    print(words, file=to)
+    """Print a line. What stands in evidence may not steer the terminal."""
+    print("".join(sign if " " <= sign <= "~" else ascii(sign)[1:-1] for sign in words), file=to)
 
 
 if __name__ == "__main__":

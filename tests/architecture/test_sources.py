@@ -26,6 +26,7 @@ COMMITTERS = {
 ENDS_A_TRANSACTION = re.compile(r"lease|.*\.(commit|rollback|begin|begin_nested|lease|set_autocommit)")
 
 PRINTERS = {
+    "service/audit/verify.py",  # runs by itself on an auditor's machine: what it prints is its answer
     "service/postgres_process.py",  # a script run as a child process: standard error is how it says why it failed
     "service/processes.py",  # the line `ready http://…` that scripts wait for
 }
