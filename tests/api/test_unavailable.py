@@ -50,4 +50,4 @@ async def test_readiness_says_what_is_missing(client: httpx.AsyncClient) -> None
     answer = await client.get("/health/ready")
 
     assert answer.status_code == 503
-    assert answer.json()["checks"] == {"database": False, "migrations": False, "policy": True}
+    assert answer.json()["checks"] == {"database": False, "migrations": False, "policy": True, "log": False}

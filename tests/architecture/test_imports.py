@@ -75,7 +75,7 @@ FURTHER = {
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
-    "audit": {"standalone"},
+    "audit": {"log_keys", "published", "standalone", "tree_store"},
     "vault": {
         "grouped",
         "normal",
