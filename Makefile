@@ -118,6 +118,8 @@ bench: opa $(VENV)/test.stamp ## Print what the service, one evaluation, a popul
 	@$(BIN)/python -m benchmarks.engine
 	@$(BIN)/python -m benchmarks.population
 	@$(BIN)/python -m benchmarks.rotation
+	@$(BIN)/python -m benchmarks.audit
+	@$(BIN)/python -m benchmarks.sequencing
 
 # --- what is generated and committed ----------------------------------------------------------
 
