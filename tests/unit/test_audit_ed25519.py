@@ -108,3 +108,11 @@ def test_a_second_spelling_is_refused_as_such(y: int):
         verify_public_key(y.to_bytes(32, "little"))
     with pytest.raises(Wrong, match="no point"):
         verify_ed25519(y.to_bytes(32, "little"), b"", bytes(64))
+
+
+def test_even_where_everything_holds_s_is_below_the_order():
+    neutral = (1).to_bytes(32, "little")
+
+    verify_ed25519(neutral, b"", neutral + bytes(32))
+    with pytest.raises(Wrong, match="not an Ed25519 signature"):
+        verify_ed25519(neutral, b"", neutral + ORDER.to_bytes(32, "little"))
