@@ -77,6 +77,7 @@ FURTHER = {
 ADAPTERS = {
     "audit": {"log_keys", "published", "standalone", "tree_store"},
     "vault": {
+        "ahead",
         "grouped",
         "normal",
         "pace",
