@@ -113,8 +113,9 @@ lint: opa $(VENV)/test.stamp ## Check style and types of Python and Rego.
 	@"$(OPA)" check --strict --schema policies/schemas policies
 
 .PHONY: bench
-bench: opa $(VENV)/test.stamp ## Print what the service, one evaluation, a population and a rotation take, and the targets.
+bench: opa $(VENV)/test.stamp ## Print what the service, the vault, one evaluation, a population and a rotation take, and the targets.
 	@$(BIN)/python -m benchmarks.bench
+	@$(BIN)/python -m benchmarks.vault
 	@$(BIN)/python -m benchmarks.engine
 	@$(BIN)/python -m benchmarks.population
 	@$(BIN)/python -m benchmarks.rotation

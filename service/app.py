@@ -84,6 +84,7 @@ from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
 from service.vault import FieldsOf, MoveValues, Opening, OpenTogether, OpenValues, Wanted
 from service.vault import api as vault_api
+from service.vault.ahead import one_ahead
 from service.vault.domain import RootUse
 from service.vault.envelope import seal, unseal
 from service.vault.grouped import Grouped
@@ -197,6 +198,7 @@ def assemble(
     lookup = Lookup(fields, normalised, Grouped(FindHolders(begin, vault_keys)), pace)
     write_values = WriteValues(begin, vault_keys, seal, clock)
     write = Grouped(write_values)
+    put_value = PutValue(fields, normalised, write)
     open_values = OpenValues(begin, vault_keys, unseal, clock)
     reveals = SqlRevealLog(pool, audit_statement, new_id)
     nonce = partial(os.urandom, NONCE_BYTES)
@@ -251,8 +253,8 @@ def assemble(
             "read_log_keys": ReadLogKeys(begin, settings.log_name),
             "put_field": PutField(begin, clock),
             "fields_of": FieldsOf(begin),
-            "put_value": PutValue(fields, normalised, write),
-            "import_values": ImportValues(begin, fields, normalised, write_values),
+            "put_value": put_value,
+            "import_values": ImportValues(begin, fields, normalised, write_values, one_ahead),
             "lookup": lookup,
             "delete_value": DeleteValue(fields, write),
             "read_values": ReadValues(begin, vault_keys, unseal),
@@ -261,6 +263,7 @@ def assemble(
         hot={
             "decide": partial(decisions_api.decided, decide),
             "lookUp": partial(vault_api.found, lookup),
+            "putValue": partial(vault_api.stored, put_value),
             "reveal": partial(reveals_api.revealed, reveal),
         },
         observer=telemetry,

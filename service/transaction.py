@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.audit.store import SqlAuditTrail, SqlLogKeys, SqlTree
@@ -19,30 +18,33 @@ from service.reveals.store import SqlApprovalStore, SqlTokenStore
 from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
 from service.trials.store import SqlTrialStore
+from service.trips import Trips
 from service.vault.key_store import SqlKeyStore
 from service.vault.moving_store import SqlMovingStore
 from service.vault.retention_store import SqlRetentionStore
 from service.vault.rotation_store import SqlRotationStore
 from service.vault.store import SqlValueStore
 
-_ENTER: Final = text(f"SELECT set_config('{TENANT_SETTING}', :tenant, true)")
+_ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %(tenant)s, true)"
 
 
 class Transaction:
     """Everything one tenant's use case may touch. It is stored together or not at all."""
 
     def __init__(self, connection: AsyncConnection, tenant: TenantId, clock: Clock, new_id: NewId) -> None:
+        self.trips = trips = Trips(connection)
+        self.together = trips.together
         self.tenants = SqlTenants(connection, tenant, clock)
-        self.outbox = SqlOutbox(connection, tenant, new_id)
-        self.audit = SqlAuditTrail(connection, tenant, clock, new_id)
+        self.outbox = SqlOutbox(trips, tenant, new_id)
+        self.audit = SqlAuditTrail(connection, trips, tenant, clock, new_id)
         self.tree = SqlTree(connection, tenant)
         self.log_keys = SqlLogKeys(connection)
-        self.keys = SqlKeyStore(connection, tenant)
+        self.keys = SqlKeyStore(connection, trips, tenant)
         self.rotation = SqlRotationStore(connection, tenant)
         self.retention = SqlRetentionStore(connection, tenant)
-        self.values = SqlValueStore(connection, tenant)
+        self.values = SqlValueStore(connection, trips, tenant)
         self.moving = SqlMovingStore(connection, tenant)
-        self.subjects = SqlSubjectStore(connection, tenant, new_id)
+        self.subjects = SqlSubjectStore(connection, trips, tenant, new_id)
         self.records = SqlRecordStore(connection, tenant)
         self.states = SqlStateStore(connection, tenant, clock)
         self.notices = SqlNoticeStore(connection, tenant, clock)
@@ -74,7 +76,7 @@ def opener(engine: AsyncEngine, clock: Clock, new_id: NewId) -> Begin:
     async def begin(tenant: TenantId) -> AsyncIterator[Transaction]:
         with answering():
             async with engine.begin() as connection:
-                await connection.execute(_ENTER, {"tenant": tenant})
+                await Trips(connection)(_ENTER, {"tenant": tenant})
                 yield Transaction(connection, tenant, clock, new_id)
 
     return begin

@@ -127,6 +127,12 @@ async def added(shelf: Shelf, caller: Caller, body: Any) -> ToyView:
     return ToyView(id=toy.id, owner=toy.subject, tenant=caller.tenant, actor=caller.actor)
 
 
+async def handed(caller: Caller, body: Any, *, subject: str) -> ToyView:
+    """The thin function of `giveToy`."""
+    strictly(body, Part)
+    return ToyView(id=UUID(int=2), owner=subject, tenant=caller.tenant, actor=caller.actor)
+
+
 class ToyController(Controller):
     """Keep toys."""
 
@@ -187,8 +193,7 @@ class ShelfController(Controller):
         self, subject: FromPath[SubjectRef], data: StrictBody[Part], request: Request[Caller, Any, State]
     ) -> ToyView:
         """Give someone a part."""
-        strictly(data, Part)
-        return ToyView(id=UUID(int=2), owner=subject, tenant=request.user.tenant, actor=request.user.actor)
+        return await handed(request.user, data, subject=subject)
 
 
 def jwk(key: Any, kid: str, **more: Any) -> dict[str, Any]:

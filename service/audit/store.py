@@ -11,6 +11,7 @@ from service.audit.domain import AuditEvent, Draft, Entry, Position, Query, cano
 from service.audit.tables import audit_checkpoint, audit_entry, audit_leaf, audit_tile, log_key
 from service.audit.tiles import Tile
 from service.kernel import Caller, Clock, Handle, NewId, TenantId
+from service.trips import Trips
 
 _APPEND: Final = """
     WITH draft AS MATERIALIZED (
@@ -44,8 +45,9 @@ class SqlAuditTrail:
     Never commits: the transaction that built it does.
     """
 
-    def __init__(self, connection: AsyncConnection, tenant: TenantId, clock: Clock, new_id: NewId) -> None:
+    def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId, clock: Clock, new_id: NewId) -> None:
         self._connection = connection
+        self._ask = ask
         self._tenant = tenant
         self._clock = clock
         self._new_id = new_id
@@ -70,7 +72,7 @@ class SqlAuditTrail:
             return
         now = self._clock()
         entries = [Entry.of(draft, by=by, entry_id=self._new_id(), at=now) for by, draft in drafts]
-        await self._connection.exec_driver_sql(*statement(entries))
+        await self._ask(*statement(entries))
 
     async def find(
         self, query: Query, *, subject: Handle | None, after: Position | None, limit: int

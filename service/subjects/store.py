@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Row, Select, TextClause, Uuid, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import Row, Select, Uuid, bindparam, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,25 +15,26 @@ from service.kernel import Handle, NewId, SubjectId, TenantId, Unavailable
 from service.subjects.domain import NO_FACTS, NO_FLAGS, Ensured, Flags, Named, Subject, SubjectFacts
 from service.subjects.tables import subject as row
 from service.subjects.tables import subject_facts, subject_pair
+from service.trips import Trips
 
-_ENSURE: Final = text(
-    """
+_ENSURE: Final = """
     INSERT INTO subject (tenant, subject, handle, created_at, version, facts)
-    SELECT :tenant, subject, handle, :at, 0, :facts
-    FROM json_to_recordset(CAST(:rows AS json)) AS new (subject text, handle uuid)
+    SELECT %(tenant)s, subject, handle, %(at)s, 0, %(facts)s
+    FROM json_to_recordset(%(rows)s::json) AS new (subject text, handle uuid)
     ORDER BY subject COLLATE "C"
     ON CONFLICT (tenant, subject) DO NOTHING
-    RETURNING subject
-    """
-)
-_HANDLES: Final = text(
-    """
+    RETURNING subject, handle
+"""
+_HANDLES: Final = """
     SELECT subject, handle FROM subject
-    WHERE tenant = :tenant AND subject = ANY(string_to_array(:subjects, ','))
-    """
-)
-_HELD: Final = text(f"{_HANDLES.text} ORDER BY subject FOR KEY SHARE")
+    WHERE tenant = %(tenant)s AND subject = ANY(string_to_array(%(subjects)s, ','))
+"""
+_HELD: Final = f"{_HANDLES} ORDER BY subject FOR KEY SHARE"
 """Writers don't wait for each other here, and merges wait for all of them."""
+_NAMES: Final = """
+    SELECT handle, subject FROM subject
+    WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[]) AND merged_at IS NULL
+"""
 
 _MOVE_PAIRS: Final = text(
     """
@@ -73,8 +74,9 @@ class SqlSubjectStore:
     Never commits: the transaction that built the store does.
     """
 
-    def __init__(self, connection: AsyncConnection, tenant: TenantId, new_id: NewId) -> None:
+    def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId, new_id: NewId) -> None:
         self._connection = connection
+        self._ask = ask
         self._tenant = tenant
         self._new_id = new_id
 
@@ -85,15 +87,17 @@ class SqlSubjectStore:
             return Ensured(handles=handles, created=frozenset())
         # In one order everywhere: two batches with the same new subjects wait for each other and don't deadlock.
         rows = [{"subject": subject, "handle": self._new_id()} for subject in missing]
-        created = await self._connection.execute(
+        new = await self._ask(
             _ENSURE, {"tenant": self._tenant, "at": at, "facts": _UNKNOWN, "rows": _encoder.encode(rows).decode()}
         )
-        names = frozenset(created.scalars())
-        return Ensured(handles={**handles, **await self._handles(missing, _HELD)}, created=names)
+        created = {SubjectId(subject): Handle(handle) for subject, handle in new}
+        if late := [subject for subject in missing if subject not in created]:  # another was first
+            handles |= await self._handles(late, _HELD)
+        return Ensured(handles={**handles, **created}, created=frozenset(created))
 
-    async def _handles(self, subjects: Collection[SubjectId], query: TextClause = _HANDLES) -> dict[SubjectId, Handle]:
+    async def _handles(self, subjects: Collection[SubjectId], query: str = _HANDLES) -> dict[SubjectId, Handle]:
         # No subject id has a comma in it.
-        found = await self._connection.execute(query, {"tenant": self._tenant, "subjects": ",".join(subjects)})
+        found = await self._ask(query, {"tenant": self._tenant, "subjects": ",".join(subjects)})
         return {SubjectId(subject): Handle(handle) for subject, handle in found}
 
     async def handle_of(self, subject: SubjectId) -> Handle | None:
@@ -112,11 +116,8 @@ class SqlSubjectStore:
         return int(counted or 0)
 
     async def names(self, handles: Collection[UUID]) -> Mapping[UUID, SubjectId]:
-        found = await self._connection.execute(
-            select(row.c.handle, row.c.subject).where(
-                row.c.tenant == self._tenant, row.c.handle.in_(list(handles)), row.c.merged_at.is_(None)
-            )
-        )
+        wanted = ",".join(handle.hex for handle in handles)
+        found = await self._ask(_NAMES, {"tenant": self._tenant, "handles": wanted})
         return {handle: SubjectId(subject) for handle, subject in found}
 
     async def find(self, subject: SubjectId, *, as_of: datetime | None = None) -> Subject | None:

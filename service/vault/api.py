@@ -105,6 +105,23 @@ async def found(lookup: Lookup, caller: Caller, body: Any) -> FoundView:
         raise Refusal("too_many_requests", headers={"retry-after": str(error.details["after"])}) from None
 
 
+async def stored(
+    put_value: PutValue, caller: Caller, body: Any, *, subject: str, field: str, if_match: str = ""
+) -> Response[WrittenView]:
+    """Answer a write: what `PUT /v1/vault/{subject}/{field}` is, in front of Litestar and within."""
+    wanted = strictly(body, ValuePut)
+    if wanted.reenrol:
+        permit(caller, OFFICER, own=False, subject=None)
+    written = await put_value(
+        SubjectId(subject), field, wanted.value, by=caller, expected=expected(if_match), reenrol=wanted.reenrol
+    )
+    return Response(
+        WrittenView.of(subject, field, written),
+        status_code=HTTPStatus.CREATED if written.first else HTTPStatus.OK,
+        headers={"etag": f'"{written.version}"'},
+    )
+
+
 _line_decoder: Final = msgspec.json.Decoder(Line)
 
 
@@ -211,22 +228,7 @@ class ValueController(Controller):
         one being the higher version. A value that is no such thing is 400 and never repeated.
         An address that was suppressed is 409, unless its owner asked to be kept again.
         """
-        wanted = strictly(data, ValuePut)
-        if wanted.reenrol:
-            permit(request.user, OFFICER, own=False, subject=None)
-        written = await put_value(
-            SubjectId(subject),
-            field,
-            wanted.value,
-            by=request.user,
-            expected=expected(if_match),
-            reenrol=wanted.reenrol,
-        )
-        return Response(
-            WrittenView.of(subject, field, written),
-            status_code=HTTPStatus.CREATED if written.first else HTTPStatus.OK,
-            headers={"etag": f'"{written.version}"'},
-        )
+        return await stored(put_value, request.user, data, subject=subject, field=field, if_match=if_match)
 
     @delete(
         "/{subject:str}/{field:str}",

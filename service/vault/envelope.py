@@ -125,15 +125,14 @@ def rewrap_subject_key(old: TenantKey, new: TenantKey, handle: Handle, key: Stor
 
 def pae(*pieces: bytes) -> bytes:
     """Return an encoding that no other list of pieces has."""
-    return b"".join([_length(len(pieces)), *(part for piece in pieces for part in (_length(len(piece)), piece))])
+    parts = [_length(len(pieces))]
+    for piece in pieces:
+        parts += (_length(len(piece)), piece)
+    return b"".join(parts)
 
 
-def _length(number: int) -> bytes:
-    return struct.pack("<Q", number)
-
-
-def _number(number: int) -> bytes:
-    return struct.pack(">Q", number)
+_length: Final = struct.Struct("<Q").pack
+_number: Final = struct.Struct(">Q").pack
 
 
 def _place(key: SubjectKey, slot: Slot) -> bytes:

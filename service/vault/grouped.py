@@ -1,12 +1,11 @@
-"""Writes and lookups in groups: whatever comes in one turn of the event loop shares a transaction."""
+"""Writes, lookups and openings in groups: whatever comes in one turn of the event loop shares a transaction."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import starmap
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
-from service.db import Coalescer
-from service.kernel import Caller, DomainError, TenantId
+from service.kernel import Caller, DomainError, TenantId, Unavailable
 from service.vault.domain import Unreadable
 
 
@@ -22,22 +21,54 @@ Together = Callable[[TenantId, Sequence[A]], Awaitable[Sequence[R | DomainError]
 """Answers many of one tenant, each with a result or with what stands against it."""
 
 
+LANES: Final = 3
+"""So many groups are under way at once: while PostgreSQL makes one durable, the next is worked on."""
+LIMIT: Final = 100
+"""Of a group, at most."""
+
+
 class Grouped(Generic[A, R]):
-    """Hands those who ask at the same moment to `together`, tenant by tenant."""
+    """Hands those who ask at the same moment to `together`, tenant by tenant.
+
+    Who asks while all lanes are busy waits for the next to be free, and goes with all who waited.
+    """
 
     def __init__(self, together: Together[A, R]) -> None:
         self._together = together
-        self._coalesced: Coalescer[A, R | BaseException] = Coalescer(self._flush, limit=100)
+        self._waiting: list[tuple[A, asyncio.Future[R | BaseException]]] = []
+        self._lanes: set[asyncio.Task[None] | None] = set()
 
     async def __call__(self, asked: A) -> R:
-        answer = await self._coalesced(asked)
-        if answer is None:
-            raise AssertionError("everybody in a group is answered")
+        told: asyncio.Future[R | BaseException] = asyncio.get_running_loop().create_future()
+        self._waiting.append((asked, told))
+        # All of this turn of the event loop go with the lane that its first one opens.
+        if len(self._waiting) == 1 and len(self._lanes) < LANES:
+            self._lanes.add(asyncio.create_task(self._lane()))
+        answer = await told
         if isinstance(answer, BaseException):
             raise answer
         return answer
 
-    async def _flush(self, group: Sequence[A]) -> Mapping[A, R | BaseException]:
+    async def _lane(self) -> None:
+        """Answer groups until nobody waits. A task begins in the turn after the one that made it."""
+        try:
+            while self._waiting:
+                await asyncio.sleep(0)  # whoever was answered just now may ask again, and comes along
+                group, self._waiting = self._waiting[:LIMIT], self._waiting[LIMIT:]
+                await self._answer(group)
+        finally:
+            self._lanes.discard(asyncio.current_task())
+
+    async def _answer(self, group: Sequence[tuple[A, asyncio.Future[R | BaseException]]]) -> None:
+        answers: Mapping[A, R | BaseException] = {}
+        try:
+            answers = await self._answers([asked for asked, _ in group])
+        finally:
+            for asked, told in group:
+                if not told.done():
+                    told.set_result(answers.get(asked, Unavailable("the work was broken off")))
+
+    async def _answers(self, group: Sequence[A]) -> Mapping[A, R | BaseException]:
         """Answer each tenant's by themselves: a tenant doesn't fail with another."""
         tenants: dict[TenantId, list[A]] = {}
         for asked in group:

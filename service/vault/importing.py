@@ -4,7 +4,8 @@ Whoever was cut off sends the same lines again under the same id. Those that wer
 is stored twice, and nothing is left out.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 from uuid import UUID
 
@@ -75,14 +76,33 @@ Read = Callable[[bytes], Line]
 """Reads a line literally, or raises `LineRefused`."""
 
 
-class ImportValues:
-    """Store a stream of values, and tell what became of each."""
+class Checked(Struct, frozen=True, kw_only=True):
+    """A piece that was read: what is to be stored, and what stands against the other lines."""
 
-    def __init__(self, begin: BeginValues, fields: Fields, normalise: Normalise, write: WriteValues) -> None:
+    before: int
+    """Lines before it, with those that an earlier attempt had dealt with."""
+    done: int
+    """Lines by its end."""
+    outcomes: list[Outcome | None]
+    writes: Mapping[int, Write]
+    """By the place in the piece."""
+
+
+Ahead = Callable[[AsyncIterator[Checked]], AsyncGenerator[Checked]]
+"""Yields the same, and has the next worked on meanwhile."""
+
+
+class ImportValues:
+    """Store a stream of values, and tell what became of each. While a piece is stored, the next is read."""
+
+    def __init__(
+        self, begin: BeginValues, fields: Fields, normalise: Normalise, write: WriteValues, ahead: Ahead
+    ) -> None:
         self._begin = begin
         self._fields = fields
         self._normalise = normalise
         self._write = write
+        self._ahead = ahead
 
     async def __call__(
         self, lines: AsyncIterator[Sequence[bytes | None]], read: Read, *, import_id: UUID, by: Caller
@@ -96,37 +116,42 @@ class ImportValues:
         async with self._begin(by.tenant) as tx:
             skipped = await tx.values.import_done(import_id)
         done, stored, refused = 0, 0, 0
-        async for piece in _pieces(lines):
-            first = done
-            done += len(piece)
-            if done <= skipped:
-                continue
-            fresh = piece[max(0, skipped - first) :]
-            first = done - len(fresh)
-            outcomes = await self._store(fresh, read, Part(import_id=import_id, before=first, done=done, by=by))
-            told = [_told(first + number, outcome) for number, outcome in enumerate(outcomes, start=1)]
-            stored += sum(each.outcome == "stored" for each in told)
-            refused += sum(each.outcome == "refused" for each in told)
-            yield told
+        async with aclosing(self._ahead(self._checked(lines, read, skipped, by))) as pieces:
+            async for piece in pieces:
+                done = piece.done
+                if piece.before == done:
+                    continue
+                part = Part(import_id=import_id, before=piece.before, done=done, by=by)
+                written = await self._write(by.tenant, list(piece.writes.values()), part=part)
+                outcomes = piece.outcomes
+                for number, outcome in zip(piece.writes, written, strict=True):
+                    outcomes[number] = outcome
+                told = [_told(piece.before + number, outcome) for number, outcome in enumerate(outcomes, start=1)]
+                stored += sum(each.outcome == "stored" for each in told)
+                refused += sum(each.outcome == "refused" for each in told)
+                yield told
         yield Summary(import_=import_id, lines=done, skipped=min(skipped, done), stored=stored, refused=refused)
 
-    async def _store(self, piece: Sequence[bytes | None], read: Read, part: Part) -> Sequence[Outcome | None]:
-        """Return what became of each line; nothing of a blank one."""
-        outcomes: list[Outcome | None] = [None] * len(piece)
-        writes: dict[int, Write] = {}
-        for number, line in enumerate(piece):
-            if line == b"":
-                continue
-            try:
-                writes[number] = await self._understood(line, read, part.by)
-            except Unavailable:
-                raise
-            except DomainError as error:
-                outcomes[number] = error
-        written = await self._write(part.by.tenant, list(writes.values()), part=part)
-        for number, outcome in zip(writes, written, strict=True):
-            outcomes[number] = outcome
-        return outcomes
+    async def _checked(
+        self, lines: AsyncIterator[Sequence[bytes | None]], read: Read, skipped: int, by: Caller
+    ) -> AsyncIterator[Checked]:
+        """Yield the pieces read, without the lines that were dealt with."""
+        done = 0
+        async for piece in _pieces(lines):
+            fresh = piece[max(0, skipped - done) :]
+            done += len(piece)
+            outcomes: list[Outcome | None] = [None] * len(fresh)
+            writes: dict[int, Write] = {}
+            for number, line in enumerate(fresh):
+                if line == b"":
+                    continue
+                try:
+                    writes[number] = await self._understood(line, read, by)
+                except Unavailable:
+                    raise
+                except DomainError as error:
+                    outcomes[number] = error
+            yield Checked(before=done - len(fresh), done=done, outcomes=outcomes, writes=writes)
 
     async def _understood(self, line: bytes | None, read: Read, by: Caller) -> Write:
         if line is None:

@@ -9,31 +9,29 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.kernel import Handle, TenantId
+from service.trips import Trips
 from service.vault.domain import KeyContext, KeyPurpose, StoredKey, StoredSubjectKey, Wrapped
 from service.vault.tables import vault_secret_key, vault_tenant_key
 
 _FIND: Final = """
     SELECT handle, key_id, tenant_key_version, wrapped, destroyed_at IS NOT NULL AS destroyed FROM vault_subject_key
-    WHERE tenant = :tenant AND handle = ANY(CAST(string_to_array(:handles, ',') AS uuid[]))
+    WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[])
 """
-_SUBJECT_KEYS: Final = text(_FIND)
-_HELD: Final = text(f"{_FIND} ORDER BY handle FOR SHARE")
+_HELD: Final = f"{_FIND} ORDER BY handle FOR SHARE"
 """FOR KEY SHARE would let destruction pass: it changes no key column."""
 
-_ADD: Final = text(
-    """
-    WITH alive AS MATERIALIZED (SELECT version FROM vault_tenant_key WHERE tenant = :tenant FOR KEY SHARE)
+_ADD: Final = """
+    WITH alive AS MATERIALIZED (SELECT version FROM vault_tenant_key WHERE tenant = %(tenant)s FOR KEY SHARE)
     INSERT INTO vault_subject_key (tenant, handle, key_id, tenant_key_version, wrapped, created_at)
-    SELECT :tenant, handle, decode(key_id, 'hex'), tenant_key_version, decode(wrapped, 'hex'), :at
-    FROM json_to_recordset(CAST(:rows AS json)) AS new (
+    SELECT %(tenant)s, handle, decode(key_id, 'hex'), tenant_key_version, decode(wrapped, 'hex'), %(at)s
+    FROM json_to_recordset(%(rows)s::json) AS new (
         handle uuid, key_id text, tenant_key_version integer, wrapped text
     )
     JOIN alive ON alive.version = tenant_key_version
     ORDER BY handle
     ON CONFLICT (tenant, handle) DO NOTHING
     RETURNING handle
-    """
-)
+"""
 """Holds the tenant keys: a version that nothing hangs from must not go while something is hung there."""
 
 _DESTROY: Final = text(
@@ -54,8 +52,9 @@ class SqlKeyStore:
     Never commits: the transaction that built the store does.
     """
 
-    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+    def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId) -> None:
         self._connection = connection
+        self._ask = ask
         self._tenant = tenant
 
     async def wrapped(self, purpose: KeyPurpose, field: str = "") -> Sequence[StoredKey]:
@@ -84,8 +83,8 @@ class SqlKeyStore:
     async def subject_keys(
         self, handles: Collection[Handle], *, hold: bool = False
     ) -> Mapping[Handle, StoredSubjectKey]:
-        found = await self._connection.execute(
-            _HELD if hold else _SUBJECT_KEYS,
+        found = await self._ask(
+            _HELD if hold else _FIND,
             {"tenant": self._tenant, "handles": ",".join(handle.hex for handle in handles)},
         )
         return {
@@ -105,11 +104,8 @@ class SqlKeyStore:
             }
             for handle, key in keys.items()
         ]
-        added = await self._connection.execute(
-            _ADD, {"tenant": self._tenant, "at": at, "rows": msgspec.json.encode(rows).decode()}
-        )
-
-        return {Handle(handle) for handle in added.scalars()}
+        added = await self._ask(_ADD, {"tenant": self._tenant, "at": at, "rows": msgspec.json.encode(rows).decode()})
+        return {Handle(handle) for (handle,) in added}
 
     async def destroy_subject_key(self, handle: Handle, at: datetime) -> bool:
         done = await self._connection.execute(_DESTROY, {"tenant": self._tenant, "handle": handle, "at": at})

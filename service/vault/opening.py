@@ -54,10 +54,13 @@ class OpenValues:
         tenant_key = await self._keys.tenant_key(tenant)
         names = {handle: {Name.of(name) for name in each} for handle, each in wanted.items()}
         async with self._begin(tenant) as tx:
-            fields = await tx.values.fields() if fields is None else fields
-            sealed = await tx.values.find(names, version=version)
-            # Read after the values: whoever was erased in between is, and none of their values opens.
-            subjects = await self._keys.subject_keys(tx.keys, tenant_key, list(wanted))
+            # The keys are read after the values: whoever was erased in between is, and none of their values opens.
+            sealed, subjects, known = await tx.together(
+                tx.values.find(names, version=version),
+                self._keys.subject_keys(tx.keys, tenant_key, list(wanted)),
+                tx.values.fields(),
+            )
+        fields = known if fields is None else fields
         now = self._clock()
         values: dict[Handle, dict[str, Opened]] = {handle: {} for handle in wanted}
         for each in sealed:

@@ -10,40 +10,37 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.kernel import Handle, TenantId
+from service.trips import Trips
 from service.vault.fields import BUILT_IN, Field, Name
 from service.vault.tables import vault_field, vault_import, vault_value
 from service.vault.values import Digest, Head, Mark, Place, Sealed, Standing
 
-_FIELDS: Final = text(
-    "SELECT DISTINCT ON (name) name, body FROM vault_field WHERE tenant = :tenant ORDER BY name, version DESC"
-)
-_LATEST: Final = text(
-    """
+_FIELDS: Final = """
+    SELECT DISTINCT ON (name) name, body FROM vault_field WHERE tenant = %(tenant)s ORDER BY name, version DESC
+"""
+_LATEST: Final = """
     SELECT want.handle, want.field, want.label, found.version, found.sealed, found.at, NULL AS until
-    FROM json_to_recordset(CAST(:wanted AS json)) AS want (handle uuid, field text, label text)
+    FROM json_to_recordset(%(wanted)s::json) AS want (handle uuid, field text, label text)
     CROSS JOIN LATERAL (
         SELECT version, sealed, at, deleted_at FROM vault_value
-        WHERE tenant = :tenant AND handle = want.handle AND field = want.field AND label = want.label
+        WHERE tenant = %(tenant)s AND handle = want.handle AND field = want.field AND label = want.label
         ORDER BY version DESC LIMIT 1
     ) AS found
     WHERE found.deleted_at IS NULL
-    """
-)
-_VERSION: Final = text(
-    """
+"""
+_VERSION: Final = """
     SELECT this.handle, this.field, this.label, this.version, this.sealed, this.at,
         least(this.deleted_at, next.at) AS until
-    FROM json_to_recordset(CAST(:wanted AS json)) AS want (handle uuid, field text, label text)
-    JOIN vault_value AS this ON this.tenant = :tenant AND this.handle = want.handle
-        AND this.field = want.field AND this.label = want.label AND this.version = :version AND this.sealed <> ''
+    FROM json_to_recordset(%(wanted)s::json) AS want (handle uuid, field text, label text)
+    JOIN vault_value AS this ON this.tenant = %(tenant)s AND this.handle = want.handle
+        AND this.field = want.field AND this.label = want.label AND this.version = %(version)s AND this.sealed <> ''
     LEFT JOIN LATERAL (
         SELECT at FROM vault_value
-        WHERE tenant = :tenant AND handle = want.handle AND field = want.field AND label = want.label
-            AND version > :version
+        WHERE tenant = %(tenant)s AND handle = want.handle AND field = want.field AND label = want.label
+            AND version > %(version)s
         ORDER BY version LIMIT 1
     ) AS next ON true
-    """
-)
+"""
 """The next version that is left: those between may be past their retention."""
 _OF: Final = text(
     """
@@ -52,72 +49,63 @@ _OF: Final = text(
     ORDER BY field, label, version DESC
     """
 )
-_HEADS: Final = text(
-    """
+_HEADS: Final = """
     SELECT coalesce(head.version, 0), coalesce(head.live, false), mark IS NOT NULL AND EXISTS (
         SELECT FROM vault_suppression AS kept
-        WHERE kept.tenant = :tenant AND kept.kind = want.kind AND kept.digest = decode(want.mark, 'hex')
+        WHERE kept.tenant = %(tenant)s AND kept.kind = want.kind AND kept.digest = decode(want.mark, 'hex')
     )
-    FROM json_to_recordset(CAST(:places AS json)) AS want (
+    FROM json_to_recordset(%(places)s::json) AS want (
         place integer, handle uuid, field text, label text, kind text, mark text
     )
     LEFT JOIN LATERAL (
         SELECT version, deleted_at IS NULL AS live FROM vault_value
-        WHERE tenant = :tenant AND handle = want.handle AND field = want.field AND label = want.label
+        WHERE tenant = %(tenant)s AND handle = want.handle AND field = want.field AND label = want.label
         ORDER BY version DESC LIMIT 1
     ) AS head ON true
     ORDER BY want.place
-    """
-)
-_ADD: Final = text(
-    """
+"""
+_ADD: Final = """
     INSERT INTO vault_value (tenant, handle, field, label, version, sealed, at, actor, deleted_at)
-    SELECT :tenant, handle, field, label, version, decode(sealed, 'hex'), at, actor, deleted_at
-    FROM json_to_recordset(CAST(:rows AS json)) AS new (
+    SELECT %(tenant)s, handle, field, label, version, decode(sealed, 'hex'), at, actor, deleted_at
+    FROM json_to_recordset(%(rows)s::json) AS new (
         handle uuid, field text, label text, version integer, sealed text, at timestamptz, actor text,
         deleted_at timestamptz
     )
     ORDER BY handle, field COLLATE "C", label COLLATE "C", version
     ON CONFLICT DO NOTHING
-    """
-)
+    RETURNING version
+"""
 """In one order everywhere: two groups with the same places wait for each other and don't deadlock."""
-_UNINDEX: Final = text(
-    """
+_UNINDEX: Final = """
     DELETE FROM vault_index AS gone
-    USING json_to_recordset(CAST(:places AS json)) AS old (handle uuid, field text, label text)
-    WHERE gone.tenant = :tenant AND gone.handle = old.handle AND gone.field = old.field AND gone.label = old.label
-    """
-)
-_INDEX: Final = text(
-    """
+    USING json_to_recordset(%(places)s::json) AS old (handle uuid, field text, label text)
+    WHERE gone.tenant = %(tenant)s AND gone.handle = old.handle AND gone.field = old.field AND gone.label = old.label
+"""
+_INDEX: Final = """
     WITH held AS MATERIALIZED (
         SELECT FROM vault_secret_key
-        WHERE tenant = :tenant AND kind = 'index_key' AND field = ANY(string_to_array(:fields, ','))
+        WHERE tenant = %(tenant)s AND kind = 'index_key' AND field = ANY(string_to_array(%(fields)s, ','))
         ORDER BY field, version FOR NO KEY UPDATE
     )
     INSERT INTO vault_index (tenant, field, index_version, digest, handle, label)
-    SELECT :tenant, field, version, decode(digest, 'hex'), handle, label
-    FROM json_to_recordset(CAST(:rows AS json)) AS new (
+    SELECT %(tenant)s, field, version, decode(digest, 'hex'), handle, label
+    FROM json_to_recordset(%(rows)s::json) AS new (
         field text, version integer, digest text, handle uuid, label text
     )
     WHERE (SELECT count(*) FROM held) IS NOT NULL
     ORDER BY field COLLATE "C", version, digest
     ON CONFLICT DO NOTHING
-    """
-)
+"""
 """Holds the field's index keys first, all versions, whichever of them this process knows.
 
 So of two who store the same value at one moment the second waits for the first to end, and finds it when it looks.
 """
-_HOLDERS: Final = text(
-    """
+_HOLDERS: Final = """
     SELECT DISTINCT want.place, held.handle
-    FROM json_to_recordset(CAST(:rows AS json)) AS want (place integer, field text, version integer, digest text)
-    JOIN vault_index AS held ON held.tenant = :tenant AND held.field = want.field
+    FROM json_to_recordset(%(rows)s::json) AS want (place integer, field text, version integer, digest text)
+    JOIN vault_index AS held ON held.tenant = %(tenant)s AND held.field = want.field
         AND held.index_version = want.version AND held.digest = decode(want.digest, 'hex')
-    """
-)
+"""
 _SUPPRESS: Final = text(
     """
     INSERT INTO vault_suppression (tenant, kind, digest, at)
@@ -136,23 +124,21 @@ class SqlValueStore:
     Never commits: the transaction that built the store does.
     """
 
-    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+    def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId) -> None:
         self._connection = connection
+        self._ask = ask
         self._tenant = tenant
 
     async def fields(self) -> Mapping[str, Field]:
-        found = await self._connection.execute(_FIELDS, {"tenant": self._tenant})
+        found = await self._ask(_FIELDS, {"tenant": self._tenant})
         return {**BUILT_IN, **{name: _field.decode(body) for name, body in found}}
 
     async def find(self, wanted: Mapping[Handle, Collection[Name]], *, version: int | None = None) -> Sequence[Sealed]:
         rows = [_place(Place(handle, name)) for handle, names in wanted.items() for name in names]
         if not rows:
             return []
-        parameters: dict[str, Any] = {"tenant": self._tenant, "wanted": _json(rows)}
-        if version is None:
-            found = await self._connection.execute(_LATEST, parameters)
-        else:
-            found = await self._connection.execute(_VERSION, {**parameters, "version": version})
+        query = _LATEST if version is None else _VERSION
+        found = await self._ask(query, {"tenant": self._tenant, "wanted": _json(rows), "version": version})
         return [
             Sealed(handle=Handle(handle), name=Name(field, label), version=each, sealed=sealed, at=at, until=until)
             for handle, field, label, each, sealed, at, until in found
@@ -209,7 +195,7 @@ class SqlValueStore:
             }
             for number, (place, mark) in enumerate(places)
         ]
-        found = await self._connection.execute(_HEADS, {"tenant": self._tenant, "places": _json(rows)})
+        found = await self._ask(_HEADS, {"tenant": self._tenant, "places": _json(rows)})
         return [Head(version=version, live=live, suppressed=suppressed) for version, live, suppressed in found]
 
     async def add(self, values: Sequence[tuple[Sealed, str]]) -> bool:
@@ -224,13 +210,14 @@ class SqlValueStore:
             }
             for value, actor in values
         ]
-        added = await self._connection.execute(_ADD, {"tenant": self._tenant, "rows": _json(rows)})
-        return added.rowcount == len(rows)
+        added = await self._ask(_ADD, {"tenant": self._tenant, "rows": _json(rows)})
+        return len(added) == len(rows)
 
     async def index(self, digests: Mapping[Place, Sequence[Digest]], replaced: Collection[Place]) -> None:
+        statements = []
         if replaced:
             places = [_place(place) for place in replaced]
-            await self._connection.execute(_UNINDEX, {"tenant": self._tenant, "places": _json(places)})
+            statements.append((_UNINDEX, {"tenant": self._tenant, "places": _json(places)}))
         rows = [
             {**_digest(digest), "handle": place.handle, "label": place.name.label}
             for place, each in digests.items()
@@ -238,14 +225,16 @@ class SqlValueStore:
         ]
         if rows:
             fields = ",".join(sorted({digest.field for each in digests.values() for digest in each}))
-            await self._connection.execute(_INDEX, {"tenant": self._tenant, "fields": fields, "rows": _json(rows)})
+            statements.append((_INDEX, {"tenant": self._tenant, "fields": fields, "rows": _json(rows)}))
+        if statements:
+            await self._ask.all(*statements)
 
     async def holders(self, digests: Collection[Digest]) -> Mapping[Digest, AbstractSet[Handle]]:
         wanted = list(digests)
         held: dict[Digest, set[Handle]] = {digest: set() for digest in wanted}
         if wanted:
             rows = [{"place": number, **_digest(digest)} for number, digest in enumerate(wanted)]
-            found = await self._connection.execute(_HOLDERS, {"tenant": self._tenant, "rows": _json(rows)})
+            found = await self._ask(_HOLDERS, {"tenant": self._tenant, "rows": _json(rows)})
             for number, handle in found:
                 held[wanted[number]].add(Handle(handle))
         return held

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -107,6 +107,10 @@ class ReadTransaction(KeyTransaction, Protocol):
 
     @property
     def values(self) -> ValueStore: ...
+
+    async def together(self, *asks: Coroutine[Any, Any, Any]) -> Sequence[Any]:
+        """Await all of `asks`, which ask the stores of this transaction: one round trip, in their order."""
+        ...
 
 
 class ValueTransaction(ReadTransaction, Protocol):

@@ -6,9 +6,9 @@ the later one. A deletion is a version too, with nothing in it, so that it has i
 """
 
 import hashlib
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -44,6 +44,7 @@ ATTEMPTS: Final = 20
 """So often a group begins again because another wrote at the same time."""
 
 Outcome = Written | DomainError
+_Drafts = list[tuple[Caller, Draft]]
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -124,11 +125,14 @@ class WriteValues:
         places = await _places(tx, people, writes)
         known = [number for number, place in enumerate(places) if place is not None]
         group = _Group(writes, hashed, now)
+        keys = SubjectKeys(keys={}, erased=frozenset())
         if known:
             handles = {place.handle for place in places if place is not None}
-            keys = await self._keys.ensure_subject_keys(tx.keys, tenant_key, handles)
+            asked = [(place, hashed[n].mark) for n in known if (place := places[n]) is not None]
             # With the keys held, nobody is erased until we are done.
-            heads = await tx.values.heads([(place, hashed[n].mark) for n in known if (place := places[n]) is not None])
+            keys, heads = await tx.together(
+                self._keys.ensure_subject_keys(tx.keys, tenant_key, handles), tx.values.heads(asked)
+            )
             kept = await self._kept(
                 tx, [(places[n], hashed[n]) for n, head in zip(known, heads, strict=True) if head.suppressed]
             )
@@ -136,8 +140,12 @@ class WriteValues:
                 place = places[number]
                 if place is not None:
                     group.take(number, place, head, keys, own=place in kept)
-            await self._store(tx, tenant_key.tenant, group, keys)
-        await _tell(tx, people, group, part)
+        happened = _happened(people, group, part)
+        if group.new:
+            await self._store(tx, tenant_key.tenant, group, keys, happened)
+        else:
+            await tx.together(*_told(tx, happened, now))
+        await _conclude(tx, group, part)
         return group.outcomes
 
     async def _kept(self, tx: ValueTransaction, suppressed: Iterable[tuple[Place | None, _Hashed]]) -> set[Place]:
@@ -147,7 +155,9 @@ class WriteValues:
         held = await tx.values.holders(digests) if digests else {}
         return {place for place, each in asked if any(place.handle in held[digest] for digest in each.digests)}
 
-    async def _store(self, tx: ValueTransaction, tenant: TenantId, group: "_Group", keys: SubjectKeys) -> None:
+    async def _store(
+        self, tx: ValueTransaction, tenant: TenantId, group: "_Group", keys: SubjectKeys, happened: _Drafts
+    ) -> None:
         rows = []
         for number, value in group.new.items():
             write = group.writes[number]
@@ -156,13 +166,18 @@ class WriteValues:
                 sealed = self._seal(keys.keys[value.handle], value.slot(tenant), plaintext)
                 value = msgspec.structs.replace(value, sealed=sealed)
             rows.append((value, write.by.actor))
-        if rows and not await tx.values.add(rows):
-            raise _Crossed
         digests, replaced = group.indexed()
-        if digests or replaced:
-            await tx.values.index(digests, replaced)
+        every = {digest for each in digests.values() for digest in each}
+        # The index comes last: others who write the same field wait from there until we are done.
+        all_free, *_, holders = await tx.together(
+            tx.values.add(rows),
+            *_told(tx, happened, group.now),
+            tx.values.index(digests, replaced),
+            tx.values.holders(every),
+        )
+        if not all_free:
+            raise _Crossed
         if digests:
-            holders = await tx.values.holders({digest for each in digests.values() for digest in each})
             group.shared(holders)
             if alike := group.alike(holders):
                 pairs = [(one, other, about) for _, one, other, about in alike]
@@ -283,10 +298,10 @@ async def _places(tx: ValueTransaction, people: People, writes: Sequence[Write])
     return places
 
 
-async def _tell(tx: ValueTransaction, people: People, group: _Group, part: Part | None) -> None:
-    """Audit and announce what happened: of an import its pieces, of everything else each write."""
-    drafts: list[tuple[Caller, Draft]] = []
+def _happened(people: People, group: _Group, part: Part | None) -> _Drafts:
+    """Return what is audited and announced: of an import those who came into being, of everything else each write."""
     first = {write.subject: write.by for write in reversed(group.writes)}
+    drafts: _Drafts = []
     for subject in people.created:
         handle = people.handles[subject]
         drafts.append((first[subject], Draft(event=AuditEvent.SUBJECT_CREATED, object_id=str(handle), subject=handle)))
@@ -295,17 +310,27 @@ async def _tell(tx: ValueTransaction, people: People, group: _Group, part: Part 
             # Labels are the tenant's own words, and stay here.
             object_id = f"{value.name.field}/{value.version}"
             drafts.append((group.writes[number].by, Draft(event=event, object_id=object_id, subject=value.handle)))
-    drafts += [
+    return drafts
+
+
+async def _conclude(tx: ValueTransaction, group: _Group, part: Part | None) -> None:
+    """Audit and announce whom the writes made doubtful, and how far the import has got."""
+    drafts = [
         (group.writes[number].by, Draft(event=AuditEvent.SUBJECT_UNRESOLVED, object_id=str(handle), subject=handle))
         for handle, number in group.unresolved.items()
     ]
-    events = [
-        Event(type=draft.event.value, object_id=draft.object_id, subject=draft.subject, at=group.now)
-        for _, draft in drafts
-    ]
+    if drafts:
+        await tx.together(*_told(tx, drafts, group.now))
     if part is not None:
         if not await tx.values.advance_import(part.import_id, part.before, part.done, group.now):
             raise ImportMoved("another connection goes on with this import")
-        drafts.append((part.by, Draft(event=AuditEvent.VAULT_IMPORTED, object_id=f"{part.import_id}/{part.done}")))
-    await tx.audit.append_each(drafts)
-    await tx.outbox.add(events)
+        object_id = f"{part.import_id}/{part.done}"
+        await tx.audit.append_each([(part.by, Draft(event=AuditEvent.VAULT_IMPORTED, object_id=object_id))])
+
+
+def _told(tx: ValueTransaction, drafts: _Drafts, now: datetime) -> tuple[Coroutine[Any, Any, None], ...]:
+    """Return what adds the entries and events of `drafts`."""
+    events = [
+        Event(type=draft.event.value, object_id=draft.object_id, subject=draft.subject, at=now) for _, draft in drafts
+    ]
+    return tx.audit.append_each(drafts), tx.outbox.add(events)

@@ -1,5 +1,7 @@
 """What handlers return, on its way out."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,8 +31,9 @@ class StructResponse(Response[T]):
         await send_json(msgspec.json.encode(self.content), self.status_code, send)
 
 
-async def send_json(body: bytes, status: int, send: Send) -> None:
+async def send_json(body: bytes, status: int, send: Send, headers: Mapping[str, str] = MappingProxyType({})) -> None:
     """Answer with a body of JSON, without Litestar."""
     head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    head += [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -7,7 +7,7 @@ address pass.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Union, get_args
 
 import msgspec
@@ -63,6 +63,11 @@ async def take_literally(request: Request[Any, Any, Any]) -> None:
         raise Refusal("invalid_request", "A parameter is malformed.", faults=tuple(faults))
     if expected.body:
         await request.body()
+
+
+def acceptable(given: Mapping[str, str], expected: Expected) -> bool:
+    """Return whether the parameters of a path are such as their handler declares."""
+    return all(_fault(name, text, expected.path[name]) is None for name, text in given.items())
 
 
 def expected_by(handler: HTTPRouteHandler) -> Expected:

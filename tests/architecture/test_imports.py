@@ -77,6 +77,7 @@ FURTHER = {
 ADAPTERS = {
     "audit": {"log_keys", "published", "standalone", "tree_store"},
     "vault": {
+        "ahead",
         "grouped",
         "normal",
         "pace",
@@ -113,7 +114,7 @@ ROLES = {
     "__init__": {"domain", "ports", "usecases"},
 }
 # What it may import from beside the slices.
-OUTER = {"store": {"db"}, "tables": {"db"}, "adapter": {"db", "own_files"}, "api": {"web"}}
+OUTER = {"store": {"db", "trips"}, "tables": {"db"}, "adapter": {"db", "own_files", "trips"}, "api": {"web"}}
 
 # The files and folders beside the slices, and what of ours each may import.
 BESIDE = {
@@ -131,7 +132,8 @@ BESIDE = {
     "tenants": {"kernel", "db"},
     "web": {"kernel", "own_files", "telemetry", "web"},
     "settings": {"kernel", "web"},
-    "transaction": {"kernel", "db", "tenants", *SLICES},
+    "transaction": {"kernel", "db", "tenants", "trips", *SLICES},
+    "trips": {"kernel"},
     "demo": {"kernel"},
 }
 # The composition roots: they import everything, and nothing but a root imports them.

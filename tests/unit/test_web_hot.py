@@ -12,7 +12,7 @@ from litestar import Litestar
 
 from service.kernel import Unavailable
 from service.web.hot import table
-from tests.toy_site import Shelf, Silence, Toy, ToyBroken, ToyUnheardOf, added, bearer, token, toy_site
+from tests.toy_site import Shelf, Silence, Toy, ToyBroken, ToyUnheardOf, added, bearer, handed, token, toy_site
 from tests.twins import Sent, play_both
 
 GOOD = {"id": str(uuid4()), "subject": "s-1", "at": "2026-11-22T12:00:00Z", "colour": "red"}
@@ -24,7 +24,8 @@ LIMIT = 400
 
 def hot_site(shelf: Shelf | None = None, observer: Silence | None = None) -> Litestar:
     shelf = shelf or Shelf()
-    return toy_site(shelf=shelf, observer=observer, body_limit=LIMIT, hot={"addToy": partial(added, shelf)})
+    hot = {"addToy": partial(added, shelf), "giveToy": handed}
+    return toy_site(shelf=shelf, observer=observer, body_limit=LIMIT, hot=hot)
 
 
 SITE = hot_site()
@@ -173,7 +174,36 @@ async def test_an_answer_that_is_no_json_is_a_bug_with_a_problem():
     assert len(observer.bugs) == 1
 
 
-@pytest.mark.parametrize("operation", ["unheardOf", "giveToy"])
-def test_an_operation_without_a_path_of_its_own_can_not_be_hot(operation: str):
+@pytest.mark.parametrize(
+    ("path", "status", "by_table"),
+    [
+        pytest.param("/v1/subjects/s-1/toys", 200, True, id="a good one"),
+        pytest.param("/v1/subjects/lovelace@mail.example/toys", 400, False, id="an address"),
+        pytest.param("/v1/subjects/s-1\n/toys", 400, False, id="a line's end"),
+        pytest.param("/v1/subjects//toys", 404, False, id="nothing"),
+        pytest.param("/v1/subjects/s-1/toys/", 200, False, id="a slash after it"),
+    ],
+)
+async def test_a_parameter_in_the_path_means_what_it_means_to_litestar(path: str, status: int, by_table: bool):
+    sent = Sent(method="PUT", path=path, headers=(AUTHORIZED, JSON), chunks=(b'{"size": 3}',))
+    with_table, without, hot = await play_both(SITE, sent)
+
+    assert with_table == without
+    assert (with_table.status, hot) == (status, by_table)
+
+
+@pytest.mark.parametrize(("own", "status"), [("s-1", 200), ("s-2", 404)])
+async def test_a_subject_in_the_path_is_theirs_alone(own: str, status: int):
+    headers = (authorization(scope="self", sub=own), JSON)
+    sent = Sent(method="PUT", path="/v1/subjects/s-1/toys", headers=headers, chunks=(b'{"size": 3}',))
+    with_table, without, by_table = await play_both(SITE, sent)
+
+    assert by_table
+    assert with_table == without
+    assert with_table.status == status
+
+
+@pytest.mark.parametrize("operation", ["unheardOf", "getLiveness"])
+def test_an_operation_that_is_unknown_or_needs_no_scope_can_not_be_hot(operation: str):
     with pytest.raises(ValueError, match="hot"):
         table(SITE, {operation: added})
