@@ -14,6 +14,7 @@ COMMANDS = {
     "auditing",
     "databases",
     "demo",
+    "exporting",
     "operations",
     "own_files",
     "processes",
