@@ -36,7 +36,7 @@ _ENTRIES: Final = """
     ORDER BY leaf.index
 """
 _AROUND: Final = """
-    SELECT min(leaf.index), max(leaf.index)
+    SELECT min(leaf.index) AS first, max(leaf.index) AS last
     FROM audit_entry AS entry JOIN audit_leaf AS leaf ON leaf.tenant = entry.tenant AND leaf.entry = entry.id
     WHERE entry.tenant = %(tenant)s AND entry.at >= %(since)s AND entry.at < %(until)s AND leaf.index < %(size)s
 """
@@ -155,8 +155,8 @@ class SqlTree:
 
     async def around(self, since: datetime, until: datetime, size: int) -> tuple[int, int] | None:
         within = {"tenant": self._tenant, "since": since, "until": until, "size": size}
-        row = (await self._connection.exec_driver_sql(_AROUND, within)).one()
-        return None if row[0] is None else (row[0], row[1] + 1)
+        found = (await self._connection.exec_driver_sql(_AROUND, within)).mappings().one()
+        return None if found["first"] is None else (found["first"], found["last"] + 1)
 
 
 class SqlLogKeys:

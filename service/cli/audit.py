@@ -61,7 +61,7 @@ async def audit_verify(
 
 @command(audit, "export")
 @click.option("--tenant", "tenant_name", required=True, help="Whose log.")
-@click.option("--format", "form", type=click.Choice(["ndjson", "csv"]), required=True)
+@click.option("--format", "form", type=click.Choice(["ndjson", "csv", "pack"]), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to make. None is overwritten.")
 @click.option("--from", "since", type=Instant(), help="Entries made from then on.")
 @click.option("--to", "until", type=Instant(), help="Entries made before then.")
@@ -84,20 +84,23 @@ async def audit_export(
 ) -> None:
     """Write entries to a file that `volens audit verify` judges, or to a table for a spreadsheet.
 
-    ndjson is a range of entries, complete and signed. csv proves nothing. Entries that have no place yet, those
+    ndjson is a range of entries, complete and signed. pack is a ZIP with that range, the records, notices, decisions
+    and rules behind it, the verifier and a page for people. csv proves nothing. Entries that have no place yet, those
     of the last seconds, are left out. The file is whole or not there at all, and that it was made is an entry itself.
 
     \b
+    volens audit export --tenant example-shop --format pack --out pack.zip
     volens audit export --tenant example-shop --format ndjson --first 100 --after 200 --out part.ndjson
     volens audit export --tenant example-shop --format csv --from 2026-11-01 --to 2026-12-01 --out november.csv
     """
     from service import exporting
+    from service.extents import Wanted
 
     if (since, until) != (None, None) and (first, after) != (None, None):
         raise click.UsageError("name a period with --from and --to, or places with --first and --after")
     if bom and form != "csv":
         raise click.UsageError("--bom is for --format csv")
-    wanted = exporting.Wanted(first=first or 0, after=after, since=since, until=until)
+    wanted = Wanted(first=first or 0, after=after, since=since, until=until)
     settings = read_settings(data_dir=data_dir)
     done = await exporting.export(
         settings, tenant_name, exporting.Form(form), out, wanted, bom=bom, progress_on=complaints

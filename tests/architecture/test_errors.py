@@ -14,7 +14,7 @@ COMMANDS = {
     "auditing",
     "databases",
     "demo",
-    "exporting",
+    "extents",
     "operations",
     "own_files",
     "processes",

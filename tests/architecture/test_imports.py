@@ -158,6 +158,7 @@ ROOTS = {
     "cli",
     "databases",
     "exporting",
+    "extents",
     "laws",
     "operations",
     "packs",

@@ -2,16 +2,18 @@
 
 import csv
 import io
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from service import db, exporting
+from service import db, exporting, extents
 from service.audit import AuditEvent, Draft
 from service.audit.growing import GrowTree
 from service.audit.log_keys import LogKeys
@@ -19,7 +21,8 @@ from service.audit.notes import LOG, Key
 from service.audit.published import PublishedFiles
 from service.audit.tree_store import growing
 from service.audit.verify import Verifier
-from service.exporting import Form, Wanted
+from service.exporting import Form
+from service.extents import Wanted
 from service.kernel import TenantId
 from service.operations import UnknownTenant, UnusableName
 from service.settings import Settings
@@ -52,7 +55,7 @@ async def write(begin, caller, database, keys, clock, settings, tmp_path):
         async def write(number: int, **by) -> None:
             for each in range(number):
                 async with begin(caller.tenant) as tx:
-                    draft = Draft(event=AuditEvent.RECORD_STORED, object_id=f"r-{each}")
+                    draft = Draft(event=AuditEvent.RECORD_STORED, object_id=str(UUID(int=each)))
                     await tx.audit.append_many([draft], by=replace(caller, **by))
                 clock.advance(timedelta(seconds=1))
             while await grow(caller.tenant):
@@ -98,7 +101,7 @@ async def test_a_whole_log_is_exported_and_verifies(write, export, judge):
 
 @pytest.mark.parametrize(("first", "after"), [(0, 1), (255, 257), (100, 600), (256, 512), (599, 600)])
 async def test_a_part_of_it_verifies(write, export, judge, monkeypatch, first, after):
-    monkeypatch.setattr(exporting, "BATCH", 70)
+    monkeypatch.setattr(extents, "BATCH", 70)
     await write(600)
 
     _, out = await export(first=first, after=after)
@@ -145,11 +148,11 @@ async def test_a_log_that_lost_an_entry_is_not_exported_and_leaves_no_file(write
     await write(5)
     with psycopg.connect(database.urls.admin) as connection:
         connection.execute("ALTER TABLE audit_entry DISABLE TRIGGER USER")
-        connection.execute("DELETE FROM audit_entry WHERE tenant = %s AND object_id = 'r-2'", (caller.tenant,))
+        connection.execute("DELETE FROM audit_entry WHERE tenant = %s AND object_id LIKE '%%0002'", (caller.tenant,))
         connection.execute("ALTER TABLE audit_entry ENABLE TRIGGER USER")
     before = set(tmp_path.iterdir())
 
-    with pytest.raises(exporting.LogBroken, match="entries 0 to 4 are not all there"):
+    with pytest.raises(extents.LogBroken, match="entries 0 to 4 are not all there"):
         await export()
 
     assert set(tmp_path.iterdir()) == before
@@ -168,7 +171,7 @@ async def test_a_log_that_lost_an_entry_is_not_exported_and_leaves_no_file(write
 async def test_what_the_log_does_not_have_is_refused(write, export, wanted):
     await write(5)
 
-    with pytest.raises(exporting.NothingToExport):
+    with pytest.raises(extents.NothingToExport):
         await export(**wanted)
 
 
@@ -194,3 +197,37 @@ async def test_a_table_for_spreadsheets_has_every_entry_and_no_formula(write, ex
     assert {row["tenant"] for row in table} == {TenantId(caller.tenant)}
     assert marked.read_bytes().startswith(b"\xef\xbb\xbfindex,")
     assert done.entries == 3
+
+
+async def test_the_same_range_of_the_same_tree_is_the_same_pack(write, export, monkeypatch):
+    monkeypatch.setattr(extents, "BATCH", 70)
+    await write(300)
+
+    one, first = await export(Form.PACK)
+    other, second = await export(Form.PACK, name="second")
+
+    assert one.sha256 == other.sha256
+    assert first.read_bytes() == second.read_bytes()
+
+
+async def test_a_pack_says_what_is_not_in_the_database_any_more(write, export):
+    """As here, where entries tell of records that were never stored."""
+    await write(3)
+
+    _, out = await export(Form.PACK, first=1)
+
+    with zipfile.ZipFile(out) as pack:
+        assert "2 records are not in the database any more." in pack.read("index.html").decode()
+        assert pack.read("records.ndjson") == b""
+        assert pack.read("notices.json") == b"[]\n"
+
+
+async def test_what_stands_in_entries_is_text_on_the_page(write, export):
+    await write(1, actor="<script>alert(1)</script>&\"'")
+
+    _, out = await export(Form.PACK)
+
+    with zipfile.ZipFile(out) as pack:
+        page = pack.read("index.html").decode()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;&#x27;" in page
