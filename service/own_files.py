@@ -1,10 +1,12 @@
 """Files with secrets in them: for the user who runs Volens alone, and written whole or not at all."""
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
+from io import BufferedRandom
 from pathlib import Path
 
 from service.kernel import DomainError
@@ -51,6 +53,31 @@ def replace_own(place: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
+def new_own(place: Path) -> Iterator[BufferedRandom]:
+    """Lend a file, to write and read, that is at `place` once the block has ended. If that raises, nothing is there.
+
+    Raises:
+        FileExistsError: something is there already. It stays as it is.
+    """
+    if place.exists():
+        raise _taken(place)
+    descriptor, draft = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}-")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, place)
+        except FileExistsError:
+            raise _taken(place) from None
+        _sync(place.parent)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft)
+
+
+@contextlib.contextmanager
 def _draft(place: Path, content: bytes) -> Iterator[str]:
     """Lend a file beside `place` that is whole on disk, and see that what became of it is on disk as well."""
     descriptor, draft = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}-")  # mode 0600
@@ -60,11 +87,19 @@ def _draft(place: Path, content: bytes) -> Iterator[str]:
             file.flush()
             os.fsync(file.fileno())
         yield draft
-        folder = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync(place.parent)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(draft)
+
+
+def _taken(place: Path) -> FileExistsError:
+    return FileExistsError(errno.EEXIST, "there is such a file already, and it stays", str(place))
+
+
+def _sync(place: Path) -> None:
+    folder = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -54,6 +54,7 @@ class AuditEvent(StrEnum):
     POLICY_TRIED = "policy.tried"
     STATE_REBUILT = "state.rebuilt"
     LOG_RECOVERED = "log.recovered"
+    AUDIT_EXPORTED = "audit.exported"
     VAULT_FIELD_STORED = "vault.field_stored"
     VAULT_VALUE_STORED = "vault.value_stored"
     VAULT_VALUE_DELETED = "vault.value_deleted"
@@ -80,7 +81,8 @@ class Draft(Struct, frozen=True, kw_only=True):
     commitment: bytes | None = None
     """Salted hash of a payload. Without the salt, a hash of something guessable is a leak.
 
-    Only `overlay.stored` commits without one, to the overlay's JSON per RFC 8785: nothing in it is about a person.
+    Only two commit without one: `overlay.stored` to the overlay's JSON per RFC 8785, in which nothing is about a
+    person, and `audit.exported` to the SHA-256 of the file that was handed out, so that it can be told from another.
     """
 
 

@@ -30,6 +30,18 @@ _APPEND: Final = """
 """
 """PostgreSQL keeps `json` as it was written, so the canonical bytes are all that has to travel."""
 
+_ENTRIES: Final = """
+    SELECT entry.canonical
+    FROM audit_leaf AS leaf JOIN audit_entry AS entry ON entry.tenant = leaf.tenant AND entry.id = leaf.entry
+    WHERE leaf.tenant = %(tenant)s AND leaf.index >= %(first)s AND leaf.index < %(after)s
+    ORDER BY leaf.index
+"""
+_AROUND: Final = """
+    SELECT min(leaf.index) AS first, max(leaf.index) AS last
+    FROM audit_entry AS entry JOIN audit_leaf AS leaf ON leaf.tenant = entry.tenant AND leaf.entry = entry.id
+    WHERE entry.tenant = %(tenant)s AND entry.at >= %(since)s AND entry.at < %(until)s AND leaf.index < %(size)s
+"""
+
 
 def statement(entries: Sequence[Entry]) -> tuple[str, dict[str, Any]]:
     """Return the one statement, and its parameters, that adds `entries` and the leaves from which the tree will grow.
@@ -138,6 +150,15 @@ class SqlTree:
             )
         )
         return {names[level, number]: hashes for level, number, hashes in rows}
+
+    async def entries(self, first: int, after: int) -> Sequence[bytes]:
+        within = {"tenant": self._tenant, "first": first, "after": after}
+        return [canonical for (canonical,) in await self._connection.exec_driver_sql(_ENTRIES, within)]
+
+    async def around(self, since: datetime, until: datetime, size: int) -> tuple[int, int] | None:
+        within = {"tenant": self._tenant, "since": since, "until": until, "size": size}
+        found = (await self._connection.exec_driver_sql(_AROUND, within)).mappings().one()
+        return None if found["first"] is None else (found["first"], found["last"] + 1)
 
 
 class SqlLogKeys:

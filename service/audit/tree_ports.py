@@ -152,6 +152,18 @@ class Tree(Protocol):
         """Return the hashes of those tiles that are there, each with as many as it has."""
         ...
 
+    async def entries(self, first: int, after: int) -> Sequence[bytes]:
+        """Return the canonical bytes of the entries [first, after) in their order. What is gone is left out."""
+        ...
+
+    async def around(self, since: datetime, until: datetime, size: int) -> tuple[int, int] | None:
+        """Return the shortest range of the first `size` entries with all that were made from `since` to before `until`.
+
+        Transactions overtake one another, so at its edges it may have entries of a moment before or after.
+        None where there is no such entry.
+        """
+        ...
+
 
 class TreeTransaction(Protocol):
     @property

@@ -1,12 +1,14 @@
 """Commands about the audit log."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
+from service.arguments import Instant
 from service.cli.frame import CONTEXT, command, complaints, data_option, json_option, main, read_settings, show
 
 if TYPE_CHECKING:
@@ -55,6 +57,58 @@ async def audit_verify(
     found = await auditing.examine(read_settings(data_dir=data_dir), tenant_name, complaints)
     show(as_json, msgspec.to_builtins(found), "\n".join(line for each in found for line in _told(each)))
     sys.exit(1 if any(each.findings for each in found) else 0)
+
+
+@command(audit, "export")
+@click.option("--tenant", "tenant_name", required=True, help="Whose log.")
+@click.option("--format", "form", type=click.Choice(["ndjson", "csv", "pack"]), required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to make. None is overwritten.")
+@click.option("--from", "since", type=Instant(), help="Entries made from then on.")
+@click.option("--to", "until", type=Instant(), help="Entries made before then.")
+@click.option("--first", type=click.IntRange(min=0), help="From this entry on, counted from 0.  [0]")
+@click.option("--after", type=click.IntRange(min=1), help="Up to before this entry.  [as many as are signed]")
+@click.option("--bom", is_flag=True, help="CSV: say in its first bytes that it is UTF-8, for spreadsheets.")
+@json_option
+@data_option
+async def audit_export(
+    tenant_name: str,
+    form: str,
+    out: Path,
+    since: datetime | None,
+    until: datetime | None,
+    first: int | None,
+    after: int | None,
+    bom: bool,
+    as_json: bool,
+    data_dir: str | None,
+) -> None:
+    """Write entries to a file that `volens audit verify` judges, or to a table for a spreadsheet.
+
+    ndjson is a range of entries, complete and signed. pack is a ZIP with that range, the records, notices, decisions
+    and rules behind it, the verifier and a page for people. csv proves nothing. Entries that have no place yet, those
+    of the last seconds, are left out. The file is whole or not there at all, and that it was made is an entry itself.
+
+    \b
+    volens audit export --tenant example-shop --format pack --out pack.zip
+    volens audit export --tenant example-shop --format ndjson --first 100 --after 200 --out part.ndjson
+    volens audit export --tenant example-shop --format csv --from 2026-11-01 --to 2026-12-01 --out november.csv
+    """
+    from service import exporting
+    from service.extents import Wanted
+
+    if (since, until) != (None, None) and (first, after) != (None, None):
+        raise click.UsageError("name a period with --from and --to, or places with --first and --after")
+    if bom and form != "csv":
+        raise click.UsageError("--bom is for --format csv")
+    wanted = Wanted(first=first or 0, after=after, since=since, until=until)
+    settings = read_settings(data_dir=data_dir)
+    done = await exporting.export(
+        settings, tenant_name, exporting.Form(form), out, wanted, bom=bom, progress_on=complaints
+    )
+    told = (
+        f"{done.file}: {done.entries} entries from {done.first} on, of {done.tree_size} signed; SHA-256 {done.sha256}"
+    )
+    show(as_json, msgspec.to_builtins(done), told)
 
 
 @command(audit, "recover")

@@ -41,6 +41,7 @@ def main() -> None:
     volens keys status           what the vault's keys hang from
     volens vault expire          remove what is past its retention
     volens audit verify          whether the audit log is what was signed
+    volens audit export          hand it out in a file that proves itself
 
     Exit codes: 0 done, 1 a check failed or the command was refused, 2 wrong usage or settings,
     3 a part does not answer. What went wrong is one line on standard error.

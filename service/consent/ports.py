@@ -70,6 +70,10 @@ class NoticeStore(Protocol):
 
     async def find(self, notice: str, version: str) -> Notice | None: ...
 
+    async def page(self, *, after: tuple[str, str] | None, limit: int) -> Sequence[Notice]:
+        """Return at most `limit` versions, by notice and version, that come after one."""
+        ...
+
 
 class PurposeStore(Protocol):
     """The tenant's own purposes. A mapping never changes, or records would change their meaning."""

@@ -198,8 +198,14 @@ class SqlNoticeStore:
         row = found.one_or_none()
         if row is None:
             return None
-        content = msgspec.json.decode(row.content, type=NoticeContent)
-        return Notice(content=content, sha256=row.sha256, created_at=row.created_at)
+        return _to_notice(row)
+
+    async def page(self, *, after: tuple[str, str] | None, limit: int) -> Sequence[Notice]:
+        wanted = select(notice.c.content, notice.c.sha256, notice.c.created_at).where(notice.c.tenant == self._tenant)
+        if after is not None:
+            wanted = wanted.where(tuple_(notice.c.notice, notice.c.version) > tuple_(*after))
+        rows = await self._connection.execute(wanted.order_by(notice.c.notice, notice.c.version).limit(limit))
+        return [_to_notice(row) for row in rows]
 
 
 class SqlPurposeStore:
@@ -252,6 +258,11 @@ def _readable(row: Row[Any, Any, Any]) -> State | None:
         return decode(row.state, version=row.version)
     except StateUnreadable:
         return None
+
+
+def _to_notice(row: Row[Any, Any, Any]) -> Notice:
+    content = msgspec.json.decode(row.content, type=NoticeContent)
+    return Notice(content=content, sha256=row.sha256, created_at=row.created_at)
 
 
 def _to_purpose(row: Row[Any, Any, Any]) -> OwnPurpose:

@@ -104,6 +104,10 @@ class DecisionStore(Protocol):
         """Return the decision with this id, if this tenant has one."""
         ...
 
+    async def several(self, decisions: Collection[UUID]) -> Mapping[UUID, Stored]:
+        """Return those of these decisions that this tenant has."""
+        ...
+
     async def between(
         self, since: datetime, until: datetime, *, after: LogPlace | None, limit: int
     ) -> Sequence[LogEntry]:

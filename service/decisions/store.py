@@ -3,7 +3,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select, text, tuple_
+from sqlalchemy import ColumnElement, RowMapping, Uuid, and_, any_, cast, func, select, text, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.decisions.domain import Stored
@@ -38,18 +39,17 @@ class SqlDecisionStore:
         self._tenant = tenant
 
     async def find(self, decision_id: UUID) -> Stored | None:
+        return (await self.several([decision_id])).get(decision_id)
+
+    async def several(self, decisions: Collection[UUID]) -> Mapping[UUID, Stored]:
+        ids = cast(func.string_to_array(",".join(map(str, decisions)), ","), ARRAY(Uuid))
         rows = await self._connection.execute(
             select(decision, facts.c.body.label("facts"), verdict.c.body.label("verdict"))
             .join(facts, _POINTS_TO_FACTS)
             .join(verdict, _POINTS_TO_VERDICT)
-            .where(decision.c.tenant == self._tenant, decision.c.id == decision_id)
+            .where(decision.c.tenant == self._tenant, decision.c.id == any_(ids))
         )
-        row = rows.mappings().one_or_none()
-        if row is None:
-            return None
-        members = {name: row[name] for name in Stored.__struct_fields__}
-        bodies = {"facts": row["facts"].encode(), "verdict": row["verdict"].encode()}
-        return Stored(**members | bodies | {"records": tuple(row["records"])})
+        return {row["id"]: _to_stored(row) for row in rows.mappings()}
 
     async def verdict(self, revision: str, facts_hash: bytes) -> bytes | None:
         body = await self._connection.scalar(
@@ -87,3 +87,9 @@ class SqlDecisionStore:
     def _made(self, since: datetime, until: datetime) -> ColumnElement[bool]:
         row = decision.c
         return and_(row.tenant == self._tenant, row.decided_at >= since, row.decided_at < until)
+
+
+def _to_stored(row: RowMapping) -> Stored:
+    members = {name: row[name] for name in Stored.__struct_fields__}
+    bodies = {"facts": row["facts"].encode(), "verdict": row["verdict"].encode()}
+    return Stored(**members | bodies | {"records": tuple(row["records"])})

@@ -14,6 +14,7 @@ COMMANDS = {
     "auditing",
     "databases",
     "demo",
+    "extents",
     "operations",
     "own_files",
     "processes",

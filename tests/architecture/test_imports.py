@@ -16,7 +16,20 @@ SLICES = ["events", "audit", "vault", "subjects", "consent", "decisions", "polic
 
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
-    "audit": {"ed25519", "evidence", "findings", "notes", "ranges", "signing", "tiles", "tree", "verify"},
+    "audit": {
+        "ed25519",
+        "evidence",
+        "findings",
+        "notes",
+        "pack_pages",
+        "packing",
+        "ranges",
+        "sheet",
+        "signing",
+        "tiles",
+        "tree",
+        "verify",
+    },
     "subjects": {"merging"},
     "consent": {"fold", "signatures", "union", "vocabulary"},
     "decisions": {
@@ -146,8 +159,11 @@ ROOTS = {
     "worker",
     "cli",
     "databases",
+    "exporting",
+    "extents",
     "laws",
     "operations",
+    "packs",
     "processes",
     "readiness",
     "retention",

@@ -113,6 +113,20 @@ async def test_a_decision_about_nobody_names_nobody(log: SqlDecisionLog, begin: 
     assert (stored.handle, stored.records, stored.retry_after, stored.valid_until) == (None, (), None, None)
 
 
+async def test_several_decisions_are_read_at_once_and_the_unknown_left_out(
+    log: SqlDecisionLog, begin: Begin, caller: Caller
+):
+    one, other = logged(caller), logged(caller)
+    await log.append(one)
+    await log.append(other)
+    async with begin(caller.tenant) as tx:
+        found = await tx.decisions.several([other.decision.id, uuid4(), one.decision.id])
+        assert await tx.decisions.several([]) == {}
+
+    assert found.keys() == {one.decision.id, other.decision.id}
+    assert found[one.decision.id].records == one.decision.records
+
+
 async def test_a_decision_that_was_never_made_is_not_found(begin: Begin, caller: Caller):
     async with begin(caller.tenant) as tx:
         assert await tx.decisions.find(uuid4()) is None

@@ -49,6 +49,17 @@ async def test_versions_and_notices_stand_beside_each_other(begin, tenant):
         assert await tx.notices.find("cookies", "v4") is None
 
 
+async def test_notices_come_in_pages_by_name_and_version(begin, tenant):
+    contents = [a_notice(notice="cookies"), a_notice(version="v3"), a_notice(version="v4")]
+    async with begin(tenant) as tx:
+        for content in reversed(contents):
+            await tx.notices.add(content)
+        first = await tx.notices.page(after=None, limit=2)
+        rest = await tx.notices.page(after=("newsletter", "v3"), limit=2)
+
+    assert [stored.content for stored in [*first, *rest]] == contents
+
+
 async def test_purposes_come_back_by_name(begin, tenant):
     one, other = a_purpose("x-a"), a_purpose("x-b", maps_to="service")
     async with begin(tenant) as tx:
@@ -81,5 +92,6 @@ async def test_another_tenant_sees_none_of_it(begin, tenant, add_tenant):
         await tx.purposes.add(a_purpose())
     async with begin(add_tenant()) as tx:
         assert await tx.notices.find("newsletter", "v3") is None
+        assert await tx.notices.page(after=None, limit=9) == []
         assert await tx.purposes.find(["x-newsletter"]) == {}
         assert await tx.purposes.add(a_purpose(maps_to="service")) is True
