@@ -18,7 +18,7 @@ SLICES = ["events", "audit", "vault", "subjects", "consent", "decisions", "polic
 PURE_MODULES = {
     "audit": {"ed25519", "evidence", "findings", "notes", "ranges", "signing", "tiles", "tree", "verify"},
     "subjects": {"merging"},
-    "consent": {"fold", "signatures", "union", "vocabulary"},
+    "consent": {"fold", "receipts", "signatures", "union", "vocabulary"},
     "decisions": {
         "acts",
         "asking",
@@ -53,7 +53,12 @@ FURTHER = {
         "proving": "usecases",
         "tree_ports": "ports",
     },
-    "consent": {"merging": "usecases"},
+    "consent": {
+        "issuing": "usecases",
+        "merging": "usecases",
+        "receipt_api": "api",
+        "receipt_schemas": "schemas",
+    },
     "decisions": {"inquiries": "usecases", "law_schemas": "schemas"},
     "trials": {"running": "usecases", "sources": "usecases"},
     "reveals": {"approving": "usecases", "batches": "usecases", "tokens": "usecases"},
@@ -148,6 +153,7 @@ ROOTS = {
     "operations",
     "processes",
     "readiness",
+    "receipt_keys",
     "retention",
     "root_keys",
     "rotation",
