@@ -190,16 +190,18 @@ class SqlNoticeStore:
         return added.scalar_one_or_none() is not None
 
     async def find(self, notice_: str, version: str) -> Notice | None:
-        found = await self._connection.execute(
-            select(notice.c.content, notice.c.sha256, notice.c.created_at).where(
-                notice.c.tenant == self._tenant, notice.c.notice == notice_, notice.c.version == version
-            )
-        )
+        found = await self._connection.execute(self._of(version).where(notice.c.notice == notice_))
         row = found.one_or_none()
-        if row is None:
-            return None
-        content = msgspec.json.decode(row.content, type=NoticeContent)
-        return Notice(content=content, sha256=row.sha256, created_at=row.created_at)
+        return None if row is None else _to_notice(row)
+
+    async def of_version(self, version: str) -> Sequence[Notice]:
+        found = await self._connection.execute(self._of(version).order_by(notice.c.notice))
+        return [_to_notice(row) for row in found]
+
+    def _of(self, version: str) -> Any:
+        return select(notice.c.content, notice.c.sha256, notice.c.created_at).where(
+            notice.c.tenant == self._tenant, notice.c.version == version
+        )
 
 
 class SqlPurposeStore:
@@ -252,6 +254,11 @@ def _readable(row: Row[Any, Any, Any]) -> State | None:
         return decode(row.state, version=row.version)
     except StateUnreadable:
         return None
+
+
+def _to_notice(row: Row[Any, Any, Any]) -> Notice:
+    content = msgspec.json.decode(row.content, type=NoticeContent)
+    return Notice(content=content, sha256=row.sha256, created_at=row.created_at)
 
 
 def _to_purpose(row: Row[Any, Any, Any]) -> OwnPurpose:

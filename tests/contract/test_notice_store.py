@@ -49,6 +49,17 @@ async def test_versions_and_notices_stand_beside_each_other(begin, tenant):
         assert await tx.notices.find("cookies", "v4") is None
 
 
+async def test_a_version_is_found_in_every_notice_that_has_it(begin, tenant, add_tenant):
+    async with begin(tenant) as tx:
+        for content in (a_notice(), a_notice(version="v4"), a_notice(notice="cookies")):
+            await tx.notices.add(content)
+        found = await tx.notices.of_version("v3")
+        assert [stored.content for stored in found] == [a_notice(notice="cookies"), a_notice()]
+        assert list(await tx.notices.of_version("v5")) == []
+    async with begin(add_tenant()) as tx:
+        assert list(await tx.notices.of_version("v3")) == []
+
+
 async def test_purposes_come_back_by_name(begin, tenant):
     one, other = a_purpose("x-a"), a_purpose("x-b", maps_to="service")
     async with begin(tenant) as tx:
