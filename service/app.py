@@ -31,8 +31,10 @@ from service.consent import (
     ReadRecords,
     ReadSubject,
     SettleMerge,
+    receipt_api,
 )
 from service.consent import api as consent_api
+from service.consent.issuing import ExportReceipt, IssueReceipt, ReadRecord
 from service.consent.profiles import ProfileReader
 from service.decisions import (
     Decide,
@@ -59,6 +61,7 @@ from service.policies import api as policies_api
 from service.policies.governing import Governing
 from service.postgres import DatabaseUrls
 from service.readiness import active_law, checks
+from service.receipt_keys import ReceiptKeys, receipt_keys_file
 from service.reveals import (
     GiveApproval,
     IssueToken,
@@ -118,6 +121,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **proof_api.PROOF_STATUS,
     **subjects_api.STATUS,
     **consent_api.STATUS,
+    **receipt_api.RECEIPT_STATUS,
     **decisions_api.STATUS,
     **policies_api.STATUS,
     **trials_api.STATUS,
@@ -127,6 +131,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
 
 CONTROLLERS: Final[Sequence[type[Controller]]] = (
     consent_api.RecordController,
+    receipt_api.ReceiptController,
     consent_api.MergeController,
     consent_api.RegistryController,
     subjects_api.SubjectController,
@@ -203,6 +208,8 @@ def assemble(
     reveals = SqlRevealLog(pool, audit_statement, new_id)
     nonce = partial(os.urandom, NONCE_BYTES)
     open_one: Grouped[Wanted, Opening] = Grouped(OpenTogether(open_values))
+    prove, read_record = ProveEntry(begin, when_stored(begin)), ReadRecord(begin)
+    receipt_keys = ReceiptKeys(receipt_keys_file(settings), begin, telemetry.receipt_keys_lost)
     reveal = Reveal(decide, profiles, begin, open_values, open_one, reveals, clock, new_id, nonce)
     return site(
         [
@@ -247,7 +254,9 @@ def assemble(
             "read_approvals": ReadApprovals(begin, clock),
             "read_entries": ReadEntries(begin, resolver(begin)),
             "read_checkpoint": ReadCheckpoint(begin),
-            "prove_entry": ProveEntry(begin, when_stored(begin)),
+            "prove_entry": prove,
+            "issue_receipt": IssueReceipt(read_record, prove, receipt_keys, settings.log_name, clock),
+            "export_receipt": ExportReceipt(read_record),
             "prove_consistency": ProveConsistency(begin),
             "read_tiles": ReadTiles(begin),
             "read_log_keys": ReadLogKeys(begin, settings.log_name),

@@ -8,12 +8,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service import db, operations, sequencer
+from service.app import utc_now
 from service.audit import AuditEvent
 from service.audit.examining import Examined, ExamineLog
-from service.audit.log_keys import add_key
-from service.audit.tree_store import growing, public_keys, reading
+from service.audit.log_keys import LogKeys, add_key
+from service.audit.tree_ports import KeyPurpose
+from service.audit.tree_store import add_public_key, growing, public_keys, reading
 from service.databases import migrated
 from service.kernel import DomainError, TenantId
+from service.own_files import FileUnusable
+from service.receipt_keys import receipt_keys_file
 from service.settings import Settings
 
 
@@ -88,6 +92,27 @@ def _tree(note: str | None) -> str:
 def rotate(settings: Settings) -> bytes:
     """Add a key to the log's file, by which it signs from the next start of the worker on."""
     return add_key(sequencer.keys_file(settings))
+
+
+async def rotate_receipts(settings: Settings) -> bytes:
+    """Add a key to the file of receipts, which signs them from the next start of what serves on.
+
+    Only then is it made to count, with all that the file holds: should that fail, receipts are signed as before.
+
+    Raises:
+        FileUnusable, FileExposed: there is no file to which it could be added, or not the one that counts.
+        OwnerNeeded, Unavailable
+    """
+    place = receipt_keys_file(settings)
+    with migrated(settings) as urls:
+        async with db.pool(urls.worker, size=2) as pool:
+            held = LogKeys.open(place, make=False).public
+            if missing := set(await public_keys(pool, KeyPurpose.RECEIPTS)) - set(held):
+                raise FileUnusable(f"{place.name} lacks {len(missing)} of the keys by which receipts were signed")
+            added = add_key(place)
+            for public in (*held, added):
+                await add_public_key(pool, public, utc_now(), KeyPurpose.RECEIPTS)
+    return added
 
 
 def verify(files: Sequence[Path], keys: Path | None, known: Sequence[Path], *, whole: bool) -> int:

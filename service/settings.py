@@ -84,6 +84,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="The file of the keys by which the audit log signs. Default: log.keys in the data folder."),
     ] = None
+    receipt_keys_path: Annotated[
+        str | None,
+        Meta(
+            description="The file of the keys by which receipts are signed. Default: receipts.keys in the data folder."
+        ),
+    ] = None
     lookups_per_minute: Annotated[
         int,
         Meta(ge=1, le=1_000_000, description="Lookups that a client may make in a minute, in each process."),

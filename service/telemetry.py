@@ -131,6 +131,10 @@ class Telemetry:
         """Note that the vault opens nothing, or not everything, with the key ring that the settings name."""
         self.log.error("key_ring_lost", cause=fault)
 
+    def receipt_keys_lost(self, error: BaseException) -> None:
+        """Note that receipts can't be signed."""
+        self.log.error("receipt_keys_lost", **described(error))
+
     def backlog(self, queue: str, waiting: int) -> None:
         """Note how much waits to be told to others, or to be put in order."""
         self._backlog.labels(queue).set(waiting)

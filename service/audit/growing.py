@@ -6,6 +6,7 @@ from service.audit.notes import Checkpoint
 from service.audit.signing import checkpoint_text, signed
 from service.audit.tiles import Edge, edge_of
 from service.audit.tree_ports import BeginGrowing, GrowingLog, Head, LogHalted, Published, SignerOf
+from service.audit.verify import RECEIPTS
 from service.kernel import Clock, TenantId
 
 BATCH: Final = 5_000
@@ -94,3 +95,8 @@ async def edge_at(log: GrowingLog, size: int) -> Edge:
 def origin_of(name: str, tenant: TenantId) -> str:
     """Return the name under which a tenant's log signs: c2sp.org/tlog-checkpoint."""
     return f"{name}/{tenant}"
+
+
+def receipts_of(origin: str) -> str:
+    """Return the name under which receipts about a log are signed."""
+    return origin + RECEIPTS

@@ -1,10 +1,10 @@
-"""The keys by which the log signs, in a file of their own.
+"""The keys by which the log signs, in a file of their own, and those of receipts in another.
 
-The file is JSON, for its owner alone: {"format": "volens.log/1", "keys": ["<64 hex digits>", …]}, each an Ed25519
+A file is JSON, for its owner alone: {"format": "volens.log/1", "keys": ["<64 hex digits>", …]}, each an Ed25519
 seed (RFC 8032), the newest last. Whoever has it can sign another history; who only has the database can't.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,8 @@ from service.own_files import FileUnusable, make_own, read_own, replace_own
 
 FILE: Final = "log.keys"
 """The usual name, in the data folder."""
+RECEIPTS_FILE: Final = "receipts.keys"
+"""That of the keys of receipts."""
 _FORMAT: Final = "volens.log/1"
 
 
@@ -56,12 +58,23 @@ class LogKeys:
         """Return the newest key under a name: that of an origin."""
         return Signer(key=Key(name, LOG, self.public[-1]), sign=self._keys[-1].sign)
 
+    def among(self, known: Container[bytes]) -> "LogKeys":
+        """Return those whose public half is known.
+
+        Raises:
+            FileUnusable: none is.
+        """
+        ours = [key for key, public in zip(self._keys, self.public, strict=True) if public in known]
+        if not ours:
+            raise FileUnusable("the file holds no key that others know")
+        return LogKeys(ours)
+
     def __repr__(self) -> str:
         return "LogKeys(hidden)"
 
 
 def add_key(place: Path) -> bytes:
-    """Add a key to the file `place`, with which the log signs from its next start on; return its public half.
+    """Add a key to the file `place`, which is the one to sign with from the next start on; return its public half.
 
     Raises:
         FileUnusable, FileExposed: there is no file to which it could be added.

@@ -140,7 +140,7 @@ class ProofController(Controller):
 
 @get("/log-keys", operation_id="readLogKeys", tags=["Audit"], responses=documented())
 async def log_keys(read_log_keys: NamedDependency[ReadLogKeys], tenant: OfTenant) -> LogKeysView:
-    """Read by which keys a tenant's log signs, and signed: all of them, for ever.
+    """Read by which keys a tenant's log and its receipts are signed, and were: all of them, for ever.
 
     `verifier_keys` are lines as in c2sp.org/signed-note. Get them from here over TLS, once, and keep them.
     """

@@ -25,10 +25,10 @@ class ConsistencyView(Struct, frozen=True, kw_only=True):
 
 
 class LogKeyView(Struct, frozen=True, kw_only=True):
-    """The public half of a key of the log."""
+    """The public half of a key of the log, or of its receipts."""
 
     verifier_key: str
-    """As in c2sp.org/signed-note."""
+    """As in c2sp.org/signed-note. Keys of receipts have the name of the log and `/receipts`."""
     public: str
     """Ed25519, 32 bytes, in base64."""
     since: datetime

@@ -5,13 +5,15 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from msgspec import Struct
+
 from service.audit.domain import AuditEvent, Consistency
 from service.audit.evidence import proof_text
-from service.audit.growing import origin_of
+from service.audit.growing import origin_of, receipts_of
 from service.audit.notes import LOG, Checkpoint, Key
 from service.audit.signing import verifier_key
 from service.audit.tiles import HASH, Span, Tile, hashes_of, spans_of_consistency, spans_of_inclusion, tiles_for
-from service.audit.tree_ports import BeginReading, BeginReadingKeys, Tree, When
+from service.audit.tree_ports import BeginReading, BeginReadingKeys, KeyPurpose, Tree, When
 from service.kernel import Caller, DomainError, TenantId
 
 AROUND: Final = timedelta(minutes=5)
@@ -64,6 +66,15 @@ class ReadCheckpoint:
             return await signed_at(tx.tree, size, "size")
 
 
+class Proved(Struct, frozen=True, kw_only=True):
+    """An entry, and that it is in the tree."""
+
+    entry: bytes
+    """Canonical."""
+    text: str
+    """The proof, with the entry in it."""
+
+
 class ProveEntry:
     """Prove that an entry is in the tree."""
 
@@ -78,6 +89,9 @@ class ProveEntry:
         Raises:
             EntryUnknown, EntryWaits, CheckpointUnknown
         """
+        return (await self._proved(entry, size, by)).text
+
+    async def _proved(self, entry: UUID, size: int | None, by: Caller) -> Proved:
         async with self._begin(by.tenant) as tx:
             body = await tx.tree.canonical(entry)
             if body is None:
@@ -90,7 +104,7 @@ class ProveEntry:
             if index >= signed:
                 raise CheckpointUnknown(f"the entry has place {index}, after a tree of this size", parameters=["size"])
             hashes = await proof(tx.tree, spans_of_inclusion(index, signed), signed)
-        return proof_text(index, hashes, note, body)
+        return Proved(entry=body, text=proof_text(index, hashes, note, body))
 
     async def of_object(self, event: AuditEvent, object_id: UUID, size: int | None, *, by: Caller) -> str:
         """Return a proof that what this event tells of an object is in the tree.
@@ -101,11 +115,21 @@ class ProveEntry:
         at = await self._stored[event](by.tenant, object_id)
         if at is None:
             raise EntryUnknown("the log has no such entry")
+        return (await self.of_stored(event, object_id, at, size, by=by)).text
+
+    async def of_stored(
+        self, event: AuditEvent, object_id: UUID, at: datetime, size: int | None = None, *, by: Caller
+    ) -> Proved:
+        """Return what this event tells of an object that was stored at this instant.
+
+        Raises:
+            EntryUnknown, EntryWaits, CheckpointUnknown
+        """
         async with self._begin(by.tenant) as tx:
             entry = await tx.tree.telling_of(event, str(object_id), at - AROUND, at + AROUND)
         if entry is None:
             raise EntryUnknown("the log has no such entry")
-        return await self(entry, size, by=by)
+        return await self._proved(entry, size, by)
 
 
 class ProveConsistency:
@@ -150,7 +174,7 @@ class ReadTiles:
 
 
 class ReadLogKeys:
-    """Show by which keys a log signs. Whether there is such a tenant isn't told."""
+    """Show by which keys a log and its receipts are signed. Whether there is such a tenant isn't told."""
 
     def __init__(self, begin: BeginReadingKeys, name: str) -> None:
         self._begin = begin
@@ -161,9 +185,10 @@ class ReadLogKeys:
 
     async def __call__(self, tenant: str) -> Sequence[tuple[str, bytes, datetime]]:
         """Return verifier key, public key and its first instant, the oldest first."""
+        names = {KeyPurpose.LOG: self.origin(tenant), KeyPurpose.RECEIPTS: receipts_of(self.origin(tenant))}
         async with self._begin(TenantId(tenant)) as tx:
             keys = await tx.log_keys.public()
-        return [(verifier_key(Key(self.origin(tenant), LOG, public)), public, since) for public, since in keys]
+        return [(verifier_key(Key(names[key.purpose], LOG, key.public)), key.public, key.since) for key in keys]
 
 
 async def signed_at(tree: Tree, size: int | None, parameter: str) -> str:

@@ -4,12 +4,13 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import false, select, tuple_
+from sqlalchemy import false, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.audit.domain import AuditEvent, Draft, Entry, Position, Query, canonical
 from service.audit.tables import audit_checkpoint, audit_entry, audit_leaf, audit_tile, log_key
 from service.audit.tiles import Tile
+from service.audit.tree_ports import KeyPurpose, PublicKey
 from service.kernel import Caller, Clock, Handle, NewId, TenantId
 from service.trips import Trips
 
@@ -162,14 +163,17 @@ class SqlTree:
 
 
 class SqlLogKeys:
-    """Reads the public keys, which belong to no tenant."""
+    """Reads the public keys, which belong to no tenant, and states the first one of receipts."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def public(self) -> Sequence[tuple[bytes, datetime]]:
+    async def public(self) -> Sequence[PublicKey]:
         table = log_key.c
         rows = await self._connection.execute(
-            select(table.public, table.since).where(table.purpose == "log").order_by(table.since, table.public)
+            select(table.public, table.purpose, table.since).order_by(table.since, table.public)
         )
-        return [(public, since) for public, since in rows]
+        return [PublicKey(public, KeyPurpose(purpose), since) for public, purpose, since in rows]
+
+    async def state_first_of_receipts(self, public: bytes) -> None:
+        await self._connection.execute(select(func.state_first_receipt_key(public)))

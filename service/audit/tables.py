@@ -89,4 +89,4 @@ log_key = Table(
     Column("purpose", Id, nullable=False),
     Column("since", UtcDateTime, nullable=False),
 )
-"""The public half of every key that ever signed. Served for ever."""
+"""The public half of every key that ever signed: `log` or `receipts`. Served for ever."""

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
@@ -86,6 +87,9 @@ BeginGrowing = Callable[[TenantId], AbstractAsyncContextManager[GrowingLog]]
 
 SignerOf = Callable[[str], Signer]
 """Returns the key by which the log of an origin signs now."""
+
+ReceiptSigner = Callable[[str], Awaitable[Signer]]
+"""Returns the key by which receipts of an origin are signed now. Raises Unavailable: there is none that counts."""
 
 
 # --- examining --------------------------------------------------------------------------------
@@ -175,11 +179,30 @@ When = Callable[[TenantId, UUID], Awaitable[datetime | None]]
 """Says when something was stored that an entry tells of. None where there is no such thing."""
 
 
+class KeyPurpose(StrEnum):
+    """What a key signs."""
+
+    LOG = "log"
+    RECEIPTS = "receipts"
+
+
+class PublicKey(Struct, frozen=True):
+    """The public half of a key, and since when it signs."""
+
+    public: bytes
+    purpose: KeyPurpose
+    since: datetime
+
+
 class LogKeyStore(Protocol):
     """The public keys of every log of this installation."""
 
-    async def public(self) -> Sequence[tuple[bytes, datetime]]:
-        """Return each with the instant since which it signs, the oldest first."""
+    async def public(self) -> Sequence[PublicKey]:
+        """Return all of them, the oldest first."""
+        ...
+
+    async def state_first_of_receipts(self, public: bytes) -> None:
+        """Let receipts be signed by this key, if they never were by one. Nothing is changed where they were."""
         ...
 
 

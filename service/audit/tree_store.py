@@ -8,7 +8,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg_pool import AsyncConnectionPool
 
 from service.audit.tiles import HASH, Tile
-from service.audit.tree_ports import GrowingLog, Head, Leaf, LogHalted, Placed, StoredLog
+from service.audit.tree_ports import GrowingLog, Head, KeyPurpose, Leaf, LogHalted, Placed, StoredLog
 from service.db import lease
 from service.kernel import TenantId
 
@@ -56,8 +56,8 @@ _NEXT_WAITING: Final = """
     SELECT tenant FROM waiting WHERE tenant IS NOT NULL
 """
 """One look into an index for each tenant, however much waits."""
-_KEYS: Final = "SELECT public FROM log_key WHERE purpose = 'log'"
-_ADD_KEY: Final = "INSERT INTO log_key (public, purpose, since) VALUES (%s, 'log', %s) ON CONFLICT DO NOTHING"
+_KEYS: Final = "SELECT public FROM log_key WHERE purpose = %s"
+_ADD_KEY: Final = "INSERT INTO log_key (public, purpose, since) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 _BEGUN: Final = "SELECT tenant FROM audit_head ORDER BY tenant"
 
 
@@ -124,15 +124,17 @@ async def with_tree(pool: AsyncConnectionPool) -> Sequence[TenantId]:
     return await _tenants(pool, _BEGUN)
 
 
-async def public_keys(pool: AsyncConnectionPool) -> Sequence[bytes]:
-    """Return the public half of every key by which the log ever signed."""
+async def public_keys(pool: AsyncConnectionPool, purpose: KeyPurpose = KeyPurpose.LOG) -> Sequence[bytes]:
+    """Return the public half of every key by which the log, or receipts, were ever signed."""
     async with lease(pool) as connection:
-        return [public for (public,) in await (await connection.execute(_KEYS)).fetchall()]
+        return [public for (public,) in await (await connection.execute(_KEYS, (purpose.value,))).fetchall()]
 
 
-async def add_public_key(pool: AsyncConnectionPool, public: bytes, at: datetime) -> None:
+async def add_public_key(
+    pool: AsyncConnectionPool, public: bytes, at: datetime, purpose: KeyPurpose = KeyPurpose.LOG
+) -> None:
     async with lease(pool) as connection:
-        await connection.execute(_ADD_KEY, (public, at))
+        await connection.execute(_ADD_KEY, (public, purpose.value, at))
 
 
 async def _tenants(pool: AsyncConnectionPool, query: str) -> Sequence[TenantId]:

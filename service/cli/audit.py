@@ -133,17 +133,26 @@ async def audit_recover(tenant_name: str, as_json: bool, data_dir: str | None) -
 
 
 @command(audit, "rotate-key")
+@click.option("--receipts", is_flag=True, help="The key of receipts instead of the log's.")
 @json_option
 @data_option
-def audit_rotate_key(as_json: bool, data_dir: str | None) -> None:
+async def audit_rotate_key(receipts: bool, as_json: bool, data_dir: str | None) -> None:
     """Add a key by which the log signs from the next start of the worker on. Earlier ones stay valid, and public.
+
+    With --receipts it is the key by which receipts are signed, from the next start of the service on.
 
     \b
     volens audit rotate-key
+    volens audit rotate-key --receipts
     """
     from service import auditing
 
-    public = auditing.rotate(read_settings(data_dir=data_dir)).hex()
+    settings = read_settings(data_dir=data_dir)
+    if receipts:
+        public = (await auditing.rotate_receipts(settings)).hex()
+        show(as_json, {"public": public}, f"receipts are signed by {public} after the next start of the service")
+        return
+    public = auditing.rotate(settings).hex()
     show(as_json, {"public": public}, f"the log signs by {public} after the next start of the worker")
 
 

@@ -74,6 +74,10 @@ class NoticeStore(Protocol):
         """Return at most `limit` versions, by notice and version, that come after one."""
         ...
 
+    async def of_version(self, version: str) -> Sequence[Notice]:
+        """Return the version of this name of every notice that has one, by the names of the notices."""
+        ...
+
 
 class PurposeStore(Protocol):
     """The tenant's own purposes. A mapping never changes, or records would change their meaning."""

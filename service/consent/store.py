@@ -190,22 +190,26 @@ class SqlNoticeStore:
         return added.scalar_one_or_none() is not None
 
     async def find(self, notice_: str, version: str) -> Notice | None:
-        found = await self._connection.execute(
-            select(notice.c.content, notice.c.sha256, notice.c.created_at).where(
-                notice.c.tenant == self._tenant, notice.c.notice == notice_, notice.c.version == version
-            )
-        )
+        found = await self._connection.execute(self._of(version).where(notice.c.notice == notice_))
         row = found.one_or_none()
-        if row is None:
-            return None
-        return _to_notice(row)
+        return None if row is None else _to_notice(row)
+
+    async def of_version(self, version: str) -> Sequence[Notice]:
+        found = await self._connection.execute(self._of(version).order_by(notice.c.notice))
+        return [_to_notice(row) for row in found]
 
     async def page(self, *, after: tuple[str, str] | None, limit: int) -> Sequence[Notice]:
-        wanted = select(notice.c.content, notice.c.sha256, notice.c.created_at).where(notice.c.tenant == self._tenant)
+        wanted = self._of_tenant()
         if after is not None:
             wanted = wanted.where(tuple_(notice.c.notice, notice.c.version) > tuple_(*after))
         rows = await self._connection.execute(wanted.order_by(notice.c.notice, notice.c.version).limit(limit))
         return [_to_notice(row) for row in rows]
+
+    def _of(self, version: str) -> Any:
+        return self._of_tenant().where(notice.c.version == version)
+
+    def _of_tenant(self) -> Any:
+        return select(notice.c.content, notice.c.sha256, notice.c.created_at).where(notice.c.tenant == self._tenant)
 
 
 class SqlPurposeStore:

@@ -6,7 +6,8 @@ and what a body that is too large or of another media type gets.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, get_args
 
 import msgspec
 from litestar import Litestar
@@ -19,6 +20,7 @@ from litestar.params import BodyKwarg
 from litestar.response import Response
 from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
+from msgspec import Struct
 
 from service.web.auth import NEED, PUBLIC, Need
 from service.web.bodies import JSON
@@ -87,7 +89,14 @@ def _models(handler: HTTPRouteHandler) -> Iterator[Any]:
         yield body.annotation
     expected = expected_by(handler)
     yield from (parameter.meant for parameter in (*expected.query.values(), *expected.path.values()))
-    yield from (model for model, _ in _answers(handler).values())
+    yield from (model for answer, _ in _answers(handler).values() for model in _either(answer))
+
+
+def _either(answer: Any) -> tuple[Any, ...]:
+    """Return the models of an answer that is one of several. msgspec has no schema for them together."""
+    models: tuple[Any, ...] = get_args(answer) if isinstance(answer, UnionType) else ()
+    structs = [model for model in models if isinstance(model, type) and issubclass(model, Struct)]
+    return models if structs and len(structs) == len(models) else (answer,)
 
 
 def _lines(handler: HTTPRouteHandler) -> Lined | None:
@@ -130,7 +139,9 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sc
         answers[status] = (Problem, MEDIA_TYPE)
         operation["responses"][str(status)] = {"description": problem_response(status).description}
     for answered, (model, media_type) in answers.items():
-        operation["responses"][str(int(answered))]["content"] = {media_type: {"schema": schemas[model]}}
+        either = [schemas[each] for each in _either(model)]
+        schema = either[0] if len(either) == 1 else {"anyOf": either}
+        operation["responses"][str(int(answered))]["content"] = {media_type: {"schema": schema}}
     for parameter in operation.get("parameters", ()):
         known = (expected.path if parameter["in"] == "path" else expected.query).get(parameter["name"])
         if known is not None:

@@ -40,8 +40,13 @@ def root_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path, root_keys: Path) -> Settings:
-    log_keys = root_keys.with_name("log.keys")  # as the ring, one for each database
-    return Settings(data_dir=str(tmp_path), key_ring_path=str(root_keys), log_keys_path=str(log_keys))
+    """As the ring, the keys of the log and of receipts are one file for each database."""
+    return Settings(
+        data_dir=str(tmp_path),
+        key_ring_path=str(root_keys),
+        log_keys_path=str(root_keys.with_name("log.keys")),
+        receipt_keys_path=str(root_keys.with_name("receipts.keys")),
+    )
 
 
 @pytest.fixture

@@ -32,6 +32,8 @@ CHANGING = {
     "verifier_key",
     "public",
     "since",
+    "receipt",
+    "proof",
 }
 """Members whose values differ from run to run, as all ids do but those that an example itself makes."""
 OURS = "01939b66-"

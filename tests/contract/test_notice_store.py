@@ -60,6 +60,17 @@ async def test_notices_come_in_pages_by_name_and_version(begin, tenant):
     assert [stored.content for stored in [*first, *rest]] == contents
 
 
+async def test_a_version_is_found_in_every_notice_that_has_it(begin, tenant, add_tenant):
+    async with begin(tenant) as tx:
+        for content in (a_notice(), a_notice(version="v4"), a_notice(notice="cookies")):
+            await tx.notices.add(content)
+        found = await tx.notices.of_version("v3")
+        assert [stored.content for stored in found] == [a_notice(notice="cookies"), a_notice()]
+        assert list(await tx.notices.of_version("v5")) == []
+    async with begin(add_tenant()) as tx:
+        assert list(await tx.notices.of_version("v3")) == []
+
+
 async def test_purposes_come_back_by_name(begin, tenant):
     one, other = a_purpose("x-a"), a_purpose("x-b", maps_to="service")
     async with begin(tenant) as tx:

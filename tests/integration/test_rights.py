@@ -14,7 +14,7 @@ CROSSED = {"audit_entry", "audit_pending", "outbox"}
 TREE = {"audit_checkpoint", "audit_head", "audit_leaf", "audit_tile"}
 """What the worker alone writes, for every tenant."""
 OF_NOBODY = {"alembic_version", "log_key", "policy_activation", "policy_revision"}
-"""The schema's version, the public keys of the log, and the law."""
+"""The schema's version, the public keys of log and receipts, and the law."""
 ONLY_GROW = ["audit_entry", "decision", "policy_overlay", "policy_trial_change", "record", "reveal"]
 CHANGES = {"UPDATE": "UPDATE {} SET tenant = tenant", "DELETE": "DELETE FROM {}", "TRUNCATE": "TRUNCATE {}"}
 RELAY = "outbox_id_idx"

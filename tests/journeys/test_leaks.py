@@ -139,7 +139,7 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 def filled(path: str, **given: str) -> str:
     ids = {"subject": "s-1", "notice": "news", "version": "v1", "purpose": "x-club", "rule": "DE-TEL-01"}
     ids |= {"decision": str(uuid4()), "trial": str(uuid4()), "approval": str(uuid4())}
-    ids |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000"}
+    ids |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": str(uuid4())}
     return path.format_map(ids | {name: quote(value, safe="") for name, value in given.items()})
 
 

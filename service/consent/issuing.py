@@ -1,0 +1,92 @@
+"""Receipts: what the log says of a record, for the person whose it is."""
+
+from typing import Any
+from uuid import UUID
+
+from service.audit import AuditEvent, ProveEntry, ReceiptSigner, leaf_hash, origin_of, receipt, receipts_of
+from service.consent.domain import StoredRecord
+from service.consent.ports import Begin, ConsentTransaction
+from service.consent.receipts import GIVEN, NotAConsent, Receipt, Told, UnknownRecord, content, shown, status
+from service.kernel import Caller, Clock
+
+
+class ReadRecord:
+    """Read a record with what it points to, for whoever may have its receipt."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    async def __call__(self, record_id: UUID, *, by: Caller) -> Told:
+        """Return the record. With their own token people read their own, whichever of their ids it was stored under.
+
+        Raises:
+            UnknownRecord: there is none, or it is somebody else's.
+        """
+        async with self._begin(by.tenant) as tx:
+            record = (await tx.records.find([record_id])).get(record_id)
+            if record is None or not await _is_theirs(tx, record, by):
+                raise UnknownRecord("no such record")
+            said = record.statement
+            versions = [] if said.notice_version is None else await tx.notices.of_version(said.notice_version)
+            own = {} if said.purpose is None else await tx.purposes.find([said.purpose])
+        return Told(
+            tenant=by.tenant, record=record, notice=shown(record, versions), own_purpose=own.get(said.purpose or "")
+        )
+
+
+class IssueReceipt:
+    """Sign what a record says, with the proof that it is in the log."""
+
+    def __init__(self, read: ReadRecord, prove: ProveEntry, sign: ReceiptSigner, log: str, clock: Clock) -> None:
+        """`log` is the log's name; with a tenant's it makes the issuer."""
+        self._read = read
+        self._prove = prove
+        self._sign = sign
+        self._log = log
+        self._clock = clock
+
+    async def __call__(self, record_id: UUID, *, by: Caller) -> Receipt:
+        """Return a receipt against the newest checkpoint. Nothing but that and `iat` differs from the one before.
+
+        Raises:
+            UnknownRecord, EntryUnknown, EntryWaits, CheckpointUnknown
+            Unavailable: there is no key to sign with.
+        """
+        told = await self._read(record_id, by=by)
+        proved = await self._prove.of_stored(AuditEvent.RECORD_STORED, record_id, told.record.received_at, by=by)
+        origin = origin_of(self._log, by.tenant)
+        claims: dict[str, Any] = {
+            "iss": origin,
+            "sub": str(told.record.handle),
+            "jti": str(record_id),
+            "iat": int(self._clock().timestamp()),
+            "leaf": leaf_hash(proved.entry).hex(),
+            "record": content(told, origin),
+        }
+        return Receipt(jws=receipt(claims, await self._sign(receipts_of(origin))), proof=proved.text)
+
+
+class ExportReceipt:
+    """Show what a record says to those who read receipts of Kantara 1.1 only."""
+
+    def __init__(self, read: ReadRecord) -> None:
+        self._read = read
+
+    async def __call__(self, record_id: UUID, *, by: Caller) -> Told:
+        """Return a record of a consent.
+
+        Raises:
+            UnknownRecord
+            NotAConsent: Kantara has no words for what was recorded, and a refusal must not pass for a consent.
+        """
+        told = await self._read(record_id, by=by)
+        if status(told.record.statement.action) != GIVEN:
+            raise NotAConsent("nobody consented by this record")
+        return told
+
+
+async def _is_theirs(tx: ConsentTransaction, record: StoredRecord, by: Caller) -> bool:
+    if by.subject is None:
+        return True
+    handle = await tx.subjects.handle_of(by.subject)
+    return handle is not None and (record.handle == handle or record.handle in await tx.subjects.former(handle))
