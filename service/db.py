@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
-from service.kernel import Unavailable
+from service.kernel import Contended, Unavailable
 
 TENANT_SETTING: Final = "volens.tenant"
 """Names the one tenant a connection may see. NULL before its first use, ``''`` after a local one: compare as text."""
@@ -96,6 +96,10 @@ def _session(url: str) -> dict[str, Any]:
     return {"connect_timeout": 5, "application_name": "volens", "options": f"{own} {ours}".strip()}
 
 
+_GIVEN_UP: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+"""PostgreSQL chose this transaction out of several that wait for each other."""
+
+
 @contextmanager
 def answering() -> Iterator[None]:
     """Turn every way in which a database fails to answer into `Unavailable`.
@@ -105,7 +109,11 @@ def answering() -> Iterator[None]:
     """
     try:
         yield
+    except _GIVEN_UP as error:
+        raise Contended("others were in the way; asking again is safe") from error
     except (psycopg.OperationalError, OperationalError, NoFreeConnection) as error:
+        if isinstance(getattr(error, "orig", None), _GIVEN_UP):
+            raise Contended("others were in the way; asking again is safe") from error
         raise Unavailable("the database does not answer") from error
     except DBAPIError as error:
         if not error.connection_invalidated:

@@ -86,3 +86,9 @@ class Unavailable(DomainError):
     """A part that we need does not answer. Nothing was stored; asking again is safe."""
 
     code = "unavailable"
+
+
+class Contended(Unavailable):
+    """Two transactions stood in each other's way, and this one was given up. Nothing was stored; it may begin anew."""
+
+    code = "contended"

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from service.audit import AuditEvent, Draft
 from service.events import Event
-from service.kernel import Caller, Clock, DomainError, Handle, TenantId, Unavailable
+from service.kernel import Caller, Clock, Contended, DomainError, Handle, TenantId, Unavailable
 from service.vault.blind import form, index_digest, suppression_mark
 from service.vault.domain import HashKey, SubjectErased, SubjectKeys, TenantKey
 from service.vault.fields import MATCHED, FieldType, mask
@@ -99,7 +99,7 @@ class WriteValues:
             try:
                 async with self._begin(tenant) as tx:
                     return await self._write(tx, tenant_key, writes, hashed, part)
-            except _Crossed:
+            except (_Crossed, Contended):
                 continue
         raise Unavailable("too many write the same value at once; asking again is safe")
 

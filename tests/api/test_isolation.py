@@ -41,11 +41,18 @@ def operations() -> Iterator[Operation]:
 
 OPERATIONS = {operation.id: operation for operation in operations()}
 GUARDED = [operation for operation in OPERATIONS.values() if operation.scopes]
-PARAMETERS = {"readCoverage": {"residence": "DE", "channel": "email", "purpose": "marketing"}}
+PARAMETERS = {
+    "readCoverage": {"residence": "DE", "channel": "email", "purpose": "marketing"},
+    "proveInclusion": {"entry": NOBODYS},
+    "proveConsistency": {"from": "0"},
+    "readLogKeys": {"tenant": "nobody"},
+}
 """What an operation can't be asked without."""
-NOTHING_THERE = {"deleteValue", "giveApproval", "mergeSubjects", "revokeToken"}
+IN_THE_TREE = {"readCheckpoint", "proveInclusion", "proveConsistency", "readTile"}
+"""What a worker makes, and there is none here."""
+NOTHING_THERE = {"deleteValue", "giveApproval", "mergeSubjects", "revokeToken"} | IN_THE_TREE
 """Operations on what these tests never made."""
-PUBLIC = {"getLiveness", "getReadiness"}
+PUBLIC = {"getLiveness", "getReadiness", "readLogKeys"}
 
 
 def bodies(mark: str, subject: str) -> dict[str, Any]:
@@ -116,7 +123,7 @@ async def do(
     """Call an operation about `subject`, or the objects that both tenants call alike."""
     called = OPERATIONS[operation]
     names = {"notice": "news", "version": "v1", "purpose": "x-club", "rule": "DE-UWG-01", "approval": NOBODYS}
-    names |= {"field": "email", "name": "shoe_size"}
+    names |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000"}
     path = called.path.format(subject=subject, decision=decision, trial=trial, **names)
     body = bodies(mark, subject).get(operation)
     sent = sent_as(body) if isinstance(body, list) else {"json": body}

@@ -177,7 +177,7 @@ def test_every_place_that_names_a_policy_names_the_active_one(
             200,
             {
                 "ready": True,
-                "checks": {"database": True, "migrations": True, "policy": True},
+                "checks": {"database": True, "migrations": True, "policy": True, "log": True},
                 "policy_revision": revision,
             },
         )

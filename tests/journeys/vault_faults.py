@@ -133,12 +133,16 @@ def break_the_schema(site: Site) -> None:
     each = canary(1, "email", 2)
     with psycopg.connect(database_at(site.urls, "volens"), autocommit=True) as database:
         for table in ("vault_value", "vault_index"):
-            database.execute(f"ALTER TABLE {table} RENAME TO away")
-            try:
-                assert site.ask("PUT", path(1, "email"), {"value": each.sent}).status_code == 500
-                with pytest.raises(httpx.RemoteProtocolError):  # the answer had begun, and ends without a summary
-                    site.ask("POST", "/v1/vault/import", content=line(each), kind=NDJSON)
-                site.ask("POST", "/v1/vault/lookup", {"field": "email", "value": each.sent})
-                site.ask("POST", "/v1/vault/reveal", {"subject": "s-000", "fields": list(NAMES)} | SERVICE)
-            finally:
-                database.execute(f"ALTER TABLE away RENAME TO {table}")
+            for broken, mended, status in (
+                ("ADD CONSTRAINT refuse CHECK (tenant IS NULL) NOT VALID", "DROP CONSTRAINT refuse", 500),
+                ("RENAME TO away", f"RENAME TO {table}", 503),
+            ):
+                database.execute(f"ALTER TABLE {table} {broken}")
+                try:
+                    assert site.ask("PUT", path(1, "email"), {"value": each.sent}).status_code == status
+                    with pytest.raises(httpx.RemoteProtocolError):  # the answer had begun, and ends without a summary
+                        site.ask("POST", "/v1/vault/import", content=line(each), kind=NDJSON)
+                    site.ask("POST", "/v1/vault/lookup", {"field": "email", "value": each.sent})
+                    site.ask("POST", "/v1/vault/reveal", {"subject": "s-000", "fields": list(NAMES)} | SERVICE)
+                finally:
+                    database.execute(f"ALTER TABLE {'away' if mended.startswith('RENAME') else table} {mended}")
