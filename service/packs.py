@@ -23,7 +23,7 @@ from service.audit.standalone import verifier
 from service.consent import StoredRecord
 from service.decisions.domain import Stored
 from service.extents import Source, lines
-from service.kernel import Unavailable
+from service.policies.domain import RevisionDamaged
 from service.transaction import Begin
 
 _LEFT_OUT: Final = frozenset(
@@ -80,10 +80,8 @@ class _Behind:
         async with self._begin(self._tenant) as tx:
             records = await tx.records.find(stored) if stored else {}
             decisions = await tx.decisions.several(made) if made else {}
-        self._records.write(_lines(_record(entry, records[id_]) for id_, entry in stored.items() if id_ in records))
-        self._decisions.write(
-            _lines(_decision(entry, decisions[id_]) for id_, entry in made.items() if id_ in decisions)
-        )
+        self._records.write(_lines(_record(at, said) for id_, at in stored.items() if (said := records.get(id_))))
+        self._decisions.write(_lines(_decision(at, found) for id_, at in made.items() if (found := decisions.get(id_))))
         self.revisions.update(decision.revision for decision in decisions.values())
         self.missing.update(records=len(stored) - len(records), decisions=len(made) - len(decisions))
 
@@ -193,7 +191,7 @@ async def _rules(begin: Begin, source: Source, revisions: Iterable[str]) -> dict
         try:
             async with begin(source.extent.tenant) as tx:
                 artefacts = await tx.revisions.find(revision)
-        except Unavailable:  # damaged: then the page says that they are missing
+        except RevisionDamaged:  # then the page says that they are missing
             continue
         if artefacts is not None:
             found[revision] = artefacts.rules
