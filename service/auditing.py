@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from psycopg_pool import AsyncConnectionPool
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -11,12 +12,15 @@ from service import db, operations, sequencer
 from service.app import utc_now
 from service.audit import AuditEvent
 from service.audit.examining import Examined, ExamineLog
+from service.audit.findings import Wrong
 from service.audit.log_keys import LogKeys, add_key
+from service.audit.notes import Checkpoint
 from service.audit.tree_ports import KeyPurpose
-from service.audit.tree_store import add_public_key, growing, public_keys, reading
+from service.audit.tree_store import add_public_key, growing, public_keys, reading, with_tree
 from service.databases import migrated
 from service.kernel import DomainError, TenantId
 from service.own_files import FileUnusable
+from service.postgres import DatabaseUrls
 from service.receipt_keys import receipt_keys_file
 from service.settings import Settings
 
@@ -44,11 +48,20 @@ async def examine(settings: Settings, tenant: str | None, progress_on: Console) 
         UnknownTenant, OwnerNeeded, Unavailable
     """
     with migrated(settings) as urls:
-        tenants = operations.tenants_named(urls, tenant)
         async with db.pool(urls.worker, size=2) as pool:
+            tenants = await _named(urls, pool, tenant)
             keys = await public_keys(pool)
             look = ExamineLog(reading(pool), sequencer.published(settings), settings.log_name, keys)
             return [await _shown(look, each, progress_on) for each in tenants]
+
+
+async def _named(urls: DatabaseUrls, pool: AsyncConnectionPool, name: str | None) -> Sequence[TenantId]:
+    """Return every tenant, or the one of this name: a database of before somebody was added can have their log."""
+    begun = await with_tree(pool)
+    if name is not None and operations.tenant_named(name) in begun:
+        return [TenantId(name)]
+    known = operations.tenants_named(urls, name)
+    return known if name is not None else sorted({*known, *begun})
 
 
 async def _shown(look: ExamineLog, tenant: TenantId, console: Console) -> Examined:
@@ -65,8 +78,8 @@ async def recover(settings: Settings, tenant: str) -> Recovered:
         NotHalted, UnknownTenant, OwnerNeeded, Unavailable
     """
     with migrated(settings) as urls:
-        [known] = operations.tenants_named(urls, tenant)
         async with db.pool(urls.worker, size=2) as pool:
+            [known] = await _named(urls, pool, tenant)
             async with growing(pool)(known) as log:
                 was = (await log.hold()).halted
             if was is None:
@@ -86,7 +99,11 @@ async def recover(settings: Settings, tenant: str) -> Recovered:
 
 def _tree(note: str | None) -> str:
     """Return size and root of the tree that was signed and is lost, by which the entry names it."""
-    return "unknown" if note is None else ":".join(note.split("\n")[1:3])
+    try:
+        lost = None if note is None else Checkpoint.parse(note)
+    except Wrong:
+        lost = None
+    return "unknown" if lost is None else f"{lost.size}:{lost.root.hex()}"
 
 
 def rotate(settings: Settings) -> bytes:

@@ -15,10 +15,9 @@ from msgspec import Raw, Struct
 
 from service import app
 from service.audit import AuditEvent
-from service.audit.notes import LOG, Key
 from service.audit.pack_pages import FIRST, Contents, how_to_verify, index_page
 from service.audit.packing import Pack
-from service.audit.signing import verifier_key
+from service.audit.proving import ReadLogKeys
 from service.audit.standalone import verifier
 from service.consent import StoredRecord
 from service.decisions.domain import Stored
@@ -103,7 +102,7 @@ async def write(source: Source, begin: Begin, log_name: str, file: IO[bytes], fo
         behind = _Behind(begin, source, records, decisions)
         pack.add("HOW-TO-VERIFY.md", how_to_verify(extent.tenant, origin).encode())
         pack.add("verify.py", verifier().encode())
-        pack.add("keys", await _keys(begin, source))
+        pack.add("keys", await _keys(begin, log_name, source))
         pack.add("checkpoint", extent.note.encode())
         with pack.member("export.ndjson") as member:
             member.write(await source.header())
@@ -154,11 +153,9 @@ def _lines(objects: Iterable[Mapping[str, Any]]) -> bytes:
     return b"".join(_encode(each) + b"\n" for each in objects)
 
 
-async def _keys(begin: Begin, source: Source) -> bytes:
-    async with begin(source.extent.tenant) as tx:
-        public = await tx.log_keys.public()
-    origin = source.extent.checkpoint.origin
-    return "".join(f"{verifier_key(Key(origin, LOG, key))}\n" for key, _ in public).encode()
+async def _keys(begin: Begin, name: str, source: Source) -> bytes:
+    lines = await ReadLogKeys(begin, name)(source.extent.tenant)
+    return "".join(f"{line}\n" for line, _, _ in lines).encode()
 
 
 async def _notices(begin: Begin, source: Source, pack: Pack) -> None:

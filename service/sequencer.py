@@ -42,21 +42,25 @@ async def _place(settings: Settings, pool: AsyncConnectionPool, telemetry: Telem
     keys, files = await log_keys(settings, pool), published(settings)
     grow = GrowTree(settings.log_name, growing(pool), keys.signer, files, utc_now)
     tenants: Iterable[TenantId] = {*await with_tree(pool), *files.tenants()}  # at first all: one may be restored
+    halted: dict[TenantId, str] = {}
     while not stop.is_set():
         for tenant in tenants:
-            await _grow(grow, tenant, telemetry)
+            await _grow(grow, tenant, halted, telemetry)
         await _pause(PAUSE, stop)
         tenants = await with_waiting(pool)
 
 
-async def _grow(grow: GrowTree, tenant: TenantId, telemetry: Telemetry) -> None:
+async def _grow(grow: GrowTree, tenant: TenantId, halted: dict[TenantId, str], telemetry: Telemetry) -> None:
     try:
         placed = BATCH
         while placed == BATCH:
             placed = await grow(tenant)
             telemetry.placed(placed)
-    except LogHalted as halted:
-        telemetry.log_halted(tenant, str(halted))
+        halted.pop(tenant, None)
+    except LogHalted as error:
+        if halted.get(tenant) != str(error):  # once, and not at every look
+            telemetry.log_halted(tenant, str(error))
+        halted[tenant] = str(error)
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

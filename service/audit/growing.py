@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from service.audit.findings import Wrong
 from service.audit.notes import Checkpoint
 from service.audit.signing import checkpoint_text, signed
 from service.audit.tiles import Edge, edge_of
@@ -77,7 +78,10 @@ class GrowTree:
         note = self._published.recall(tenant)
         if note is None:
             return
-        known = Checkpoint.parse(note)
+        try:
+            known = Checkpoint.parse(note)
+        except Wrong as wrong:
+            raise LogHalted(f"the checkpoint that is kept beside the database is damaged: {wrong}") from None
         if known.size > head.size:
             raise LogHalted(
                 f"a tree of {known.size} entries was signed, and the database has one of {head.size}: it was restored"

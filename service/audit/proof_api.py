@@ -114,7 +114,7 @@ class ProofController(Controller):
         return ConsistencyView.of(await prove_consistency(since, until, by=request.user))
 
     @get(
-        "/tile/{level:int}/{number:path}",
+        "/tile/{level:str}/{number:path}",
         operation_id="readTile",
         opt=needs("audit:read"),
         responses=documented(404) | _BYTES,
@@ -123,7 +123,7 @@ class ProofController(Controller):
         self,
         request: Request[Caller, Any, Any],
         read_tiles: NamedDependency[ReadTiles],
-        level: FromPath[int],
+        level: FromPath[str],
         number: FromPath[str],
     ) -> Response[bytes]:
         """Read a part of the tree (c2sp.org/tlog-tiles): hashes that tell nothing about anybody.

@@ -1,13 +1,16 @@
 """What was published, beside the database: a restored one is known by it."""
 
+import re
+from itertools import count
 from pathlib import Path
 from typing import Final
 
 from service.kernel import TenantId
-from service.own_files import make_own, read_own, replace_own
+from service.own_files import read_own, replace_own
 
 FOLDER: Final = "checkpoints"
 """The usual name, in the data folder."""
+_TENANT: Final = re.compile("[a-z0-9][a-z0-9-]{0,62}")
 
 
 class PublishedFiles:
@@ -18,29 +21,32 @@ class PublishedFiles:
 
     def recall(self, tenant: TenantId) -> str | None:
         try:
-            return read_own(self._place(tenant)).decode()
+            return read_own(self._place(tenant)).decode(errors="replace")  # what is damaged is no checkpoint
         except FileNotFoundError:
             return None
 
     def tenants(self) -> list[TenantId]:
-        """Return those whose logs were published."""
+        """Return those whose logs were published. Files by other names are nobody's."""
         if not self._folder.exists():
             return []
-        return sorted(TenantId(file.name) for file in self._folder.iterdir() if "." not in file.name)
+        return sorted(TenantId(file.name) for file in self._folder.iterdir() if _TENANT.fullmatch(file.name))
 
     def keep(self, tenant: TenantId, note: str) -> None:
         replace_own(self._place(tenant), note.encode())
 
     def set_aside(self, tenant: TenantId) -> Path | None:
         """Keep the newest checkpoint under another name, where nothing compares with it; return where it is."""
-        note = self.recall(tenant)
-        if note is None:
-            return None
-        size = note.split("\n")[1]
-        aside = self._folder / f"{tenant}.{size}.lost"
-        make_own(aside, note.encode())
-        self._place(tenant).unlink()
-        return aside
+        place = self._place(tenant)
+        for aside in (self._folder / f"{tenant}.{number}.lost" for number in count(1)):
+            try:
+                aside.hardlink_to(place)
+            except FileExistsError:  # of a loss before this one, and evidence as well
+                continue
+            except FileNotFoundError:
+                break
+            place.unlink()
+            return aside
+        return None
 
     def _place(self, tenant: TenantId) -> Path:
         return self._folder / tenant

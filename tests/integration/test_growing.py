@@ -200,6 +200,34 @@ async def test_a_tile_that_is_missing_halts_the_log(begin, caller, grow, databas
         await grow(caller.tenant)
 
 
+async def test_a_checkpoint_file_that_is_damaged_halts_its_log_and_no_other(begin, caller, grow, tmp_path):
+    await write(begin, caller, 5)
+    await grow(caller.tenant)
+    (tmp_path / "checkpoints" / caller.tenant).write_bytes(b"garbage\xff")
+
+    with pytest.raises(LogHalted, match="is damaged"):
+        await grow(caller.tenant)
+
+
+def test_files_by_other_names_are_nobodys_log(files):
+    files.keep(TenantId("acme"), "note")
+    for name in ("acme~", "acme.1.lost", ".acme-x", "ACME"):
+        files.keep(TenantId(name), "note")
+
+    assert files.tenants() == ["acme"]
+
+
+def test_what_was_lost_before_stays_beside_what_is_lost_now(files):
+    tenant = TenantId("acme")
+    kept = []
+    for note in ("first", "second"):
+        files.keep(tenant, note)
+        kept.append(files.set_aside(tenant))
+
+    assert [place.read_text() for place in kept] == ["first", "second"]
+    assert files.set_aside(tenant) is None
+
+
 def forget(admin: str, tenant: TenantId) -> None:
     """Take a tenant's tree out of the database, as only a restore or an administrator can."""
     tables = ("audit_head", "audit_leaf", "audit_tile", "audit_checkpoint")

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from service.audit.notes import Checkpoint
 from tests.conftest import at
 from tests.journeys.conftest import Installation
 from tests.journeys.processes import Client, Service, environment, running, volens
@@ -109,9 +110,8 @@ def test_a_restored_database_halts_the_log_until_an_operator_says_that_it_goes_o
         client.close()
 
     assert (status, readiness["checks"]["log"]) == (200, True)
-    size, _, root = entries["entries"][0]["object_id"].partition(":")
-    lost = Path(told["set_aside"]).read_text().split("\n")
-    assert [size, root] == lost[1:3]
+    lost = Checkpoint.parse(Path(told["set_aside"]).read_text())
+    assert entries["entries"][0]["object_id"] == f"{lost.size}:{lost.root.hex()}"
     assert verify(restored).returncode == 0
     assert (again.returncode, "nothing halts the log" in again.stderr) == (1, True)
 
