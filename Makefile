@@ -121,6 +121,7 @@ bench: opa $(VENV)/test.stamp ## Print what the service, the vault, one evaluati
 	@$(BIN)/python -m benchmarks.rotation
 	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.sequencing
+	@$(BIN)/python -m benchmarks.exporting
 
 # --- what is generated and committed ----------------------------------------------------------
 
