@@ -98,6 +98,7 @@ from service.vault.normal import normalised
 from service.vault.pace import LookupPace
 from service.vault.ports import KeyRing as RootKeys
 from service.vault.ring_guard import Uses
+from service.vault.rotation import RootWrapped
 from service.vault.usecases import DeleteValue, Fields, PutField, PutValue, ReadValues
 from service.vault.writing import WriteValues
 from service.web.auth import Authenticator
@@ -317,14 +318,24 @@ def trial_runner(
     return Runner(run_trial(settings, engine, pool, clock), telemetry.bug)
 
 
-def root_uses(begin: Begin) -> Uses:
-    """Return what counts the vault's keys, of all tenants, by the root key that wraps them."""
+class RootUses:
+    """Counts the vault's keys, of all tenants, by the root key that wraps them."""
 
-    async def uses() -> Sequence[RootUse]:
-        async with begin(NOBODY) as tx:
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    async def __call__(self) -> Sequence[RootUse]:
+        async with self._begin(NOBODY) as tx:
             return await tx.rotation.root_uses()
 
-    return uses
+    async def samples(self) -> Sequence[tuple[RootUse, RootWrapped]]:
+        async with self._begin(NOBODY) as tx:
+            return await tx.rotation.root_samples()
+
+
+def root_uses(begin: Begin) -> Uses:
+    """Return what the guard of the key ring asks the database."""
+    return RootUses(begin)
 
 
 def vault_keys(settings: Settings, root: RootKeys, engine: AsyncEngine, clock: Clock = utc_now) -> Keys:

@@ -20,6 +20,10 @@ class RotationStore(Protocol):
         """Count the keys of all tenants by what wraps them."""
         ...
 
+    async def root_samples(self) -> Sequence[tuple[RootUse, RootWrapped]]:
+        """Return the same, each with the oldest key that is wrapped so, whoever's it is."""
+        ...
+
     async def under_root(self) -> Sequence[RootWrapped]:
         """Return every key of this tenant that the ring wrapped."""
         ...

@@ -14,6 +14,7 @@ from service.vault.rotation import KeyVersion, RootWrapped
 from service.vault.values import Place
 
 _ROOT_USES: Final = text("SELECT ring, version, keys FROM vault_root_versions() ORDER BY ring, version")
+_ROOT_SAMPLES: Final = text("SELECT * FROM vault_root_samples() ORDER BY ring, version")
 
 _KEYS: Final = f"""
     SELECT '{KeyPurpose.TENANT}' AS kind, '' AS field, version, ring, ring_version, wrapped, created_at
@@ -124,6 +125,23 @@ class SqlRotationStore:
     async def root_uses(self) -> Sequence[RootUse]:
         found = await self._connection.execute(_ROOT_USES)
         return [RootUse(ring=ring, version=version, keys=keys) for ring, version, keys in found]
+
+    async def root_samples(self) -> Sequence[tuple[RootUse, RootWrapped]]:
+        return [
+            (
+                RootUse(ring=row["ring"], version=row["version"], keys=row["keys"]),
+                RootWrapped(
+                    context=KeyContext(
+                        tenant=TenantId(row["tenant"]),
+                        purpose=KeyPurpose(row["kind"]),
+                        version=row["key_version"],
+                        field=row["field"],
+                    ),
+                    wrapped=Wrapped(ring=row["ring"], version=row["version"], body=row["wrapped"]),
+                ),
+            )
+            for row in (await self._connection.execute(_ROOT_SAMPLES)).mappings()
+        ]
 
     async def under_root(self) -> Sequence[RootWrapped]:
         found = await self._connection.execute(_UNDER_ROOT, {"tenant": self._tenant})

@@ -17,7 +17,10 @@ from service.vault.values import Standing, ValueUnknown, Write, Written
 
 
 class Fields:
-    """The fields of tenants, by the parts that never change: a field keeps its type and its index for ever."""
+    """The fields of tenants, for the parts that never change: a field keeps its type and its index for ever.
+
+    Masking, purposes and retention are those of when it was first read here: whoever needs them reads them anew.
+    """
 
     def __init__(self, begin: BeginReading) -> None:
         self._begin = begin

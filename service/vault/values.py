@@ -97,6 +97,7 @@ class Write(Struct, frozen=True, kw_only=True, eq=False):
     subject: SubjectId
     name: Name
     field: Field
+    """Only its type and its index count: the rest may have changed since it was read."""
     value: Any
     """Normalised; null deletes what is there."""
     by: Caller

@@ -19,7 +19,7 @@ from service.events import Event
 from service.kernel import Caller, Clock, Contended, DomainError, Handle, TenantId, Unavailable
 from service.vault.blind import form, index_digest, suppression_mark
 from service.vault.domain import HashKey, SubjectErased, SubjectKeys, TenantKey
-from service.vault.fields import MATCHED, FieldType, mask
+from service.vault.fields import MATCHED, Field, FieldType, mask
 from service.vault.ports import KeyAccess, Seal
 from service.vault.value_ports import BeginValues, People, ValueTransaction
 from service.vault.values import (
@@ -130,8 +130,8 @@ class WriteValues:
             handles = {place.handle for place in places if place is not None}
             asked = [(place, hashed[n].mark) for n in known if (place := places[n]) is not None]
             # With the keys held, nobody is erased until we are done.
-            keys, heads = await tx.together(
-                self._keys.ensure_subject_keys(tx.keys, tenant_key, handles), tx.values.heads(asked)
+            keys, heads, group.fields = await tx.together(
+                self._keys.ensure_subject_keys(tx.keys, tenant_key, handles), tx.values.heads(asked), tx.values.fields()
             )
             kept = await self._kept(
                 tx, [(places[n], hashed[n]) for n, head in zip(known, heads, strict=True) if head.suppressed]
@@ -189,6 +189,8 @@ class _Group:
 
     def __init__(self, writes: Sequence[Write], hashed: Sequence[_Hashed], now: datetime) -> None:
         self.writes = writes
+        self.fields: Mapping[str, Field] = {}
+        """As they are now: how a value is masked may have changed since its write began."""
         self.new: dict[int, Sealed] = {}
         """What is to be stored, by the number of the write."""
         self.outcomes: list[Outcome] = [ValueUnknown("there is no such value")] * len(writes)
@@ -216,7 +218,7 @@ class _Group:
         if head.suppressed and not own:
             self.reenrolled.add(number)
         self.new[number] = Sealed(handle=place.handle, name=write.name, version=version + 1, sealed=b"", at=self.now)
-        masked = "" if write.value is None else mask(write.field, write.value)
+        masked = "" if write.value is None else mask(self.fields[write.field.name], write.value)
         self.outcomes[number] = Written(version=version + 1, masked=masked, at=self.now, first=not live)
 
     def indexed(self) -> tuple[Mapping[Place, Sequence[Digest]], set[Place]]:

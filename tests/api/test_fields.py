@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 SHOE = {"type": "text", "sensitivity": "personal", "purposes": ["service", "x-club"], "masking": "last_two"}
+WRITTEN = ["shoe_size", "email"]
 
 
 async def test_every_tenant_has_the_built_in_fields(client):
@@ -47,6 +48,19 @@ async def test_masking_and_purposes_change_and_type_and_index_do_not(client):
     assert hidden.json()["retention_days"] == 30
     assert (await client.get("/v1/vault/ann")).json()["values"][0]["masked"] == "•••"
     assert [answer.json()["type"].rpartition("/")[2] for answer in (other, indexed)] == ["field_redefined"] * 2
+
+
+async def test_a_stricter_masking_holds_for_answers_to_writes_from_then_on(client):
+    await client.put("/v1/vault/fields/shoe_size", json=SHOE)
+    before = [await client.put(f"/v1/vault/ann/{name}", json={"value": "ann@mail.example"}) for name in WRITTEN]
+
+    await client.put("/v1/vault/fields/shoe_size", json=SHOE | {"masking": "hidden"})
+    email = {"type": "email", "sensitivity": "sensitive", "purposes": [], "indexed": True, "masking": "hidden"}
+    await client.put("/v1/vault/fields/email", json=email)
+    after = [await client.put(f"/v1/vault/ann/{name}", json={"value": "ann@mail.example"}) for name in WRITTEN]
+
+    assert [answer.json()["masked"] for answer in before] == ["•••le", "a•••@m•••.example"]
+    assert [answer.json()["masked"] for answer in after] == ["•••", "•••"]
 
 
 async def test_a_built_in_field_can_be_masked_otherwise(client):

@@ -4,6 +4,8 @@ import asyncio
 import json
 from uuid import uuid4
 
+import pytest
+
 NDJSON = {"content-type": "application/x-ndjson"}
 
 
@@ -119,6 +121,36 @@ async def test_only_the_refused_lines_are_told_if_that_is_asked_for(client):
     told = await sent(client, line(1) + "\n" + line(2, value="?"), refused_only="true")
 
     assert [each["outcome"] for each in told] == ["refused", "done"]
+
+
+@pytest.mark.parametrize(
+    ("what", "sent_line"),
+    [
+        ("two subjects", '{"subject":"d1","subject":"d2","field":"name","value":"a"}'),
+        ("two fields", '{"subject":"d1","field":"email","field":"name","value":"a"}'),
+        ("two values", '{"subject":"d1","field":"name","value":1,"value":"a"}'),
+        ("spelled otherwise", '{"subject":"d1","field":"name","value":2 , "v\\u0061lue" : "a"}'),
+        ("within", '{"subject":"d1","field":"document","value":{"media_type":"a/b","media_type":"c/d","content":""}}'),
+        ("a NUL", '{"subject":"d1","field":"name","value":"a\\u0000b"}'),
+        ("a NUL after a backslash", '{"subject":"d1","field":"name","value":"a\\\\\\u0000b"}'),
+    ],
+    ids=lambda each: each if each[0] != "{" else "",
+)
+async def test_a_line_is_read_as_literally_as_a_body(client, what, sent_line):
+    told, _ = await sent(client, sent_line)
+
+    assert (told["outcome"], told["code"]) == ("refused", "line_refused")
+    assert ("U+0000" if "NUL" in what else "given twice") in told["detail"]
+
+
+@pytest.mark.parametrize(
+    "value", ["a\\u0000b", "12:30", 'say: "subject":', '"', {"country": "DE", "lines": ["c/o: x"], "locality": "Ulm"}]
+)
+async def test_what_only_looks_suspicious_is_stored(client, value):
+    field = "free_text" if isinstance(value, str) else "postal_address"
+    told, _ = await sent(client, json.dumps({"subject": "a:b", "field": field, "value": value}))
+
+    assert told["outcome"] == "stored"
 
 
 async def test_an_import_of_nothing_is_done(client):

@@ -12,12 +12,14 @@ import pytest
 from moto import mock_aws
 
 from service.kernel import TenantId
-from service.vault.domain import KeyContext, KeyPurpose, RingUnavailable, Unreadable
+from service.vault.domain import KeyContext, KeyPurpose, RingUnavailable, RootUse, Unreadable, Wrapped
 from service.vault.ports import KeyRing
 from service.vault.ring_aws import AwsRing
 from service.vault.ring_calls import RingCalls
 from service.vault.ring_file import FileRing
+from service.vault.ring_guard import GuardedRing
 from service.vault.ring_transit import transit
+from service.vault.rotation import RootWrapped
 from tests.contract.rings import bao, nowhere
 
 KEY = bytes(range(32))
@@ -195,6 +197,36 @@ async def test_a_new_key_ring_opens_nothing_of_the_old_one(tmp_path, server):
         for lost, found in pairs:
             with pytest.raises(Unreadable):
                 await found.unwrap(await lost.wrap(KEY, CONTEXT), CONTEXT)
+
+
+class Used:
+    """What the database would say if this key were all that it has."""
+
+    def __init__(self, key: Wrapped) -> None:
+        self._use = RootUse(ring=key.ring, version=key.version, keys=1)
+        self._key = RootWrapped(context=CONTEXT, wrapped=key)
+
+    async def __call__(self) -> list[RootUse]:
+        return [self._use]
+
+    async def samples(self) -> list[tuple[RootUse, RootWrapped]]:
+        return [(self._use, self._key)]
+
+
+async def test_another_key_of_transit_is_noticed_though_its_version_has_the_same_name(server):
+    (old_name, old_token), (new_name, new_token) = server.make_key(), server.make_key()
+    async with (
+        transit(server.url, token=old_token, name=old_name) as old,
+        transit(server.url, token=new_token, name=new_name) as new,
+    ):
+        uses = Used(await old.wrap(KEY, CONTEXT))
+        assert await old.current() == await new.current()
+        assert await GuardedRing("transit", old, uses).fault() is None
+        exchanged = GuardedRing("transit", new, uses)
+
+        assert "which this ring does not open" in str(await exchanged.fault())
+        with pytest.raises(RingUnavailable):
+            await exchanged.wrap(KEY, CONTEXT)
 
 
 async def test_transit_never_makes_a_key_of_a_mistyped_name(server):
