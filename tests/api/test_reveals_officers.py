@@ -10,7 +10,7 @@ import pytest
 
 from service.kernel import Handle, TenantId
 from tests.api.test_decisions import OPT_IN, knows_anna
-from tests.api.test_reveals import EMAIL, entries, kind, reveal, rows, withdraws
+from tests.api.test_reveals import EMAIL, PHONE, entries, kind, reveal, rows, withdraws
 from tests.conftest import Database, FakeClock
 from tests.vaulted import Put
 
@@ -122,6 +122,24 @@ async def test_a_token_gives_its_recipient_the_value_while_the_decision_is_yes(
     assert told["decision"]["decision"] == "permit"
     await withdraws(client, clock)
     assert kind(await by_token(mailer, token)) == (403, "reveal_denied")
+
+
+async def test_a_token_opens_no_address_of_another_channel(
+    client: httpx.AsyncClient, signed_for: Clients, anna: Handle, put: Put
+):
+    await put("anna", {"phone#work": PHONE})
+    told = (await by_token(signed_for("mailer"), await issued(client, field="phone#work"))).json()
+
+    assert (told["values"], told["masked"]) == ({}, {"phone#work": "•••56"})
+
+
+async def test_officers_read_every_address_whatever_channel_they_name(
+    client: httpx.AsyncClient, anna: Handle, put: Put
+):
+    await put("anna", {"phone": PHONE})
+    for channel in (..., "email"):
+        told = (await reveal(client, purpose="legal_claim", channel=channel, fields=["phone", "email"])).json()
+        assert told["values"] == {"phone": PHONE, "email": EMAIL}
 
 
 async def test_a_token_is_worth_nothing_to_anybody_else(
