@@ -200,6 +200,19 @@ async def test_officers_read_many_with_an_approval_of_two_and_once(
     assert (kind(again), again.json()["state"]) == ((409, "approval_unusable"), "used")
 
 
+async def test_an_approval_covers_no_more_people_over_many_chunks(
+    client: httpx.AsyncClient, signed_for: Callable[..., httpx.AsyncClient], people: list[str]
+):
+    most, count = CHUNK + 10, 2 * CHUNK + 30
+    asked = (await client.post("/v1/vault/approvals", json=ASKED | {"subjects": most})).json()
+    await signed_for("second").post(f"/v1/vault/approvals/{asked['id']}/approve")
+    question = {name: value for name, value in LEGAL.items() if value is not ...} | {"approval": asked["id"]}
+    lines, _ = told(await batch(client, *(people[number % 6] for number in range(count)), question=question))
+
+    assert [line["outcome"] for line in lines] == ["permit"] * most + ["beyond_approval"] * (count - most)
+    assert not [line for line in lines[most:] if "reveal" in line]
+
+
 async def test_the_stream_goes_on_over_many_chunks(client: httpx.AsyncClient, people: list[str]):
     count = 2 * CHUNK + 30
     lines, summary = told(await batch(client, *(people[number % 6] for number in range(count))))
