@@ -119,7 +119,7 @@ class RevealController(Controller):
         "/tokens",
         operation_id="issueToken",
         opt=needs("vault:reveal"),
-        responses=documented(404, 410),
+        responses=documented(404, 409, 410),
         status_code=HTTPStatus.CREATED,
     )
     async def issue(
