@@ -248,7 +248,7 @@ def assemble(
             "read_changes": ReadChanges(begin),
             "reveal": reveal,
             "reveal_batch": RevealBatch(decide, profiles, begin, open_values, reveals, clock, new_id, nonce, together),
-            "issue_token": IssueToken(begin, vault_keys, clock, nonce),
+            "issue_token": IssueToken(profiles, FieldsOf(begin), begin, vault_keys, clock, nonce),
             "revoke_token": RevokeToken(begin, clock),
             "request_approval": RequestApproval(begin, clock, new_id),
             "give_approval": GiveApproval(begin, clock),

@@ -86,7 +86,8 @@ class RevealController(Controller):
 
         Whether you may is decided first, as by `POST /v1/decisions`, and logged. A denial opens
         nothing: it is a 403 `reveal_denied` with the `decision` and its reasons, also for a person
-        nobody told us about. What a field doesn't allow for the purpose comes masked. The reveal
+        nobody told us about. What a field doesn't allow for the purpose comes masked, and so does,
+        for a contact, an address of another channel than the one that was decided on. The reveal
         is in the audit log before the answer leaves. The purposes `dsr_response` and `legal_claim`
         need no decision, but the scope `vault:officer`. A `token` stands for subject, fields and purpose.
         """
@@ -118,7 +119,7 @@ class RevealController(Controller):
         "/tokens",
         operation_id="issueToken",
         opt=needs("vault:reveal"),
-        responses=documented(404, 410),
+        responses=documented(404, 409, 410),
         status_code=HTTPStatus.CREATED,
     )
     async def issue(

@@ -31,7 +31,7 @@ from msgspec import Struct
 from service.consent import Channel
 from service.decisions import Context, DecisionView
 from service.kernel import DomainError, Handle, SubjectId, TenantId
-from service.vault import OFFICER_PURPOSES, Field, Name, Opened
+from service.vault import OFFICER_PURPOSES, USES, Field, Name, Opened
 
 VERSION: Final = 1
 NONCE_BYTES: Final = 32
@@ -81,6 +81,11 @@ class Wish(Struct, frozen=True, kw_only=True):
     def for_officers(self) -> bool:
         """Whether no decision stands behind it, but the office of whoever asks."""
         return self.purpose in OFFICER_PURPOSES
+
+    @property
+    def decided_on(self) -> Channel | None:
+        """The channel that a decision is about; none for officers, whatever they say."""
+        return None if self.for_officers else self.channel
 
 
 class Revealed(Struct, frozen=True, kw_only=True, eq=False):
@@ -159,17 +164,22 @@ def commitment(reveal: Revealed, tenant: TenantId) -> bytes:
     return hashlib.sha256(reveal.nonce + canonical(reveal, tenant)).digest()
 
 
-def in_plain(name: str, fields: Mapping[str, Field], purposes: frozenset[str]) -> bool:
-    """Return whether the field of a value may be read in plain for one of `purposes`; an unknown one never is."""
+def in_plain(name: str, fields: Mapping[str, Field], purposes: frozenset[str], channel: Channel | None = None) -> bool:
+    """Return whether the field of a value may be read in plain for one of `purposes`; an unknown one never is.
+
+    A contact that was decided on for a `channel` opens no address of another.
+    """
     field = fields.get(Name.of(name).field)
-    return field is not None and not purposes.isdisjoint(field.purposes)
+    if field is None or purposes.isdisjoint(field.purposes):
+        return False
+    return channel is None or not purposes.isdisjoint(USES) or field.serves(channel)
 
 
 def parted(
-    opened: Mapping[str, Opened], fields: Mapping[str, Field], purposes: frozenset[str]
+    opened: Mapping[str, Opened], fields: Mapping[str, Field], purposes: frozenset[str], channel: Channel | None
 ) -> tuple[dict[str, Opened], dict[str, Opened]]:
     """Return which values are given in plain, and which masked."""
-    plain = {name: value for name, value in opened.items() if in_plain(name, fields, purposes)}
+    plain = {name: value for name, value in opened.items() if in_plain(name, fields, purposes, channel)}
     return plain, {name: value for name, value in opened.items() if name not in plain}
 
 

@@ -73,7 +73,7 @@ class RevealView(Struct, frozen=True, kw_only=True):
     """Of the reveal; the audit log has an entry about it."""
     values: dict[str, Any]
     masked: dict[str, str]
-    """What is left of values whose fields don't allow the purpose."""
+    """What is left of values whose fields don't allow the purpose, or are addresses of another channel."""
     missing: tuple[str, ...]
     """Names under which nothing is stored."""
     decision: DecisionView | None

@@ -1,16 +1,29 @@
+from typing import Any
+
 from service.audit import AuditEvent
-from service.kernel import Caller, Clock, SubjectId, Unavailable
+from service.consent import Profiles, UnknownPurpose, is_tenant_purpose
+from service.kernel import Caller, Clock, SubjectId, TenantId, Unavailable
 from service.reveals.ports import Begin, Nonce
 from service.reveals.token import StandIn, TokenUnknown, digest, written
 from service.reveals.usecases import erased, refuse_outsiders
 from service.subjects import UnknownSubject
-from service.vault import KeyAccess
+from service.vault import FieldsOf, FieldUnknown, KeyAccess, Name
 
 
 class IssueToken:
     """Make a stand-in for a value: one purpose, one recipient. Nothing is opened or decided yet."""
 
-    def __init__(self, begin: Begin, keys: KeyAccess, clock: Clock, nonce: Nonce) -> None:
+    def __init__(
+        self,
+        profiles: Profiles[Any],
+        fields_of: FieldsOf,
+        begin: Begin,
+        keys: KeyAccess,
+        clock: Clock,
+        nonce: Nonce,
+    ) -> None:
+        self._profiles = profiles
+        self._fields_of = fields_of
         self._begin = begin
         self._keys = keys
         self._clock = clock
@@ -20,11 +33,12 @@ class IssueToken:
         """Return the token, which is told this once: only its hash is kept.
 
         Raises:
-            UnknownSubject, SubjectErased, OfficersOnly
+            UnknownSubject, SubjectErased, OfficersOnly, UnknownPurpose, FieldUnknown
             RingUnavailable
             Unavailable: they are merged with somebody at this moment. Asking again is safe.
         """
         refuse_outsiders(purpose, by)
+        await self._check(name, purpose, by.tenant)
         tenant_key = await self._keys.tenant_key(by.tenant)
         token = written(self._nonce())
         async with self._begin(by.tenant) as tx:
@@ -44,6 +58,13 @@ class IssueToken:
                 event=AuditEvent.VAULT_TOKEN_ISSUED, object_id=stand_in.digest.hex(), by=by, subject=handle
             )
         return token
+
+    async def _check(self, name: str, purpose: str, tenant: TenantId) -> None:
+        """Refuse what no reveal could ever be asked for."""
+        if is_tenant_purpose(purpose) and await self._profiles.maps_to(tenant, purpose) is None:
+            raise UnknownPurpose("no purpose of this name is registered", pointers=["/purpose"])
+        if Name.of(name).field not in await self._fields_of(tenant):
+            raise FieldUnknown("there is no such field", pointers=["/field"])
 
 
 class RevokeToken:

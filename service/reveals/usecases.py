@@ -58,7 +58,7 @@ class Reveal:
         self._nonce = nonce
 
     async def __call__(self, wish: Wish, *, by: Caller) -> Shown:
-        """Return the values that `by` may have now; those of fields that don't allow the purpose are masked.
+        """Return the values that `by` may have now; those of fields that aren't for it are masked.
 
         Raises:
             RevealDenied: the decision is no. It is in the details, and was logged.
@@ -188,7 +188,7 @@ def given(
     approval: UUID | None = None,
 ) -> tuple[Revealed, Shown]:
     """Return what is kept of a reveal, and what is told once that is durable."""
-    plain, masked = parted(opened, fields, allowing)
+    plain, masked = parted(opened, fields, allowing, wish.decided_on)
     told = None if decision is None else DecisionView.of(decision)
     reveal = Revealed(
         id=id_,

@@ -2,7 +2,7 @@
 
 from service.vault.destroying import DestroyKey
 from service.vault.domain import RingUnavailable, SubjectErased, TenantKey, Unreadable
-from service.vault.fields import OFFICER_PURPOSES, Field, FieldName, FieldUnknown, Name, ValueName
+from service.vault.fields import OFFICER_PURPOSES, USES, Field, FieldName, FieldUnknown, Name, ValueName
 from service.vault.moving import MoveValues
 from service.vault.moving_ports import MovingTransaction
 from service.vault.opening import FieldsOf, OpenTogether, OpenValues, Wanted
@@ -12,6 +12,7 @@ from service.vault.values import Opened, Opening
 
 __all__ = [
     "OFFICER_PURPOSES",
+    "USES",
     "DestroyKey",
     "Field",
     "FieldName",

@@ -79,6 +79,16 @@ MATCHED: Final = frozenset({FieldType.EMAIL, FieldType.PHONE, FieldType.IDENTIFI
 """Types of which two values are the same or not: they can be indexed, and suppressed."""
 
 
+REACHED_ON: Final[Mapping[FieldType, frozenset[str]]] = {
+    FieldType.EMAIL: frozenset({"email"}),
+    FieldType.PHONE: frozenset({"phone", "phone_auto", "sms", "messaging_app", "fax"}),
+    FieldType.ADDRESS: frozenset({"post"}),
+}
+"""On which channels a value of a type reaches somebody, for the types that are addresses."""
+_REACHED_BY_NAME: Final = {"device_id": frozenset({"push", "in_app", "web", "ads"})}
+"""Of built-in fields whose type alone doesn't say it. A type of no entry is no address."""
+
+
 class FieldUnusable(DomainError):
     """The field contradicts itself: its masking or its index doesn't suit its type."""
 
@@ -111,6 +121,11 @@ class Field(Struct, frozen=True, kw_only=True):
     indexed: bool = False
     """Whether people can be found by it."""
 
+    def serves(self, channel: str) -> bool:
+        """Return whether a contact on `channel` may need it: an address of another channel doesn't."""
+        reached_on = _REACHED_BY_NAME.get(self.name) or REACHED_ON.get(self.type)
+        return reached_on is None or channel in reached_on
+
     def check(self) -> None:
         """Refuse what contradicts itself.
 
@@ -140,6 +155,10 @@ class Name(Struct, frozen=True):
 
 OFFICER_PURPOSES: Final = ("dsr_response", "legal_claim")
 """Purposes of officers: no decision stands behind them, and every field allows them."""
+USES: Final = frozenset({
+    "personalization", "profiling", "adm", "analytics", "email_tracking", "targeted_ads", "sale_share", "sensitive_use",
+})  # fmt: skip
+"""Purposes that contact nobody. Any other is a contact, on the channel that was decided on."""
 _MESSAGES: Final = (
     "service", "security", "support", "legal_notice", "reconsent", "doi_confirmation", "optout_confirmation",
     "fip_enrolment", "marketing", "partner_marketing", "fundraising", "survey", "political_ads",

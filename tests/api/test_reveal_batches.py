@@ -13,7 +13,7 @@ from litestar import Litestar
 from service.kernel import TenantId
 from service.web.lines import CHUNK
 from tests.api.test_decisions import FACTS, OPT_IN, has
-from tests.api.test_reveals import entries, kind, rows
+from tests.api.test_reveals import PHONE, entries, kind, rows
 from tests.api.test_reveals_officers import ASKED, LEGAL
 from tests.conftest import Database, FakeClock
 from tests.vaulted import Put
@@ -67,6 +67,20 @@ async def test_each_gets_a_line_in_order_and_only_who_may_be_used_now_comes_in_p
     assert all(line["decision"]["decision"] == "deny" and line["decision"]["reasons"] for line in lines[1::2])
     assert summary == {"lines": 7, "outcomes": {"deny": 4, "permit": 3}}
     assert not [name for name in people[1::2] if f"{name}@mail.example" in answer.text]
+
+
+async def test_a_permit_for_one_channel_opens_no_address_of_another(
+    client: httpx.AsyncClient, people: list[str], put: Put
+):
+    for name in people:
+        await put(name, {"phone": PHONE, "phone#work": PHONE})
+    question = QUESTION | {"fields": ["phone", "phone#work", "email"]}
+    lines, _ = told(answer := await batch(client, *people, question=question))
+
+    reveals = [line["reveal"] for line in lines[::2]]
+    assert [each["values"] for each in reveals] == [{"email": f"{name}@mail.example"} for name in people[::2]]
+    assert [each["masked"] for each in reveals] == [{"phone": "•••56", "phone#work": "•••56"}] * 3
+    assert PHONE not in answer.text
 
 
 async def test_each_reveal_is_on_the_record_and_each_denial_is_a_decision(
@@ -184,6 +198,19 @@ async def test_officers_read_many_with_an_approval_of_two_and_once(
     assert [str(row["approval"]) for row in rows(database, tenant)] == [asked["id"]]
     again = await batch(client, "p1", question=question)
     assert (kind(again), again.json()["state"]) == ((409, "approval_unusable"), "used")
+
+
+async def test_an_approval_covers_no_more_people_over_many_chunks(
+    client: httpx.AsyncClient, signed_for: Callable[..., httpx.AsyncClient], people: list[str]
+):
+    most, count = CHUNK + 10, 2 * CHUNK + 30
+    asked = (await client.post("/v1/vault/approvals", json=ASKED | {"subjects": most})).json()
+    await signed_for("second").post(f"/v1/vault/approvals/{asked['id']}/approve")
+    question = {name: value for name, value in LEGAL.items() if value is not ...} | {"approval": asked["id"]}
+    lines, _ = told(await batch(client, *(people[number % 6] for number in range(count)), question=question))
+
+    assert [line["outcome"] for line in lines] == ["permit"] * most + ["beyond_approval"] * (count - most)
+    assert not [line for line in lines[most:] if "reveal" in line]
 
 
 async def test_the_stream_goes_on_over_many_chunks(client: httpx.AsyncClient, people: list[str]):

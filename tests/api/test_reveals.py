@@ -17,6 +17,8 @@ from tests.conftest import SCOPES, Database, FakeClock
 from tests.vaulted import Put
 
 EMAIL = "anna@mail.example"
+PHONE = "+4989123456"
+OUT = {"action": "opt_out", "method": "unsubscribe_link"}
 BOUGHT = {"action": "purchase", "method": "checkout", "channel": "any", "purpose": "any", "ts": "2026-11-01T09:00:00Z"}
 WISH = {"subject": "anna", "fields": ["email"], "purpose": "marketing", "channel": "email"}
 
@@ -29,8 +31,7 @@ async def anna(client: httpx.AsyncClient, put: Put) -> Handle:
 
 
 async def withdraws(client: httpx.AsyncClient, clock: FakeClock) -> None:
-    opt_out = {"ts": clock.now.isoformat(), "action": "opt_out", "method": "unsubscribe_link"}
-    await has(client, "anna", OPT_IN | opt_out)
+    await has(client, "anna", OPT_IN | OUT | {"ts": clock.now.isoformat()})
 
 
 async def reveal(client: httpx.AsyncClient, **changes: Any) -> httpx.Response:
@@ -104,6 +105,42 @@ async def test_a_field_that_does_not_allow_the_purpose_comes_masked(client: http
 
     assert told["values"] == {"email": EMAIL}
     assert told["masked"] == {"birth_date": "1986-••-••"}
+
+
+async def test_a_permit_for_one_channel_opens_no_address_of_another(
+    client: httpx.AsyncClient, anna: Handle, put: Put, database: Database, tenant: TenantId
+):
+    own = {"type": "phone", "sensitivity": "contact", "purposes": ["marketing"], "masking": "last_two"}
+    await client.put("/v1/vault/fields/hotline", json=own)
+    address = {"lines": ["Way 1"], "locality": "Ulm", "region": None, "postcode": "89073", "country": "DE"}
+    others = {
+        "phone": PHONE,
+        "phone#work": PHONE,
+        "hotline": PHONE,
+        "postal_address": address,
+        "device_id": "device-77",
+    }
+    await put("anna", {**others, "name": "Anna Ash"})
+    await has(client, "anna", {"channel": "phone", "purpose": "marketing", "ts": OPT_IN["ts"]} | OUT)
+    assert kind(await reveal(client, fields=["phone"], channel="phone")) == (403, "reveal_denied")
+    told = (await reveal(client, fields=[*others, "email", "email#work", "name"])).json()
+
+    assert told["values"] == {"email": EMAIL, "email#work": "a@work.example", "name": "Anna Ash"}
+    masked = {"phone", "phone#work", "hotline"}
+    assert told["masked"] == dict.fromkeys(masked, "•••56") | {"postal_address": "DE 89•••", "device_id": "•••77"}
+    [row] = rows(database, tenant)
+    assert (set(row["fields"]), set(row["masked"])) == ({"email", "email#work", "name"}, set(others))
+
+
+async def test_the_channel_counts_for_a_purpose_of_the_tenants_own_as_well(
+    client: httpx.AsyncClient, anna: Handle, put: Put
+):
+    await put("anna", {"phone": PHONE})
+    await client.put("/v1/purposes/x-letter", json={"maps_to": "marketing", "title": "Letter"})
+    await has(client, "anna", OPT_IN | {"purpose": "x-letter"})
+    told = (await reveal(client, purpose="x-letter", fields=["phone", "email"])).json()
+
+    assert (told["values"], told["masked"]) == ({"email": EMAIL}, {"phone": "•••56"})
 
 
 async def test_a_purpose_of_the_tenants_own_reads_what_its_meaning_reads(client: httpx.AsyncClient, anna: Handle):

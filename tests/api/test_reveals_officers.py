@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from service.kernel import Handle, TenantId
-from tests.api.test_decisions import OPT_IN, knows_anna
-from tests.api.test_reveals import EMAIL, entries, kind, reveal, rows, withdraws
+from tests.api.test_decisions import OPT_IN, has, knows_anna
+from tests.api.test_reveals import EMAIL, PHONE, entries, kind, reveal, rows, withdraws
 from tests.conftest import Database, FakeClock
 from tests.vaulted import Put
 
@@ -122,6 +122,56 @@ async def test_a_token_gives_its_recipient_the_value_while_the_decision_is_yes(
     assert told["decision"]["decision"] == "permit"
     await withdraws(client, clock)
     assert kind(await by_token(mailer, token)) == (403, "reveal_denied")
+
+
+async def test_a_token_opens_no_address_of_another_channel(
+    client: httpx.AsyncClient, signed_for: Clients, anna: Handle, put: Put
+):
+    await put("anna", {"phone#work": PHONE})
+    told = (await by_token(signed_for("mailer"), await issued(client, field="phone#work"))).json()
+
+    assert (told["values"], told["masked"]) == ({}, {"phone#work": "•••56"})
+
+
+async def test_officers_read_every_address_whatever_channel_they_name(
+    client: httpx.AsyncClient, anna: Handle, put: Put
+):
+    await put("anna", {"phone": PHONE})
+    for channel in (..., "email"):
+        told = (await reveal(client, purpose="legal_claim", channel=channel, fields=["phone", "email"])).json()
+        assert told["values"] == {"phone": PHONE, "email": EMAIL}
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code", "pointer"),
+    [
+        ({"field": "shoe_size"}, 404, "unknown_field", "/field"),
+        ({"field": "shoe_size#left"}, 404, "unknown_field", "/field"),
+        ({"purpose": "x-unheard"}, 409, "unknown_purpose", "/purpose"),
+        ({"purpose": "whatever"}, 400, "invalid_request", "/purpose"),
+    ],
+)
+async def test_a_token_for_what_there_is_not_is_refused(
+    client: httpx.AsyncClient, anna: Handle, changes: dict[str, Any], status: int, code: str, pointer: str
+):
+    answer = await client.post("/v1/vault/tokens", json=TOKEN | changes)
+
+    assert kind(answer) == (status, code)
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert await entries(client, "vault.token_issued") == []
+
+
+async def test_a_token_is_for_fields_and_purposes_of_the_tenants_own_as_well(
+    client: httpx.AsyncClient, signed_for: Clients, anna: Handle, put: Put
+):
+    field = {"type": "text", "sensitivity": "personal", "purposes": ["x-letter"]}
+    await client.put("/v1/vault/fields/shoe_size", json=field)
+    await client.put("/v1/purposes/x-letter", json={"maps_to": "marketing", "title": "Letter"})
+    await has(client, "anna", OPT_IN | {"purpose": "x-letter"})
+    await put("anna", {"shoe_size": "42"})
+    token = await issued(client, field="shoe_size", purpose="x-letter")
+
+    assert (await by_token(signed_for("mailer"), token)).json()["values"] == {"shoe_size": "42"}
 
 
 async def test_a_token_is_worth_nothing_to_anybody_else(

@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 
+from service.consent.profiles import ProfileReader
 from service.kernel import SubjectId, Unavailable
 from service.reveals import IssueToken
-from service.vault import DestroyKey, SubjectErased
+from service.vault import DestroyKey, FieldsOf, SubjectErased
 from service.vault.keys import Keys
 from service.vault.ring_file import FileRing
 from tests.builders import DAY
+from tests.integration.test_consent_profiles import Beside
 
 ANN, BEN = SubjectId("ann"), SubjectId("ben")
 WHAT = {"subject": ANN, "name": "email", "purpose": "marketing", "recipient": "printer"}
@@ -31,7 +33,7 @@ async def ann(begin, tenant, clock, keys):
 
 
 @pytest.fixture
-def issue(begin, keys, clock, caller):
+def issue(begin, pool, keys, clock, caller):
     """Issues a token for Ann and, with `pause`, waits for it before the commit."""
 
     def issue(pause=None):
@@ -42,7 +44,10 @@ def issue(begin, keys, clock, caller):
                 if pause is not None:
                     await pause()
 
-        return IssueToken(stopping, keys, clock, lambda: os.urandom(32))(**WHAT, by=caller)
+        issuing = IssueToken(
+            ProfileReader(pool, Beside()), FieldsOf(begin), stopping, keys, clock, lambda: os.urandom(32)
+        )
+        return issuing(**WHAT, by=caller)
 
     return issue
 

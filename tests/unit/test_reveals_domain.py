@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from msgspec import json
 from msgspec.structs import replace
 
-from service.consent import Channel
+from service.consent import Channel, Purpose
 from service.decisions import DecisionView
 from service.decisions.domain import Basis
 from service.kernel import Handle, TenantId
 from service.reveals.approval import LASTS, Approval, ApprovalState, ApprovalUnusable, SecondPersonNeeded
 from service.reveals.domain import USE_WITHIN, Revealed, canonical, commitment, in_plain, usable_until
 from service.reveals.token import digest, written
-from service.vault.fields import BUILT_IN
+from service.vault.fields import BUILT_IN, REACHED_ON, USES
 from tests.builders import NOON
 
 ACME = TenantId("acme")
@@ -102,6 +102,42 @@ def test_whatever_is_changed_changes_the_commitment(changes):
 )
 def test_a_field_is_plain_for_the_purposes_that_it_allows(name, purpose, plain):
     assert in_plain(name, BUILT_IN, frozenset({purpose})) is plain
+
+
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    [
+        ("email", {"email"}),
+        ("email#work", {"email"}),
+        ("phone", {"phone", "phone_auto", "sms", "messaging_app", "fax"}),
+        ("phone#work", {"phone", "phone_auto", "sms", "messaging_app", "fax"}),
+        ("postal_address", {"post"}),
+        ("device_id", {"push", "in_app", "web", "ads"}),
+        ("name", {*Channel}),
+        ("hotline", {"phone", "phone_auto", "sms", "messaging_app", "fax"}),
+        ("nickname", {*Channel}),
+    ],
+)
+def test_an_address_is_plain_for_contacts_on_its_channels_alone(name, channels):
+    own = [
+        replace(BUILT_IN["phone"], name="hotline"),
+        replace(BUILT_IN["name"], name="nickname"),
+    ]
+    fields = {**BUILT_IN, **{field.name: field for field in own}}
+
+    for contact in (frozenset({"marketing"}), frozenset({"x-letter", "marketing"})):
+        assert {channel for channel in Channel if in_plain(name, fields, contact, channel)} == channels
+
+
+@pytest.mark.parametrize("purposes", [{"targeted_ads"}, {"x-reach", "targeted_ads"}])
+def test_a_use_that_contacts_nobody_is_of_no_channel(purposes):
+    assert all(in_plain("device_id", BUILT_IN, frozenset(purposes), channel) for channel in Channel)
+
+
+def test_channels_and_uses_are_words_of_the_vocabulary():
+    assert set().union(*REACHED_ON.values()) < {*Channel}
+    assert {*Purpose} > USES
+    assert USES.isdisjoint(BUILT_IN["email"].purposes)
 
 
 @pytest.mark.parametrize(
