@@ -54,7 +54,7 @@ from service.decisions.log import SqlDecisionLog
 from service.decisions.opa import served
 from service.decisions.wasm import embedded
 from service.decisions.watched import WatchedLog
-from service.kernel import Clock, DomainError, NewId, TenantId, Unavailable
+from service.kernel import Clock, Contended, DomainError, NewId, TenantId, Unavailable
 from service.laws import activated_laws
 from service.policies import CheckOverlay, PutOverlay, ReadOverlay, ReadOverlayVersions
 from service.policies import api as policies_api
@@ -118,6 +118,7 @@ FACTS: Final = POLICIES / "schemas" / "input.json"
 
 STATUSES: Final[Mapping[type[DomainError], int]] = {
     Unavailable: 503,
+    Contended: 503,
     **audit_api.STATUS,
     **proof_api.PROOF_STATUS,
     **subjects_api.STATUS,

@@ -106,5 +106,5 @@ async def test_a_write_takes_four_round_trips_before_its_commit(site: Litestar, 
     answer, _ = await play(site, sent, aside=False)
 
     assert answer.status == 200
-    # The tenant; the person; their key and how the value stands; value, audit, event, index and its holders.
-    assert trips == [1, 1, 2, 6]
+    # The tenant; the person; their key, how the value stands and how it is masked; value, audit, event, index, holders.
+    assert trips == [1, 1, 3, 6]

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from service import db, migrate
 from service.audit import AuditEvent, Query
 from service.events import Event
-from service.kernel import TenantId, Unavailable
+from service.kernel import Contended, TenantId, Unavailable
 from service.postgres import EmbeddedPostgres
 from service.transaction import Begin, opener
 
@@ -127,7 +127,7 @@ async def test_of_two_that_stand_in_each_others_way_one_may_ask_again(begin, ten
     ends = await asyncio.gather(
         run(begin, tenant, *locks(1, 2)), run(begin, tenant, *locks(2, 1)), return_exceptions=True
     )
-    assert sorted(type(end) for end in ends if end) == [Unavailable]
+    assert sorted(type(end) for end in ends if end) == [Contended]
 
 
 async def test_a_statement_that_is_simply_wrong_is_not_called_unavailable(begin, tenant):

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from service.db import UtcDateTime, answering, as_role
-from service.kernel import Unavailable
+from service.kernel import Contended, Unavailable
 
 DIALECT = postgresql.dialect()
 BERLIN = timezone(timedelta(hours=1))
@@ -31,7 +31,6 @@ def test_a_time_comes_back_as_utc_whatever_the_session_speaks():
     [
         psycopg.OperationalError("server closed the connection"),
         psycopg.errors.AdminShutdown("terminating connection"),
-        psycopg.errors.SerializationFailure("could not serialize access"),
         PoolTimeout("no connection"),
         OperationalError("SELECT 1", {}, psycopg.OperationalError("gone")),
         DBAPIError("SELECT 1", {}, psycopg.InterfaceError("gone"), connection_invalidated=True),
@@ -40,6 +39,20 @@ def test_a_time_comes_back_as_utc_whatever_the_session_speaks():
 )
 def test_a_database_that_does_not_answer_is_unavailable_and_nothing_of_it_is_told(error: Exception):
     with pytest.raises(Unavailable, match=r"^the database does not answer$"), answering():
+        raise error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.errors.SerializationFailure("could not serialize access"),
+        psycopg.errors.DeadlockDetected("deadlock detected"),
+        OperationalError("SELECT 1", {}, psycopg.errors.DeadlockDetected("deadlock detected")),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_transaction_that_was_given_up_may_begin_anew(error: Exception):
+    with pytest.raises(Contended, match=r"^others were in the way; asking again is safe$"), answering():
         raise error
 
 
