@@ -78,7 +78,8 @@ async def test_facts_that_cannot_be_are_a_conflict_that_points_to_them(client, b
     assert answer.status_code == 409
     assert answer.json()["type"].endswith(code)
     assert [fault["pointer"] for fault in answer.json()["errors"]] == pointers
-    assert not [value for value in map(str, body.values()) if value in answer.text]
+    told = answer.text.replace(answer.json()["instance"], "")  # the id of the request may have any digits
+    assert not [value for value in map(str, body.values()) if value in told]
 
 
 @pytest.mark.parametrize("path", ["ann%40shop.example", "%2B4930901820", "ann%0A", "a" * 129])
