@@ -16,7 +16,5 @@ def is_holiday(country: str, day: date) -> bool:
 
 @lru_cache(maxsize=300)
 def _days(country: str) -> holidays.HolidayBase:
-    try:
-        return holidays.country_holidays(country)
-    except NotImplementedError:  # what the library says of a place it does not know
-        return holidays.HolidayBase()
+    known = country in holidays.list_supported_countries()
+    return holidays.country_holidays(country) if known else holidays.HolidayBase()

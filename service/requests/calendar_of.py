@@ -35,7 +35,7 @@ def public_holidays(place: str) -> IsHoliday:
 @lru_cache(maxsize=300)
 def _calendar(place: str) -> holidays.HolidayBase:
     country, _, part = place.partition("-")
-    try:
-        return holidays.country_holidays(country, subdiv=part or None)
-    except NotImplementedError:  # what the library says of a place it does not know
-        raise UnknownPlace(f"no calendar is known of the place {place}") from None
+    parts = holidays.list_supported_countries().get(country)
+    if parts is None or (part and part not in parts):
+        raise UnknownPlace(f"no calendar is known of the place {place}")
+    return holidays.country_holidays(country, subdiv=part or None)
