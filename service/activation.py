@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +12,6 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service import app, laws, opa_process, operations
 from service.databases import OwnerNeeded, migrated, need_owner
@@ -25,6 +24,7 @@ from service.policies import ActivateRevision, Activation, Artefacts, Kept, Rehe
 from service.policies.archive import Built, NoPolicy, read_archive, read_folder
 from service.policies.usecases import REFUSALS
 from service.postgres import DatabaseUrls
+from service.progress import bar
 from service.settings import Settings
 from service.tenants import NOBODY
 from service.transaction import Begin
@@ -285,18 +285,10 @@ async def _rehearsed(
 ) -> Mapping[TenantId, Rehearsal]:
     since = app.utc_now() - timedelta(days=days)
     try:
-        with _progress(progress_on) as advanced:
+        with bar(progress_on, "facts of recent days") as advanced:
             rehearsed = await RehearseRevision(begin, Memo(judge))(tenants, since=since, advanced=advanced)
     except DecisionUnavailable as error:
         raise RevisionUnusable(f"it has no verdict on facts of recent days: {error}") from error
     if unmeasured := [tenant for tenant, rehearsal in rehearsed.items() if rehearsal.unmeasured]:
         raise RevisionUnusable(f"it can't measure by `stale_months` in the overlay of {', '.join(unmeasured)}")
     return rehearsed
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Callable[[int, int], None]]:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("facts of recent days", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

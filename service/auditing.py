@@ -6,7 +6,6 @@ from pathlib import Path
 from msgspec import Struct
 from psycopg_pool import AsyncConnectionPool
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service import db, operations, sequencer
 from service.app import utc_now
@@ -21,6 +20,7 @@ from service.databases import migrated
 from service.kernel import DomainError, TenantId
 from service.own_files import FileUnusable
 from service.postgres import DatabaseUrls
+from service.progress import bar
 from service.receipt_keys import receipt_keys_file
 from service.settings import Settings
 
@@ -52,7 +52,11 @@ async def examine(settings: Settings, tenant: str | None, progress_on: Console) 
             tenants = await _named(urls, pool, tenant)
             keys = await public_keys(pool)
             look = ExamineLog(reading(pool), sequencer.published(settings), settings.log_name, keys)
-            return [await _shown(look, each, progress_on) for each in tenants]
+            found = []
+            for each in tenants:
+                with bar(progress_on, f"entries of {each}") as advanced:
+                    found.append(await look(each, advanced))
+            return found
 
 
 async def _named(urls: DatabaseUrls, pool: AsyncConnectionPool, name: str | None) -> Sequence[TenantId]:
@@ -62,13 +66,6 @@ async def _named(urls: DatabaseUrls, pool: AsyncConnectionPool, name: str | None
         return [TenantId(name)]
     known = operations.tenants_named(urls, name)
     return known if name is not None else sorted({*known, *begun})
-
-
-async def _shown(look: ExamineLog, tenant: TenantId, console: Console) -> Examined:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(f"entries of {tenant}", total=None)
-        return await look(tenant, lambda done, total: progress.update(task, completed=done, total=total))
 
 
 async def recover(settings: Settings, tenant: str) -> Recovered:

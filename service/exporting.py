@@ -1,21 +1,19 @@
 """`volens audit export`: entries in files that prove themselves, whole or not at all."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
 from msgspec import Struct
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service import operations, packs
 from service.audit import AuditEvent, sheet
 from service.databases import migrated
-from service.extents import Advanced, Extent, Source, Wanted, extent_of, lines
+from service.extents import Source, Wanted, extent_of, lines
 from service.own_files import new_own
+from service.progress import bar
 from service.settings import Settings
 
 
@@ -54,8 +52,9 @@ async def export(
     with new_own(out) as file, migrated(settings) as urls:
         async with operations.transactions(urls.app) as begin:
             extent = await extent_of(begin, name, wanted)
-            with _shown(extent, progress_on) as advanced:
-                source = Source(begin, extent, advanced)
+            entries = extent.after - extent.first
+            with bar(progress_on, f"entries of {extent.tenant}") as advanced:
+                source = Source(begin, extent, lambda done: advanced(done, entries))
                 if form is Form.PACK:
                     await packs.write(source, begin, settings.log_name, file, out.parent)
                 else:
@@ -77,7 +76,7 @@ async def export(
         file=str(out),
         first=extent.first,
         after=extent.after,
-        entries=extent.after - extent.first,
+        entries=entries,
         tree_size=extent.checkpoint.size,
         bytes=size,
         sha256=digest.hex(),
@@ -93,11 +92,3 @@ async def _write(source: Source, form: Form, file: BinaryIO, *, bom: bool) -> No
         file.write((sheet.BOM if bom else b"") + sheet.heading())
         async for first, entries in source.batches():
             file.write(sheet.rows(first, entries))
-
-
-@contextmanager
-def _shown(extent: Extent, console: Console) -> Iterator[Advanced]:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(f"entries of {extent.tenant}", total=extent.after - extent.first)
-        yield lambda done: progress.update(task, completed=done)

@@ -1,8 +1,8 @@
 """`volens keys`: what the vault's keys hang from, and how they are replaced."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -10,11 +10,11 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service import app, operations
 from service.databases import migrated
 from service.kernel import TenantId
+from service.progress import bar
 from service.root_keys import root_keys
 from service.settings import Settings
 from service.transaction import Begin
@@ -25,7 +25,6 @@ from service.vault.reindexing import RotateIndexKey
 from service.vault.ring_guard import GuardedRing
 from service.vault.rotating import ReadKeys, RotateRootKey, RotateTenantKey
 from service.vault.rotation import KeyVersion, RootRotated, Rotated
-from service.vault.rotation_ports import Advanced
 
 MARGIN: Final = timedelta(seconds=60)
 """Longer than a transaction can last that begins with a key which is forgotten at that moment."""
@@ -75,7 +74,7 @@ async def status(settings: Settings, tenant: str | None) -> KeysStatus:
 async def rotate_root(settings: Settings, progress_on: Console) -> RootRotated:
     """Wrap every key of every tenant under a new version of the root key."""
     async with _opened(settings, None) as vault:
-        with _progress(progress_on, "keys under the new root key") as advanced:
+        with bar(progress_on, "keys under the new root key") as advanced:
             callers = [operations.as_operator(tenant) for tenant in vault.tenants]
             return await RotateRootKey(vault.begin, vault.ring)(callers, advanced)
 
@@ -129,7 +128,7 @@ async def _taken(steps: Sequence[_Step], progress_on: Console, *, wait: bool) ->
     """Take every step; with `wait`, take them again when the replaced keys may go."""
     done: dict[str, Rotated] = {}
     for step in steps:
-        with _progress(progress_on, step.what) as advanced:
+        with bar(progress_on, step.what) as advanced:
             if rotated := await step.take(advanced):
                 done[step.what] = rotated
     while wait and (waiting := [each.settles_at for each in done.values() if each.settles_at is not None]):
@@ -137,7 +136,7 @@ async def _taken(steps: Sequence[_Step], progress_on: Console, *, wait: bool) ->
         for step in steps:
             before = done.get(step.what)
             if before is not None and before.settles_at is not None:
-                with _progress(progress_on, f"late {step.what}") as advanced:
+                with bar(progress_on, f"late {step.what}") as advanced:
                     done[step.what] = _together(before, await step.take(advanced, finish=True))
     return list(done.values())
 
@@ -156,7 +155,7 @@ def _together(before: Rotated, after: Rotated | None) -> Rotated:
 
 async def _settled(until: datetime, progress_on: Console) -> None:
     total = max(0, round((until - app.utc_now()).total_seconds()))
-    with _progress(progress_on, "seconds until nobody remembers the old keys") as advanced:
+    with bar(progress_on, "seconds until nobody remembers the old keys") as advanced:
         while (left := (until - app.utc_now()).total_seconds()) > 0:
             advanced(total - round(left), total)
             await asyncio.sleep(min(left, _LOOK))
@@ -174,12 +173,3 @@ async def _opened(settings: Settings, tenant: str | None) -> AsyncIterator[Vault
         async with operations.transactions(urls.app) as begin, root_keys(settings, make=False) as ring:
             guarded = GuardedRing(settings.key_ring, ring, app.root_uses(begin))
             yield Vault(begin=begin, ring=guarded, tenants=wanted)
-
-
-@contextmanager
-def _progress(console: Console, what: str) -> Iterator[Advanced]:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=None)
-        advanced: Callable[[int, int], None] = lambda done, total: progress.update(task, completed=done, total=total)  # noqa: E731
-        yield advanced

@@ -2,15 +2,14 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service import app, db, operations
 from service.bridges import known_tenant
@@ -20,10 +19,11 @@ from service.decisions.artefacts import read_policy
 from service.kernel import Caller, DomainError, TenantId
 from service.laws import activated_laws
 from service.policies.governing import Governing
+from service.progress import bar
 from service.settings import Settings
 from service.telemetry import Telemetry
 from service.transaction import opener
-from service.trials import ReadChanges, ReadTrial, State, Told
+from service.trials import ReadChanges, ReadTrial, State
 from service.trials.schemas import ChangeView, TrialCreate, TrialView
 
 PAGE: Final = 500
@@ -90,7 +90,7 @@ async def try_policy(settings: Settings, name: str, wanted: TrialCreate, progres
             run = app.run_trial(settings, engine, pool, app.utc_now)
             read = ReadTrial(begin, app.utc_now, _nobody)
             trial = await start(wanted.candidate(), wanted.over, by=by)
-            with _progress(progress_on) as told:
+            with bar(progress_on, "asked again") as told:
                 while trial.state in {State.WAITING, State.RUNNING}:
                     if not await run(tenant, told):
                         await asyncio.sleep(1)  # another process goes on with it
@@ -117,11 +117,3 @@ def _json(file: Path) -> Any:
         return msgspec.json.decode(file.read_bytes())
     except msgspec.DecodeError as error:
         raise UnusableCandidate(f"{file} is no JSON. {error}") from error
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Told]:
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("asked again", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

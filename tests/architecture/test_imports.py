@@ -142,6 +142,7 @@ BESIDE = {
     "migrate": set(),
     "opa_process": {"kernel"},
     "own_files": {"kernel"},
+    "progress": set(),
     "postgres": {"kernel", "postgres_files", "postgres_process", "postgres_programs"},
     "postgres_files": {"kernel"},
     "postgres_process": set(),
