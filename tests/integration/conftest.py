@@ -1,11 +1,16 @@
 """Data directories that were in use once: the first start takes longest, and most tests are about later ones."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from psycopg_pool import AsyncConnectionPool
 
+from service import db
+from service.audit.log_keys import LogKeys
+from service.audit.published import PublishedFiles
 from service.postgres import DatabaseUrls, EmbeddedPostgres
+from tests.conftest import Database
 from tests.integration.postgres_trials import copy, run
 
 
@@ -37,3 +42,20 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Dat
     data.chmod(0o751)
     with EmbeddedPostgres(data) as urls:
         yield data, urls
+
+
+@pytest.fixture
+async def worker_pool(database: Database) -> AsyncIterator[AsyncConnectionPool]:
+    """Connections of the worker, who alone adds to the tree of the audit log."""
+    async with db.pool(database.urls.worker) as pool:
+        yield pool
+
+
+@pytest.fixture
+def log_keys(tmp_path: Path) -> LogKeys:
+    return LogKeys.open(tmp_path / "log.keys", make=True)
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> PublishedFiles:
+    return PublishedFiles(tmp_path / "checkpoints")

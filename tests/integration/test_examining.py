@@ -2,17 +2,14 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from service import db
 from service.audit import AuditEvent, Draft
 from service.audit.examining import ExamineLog
 from service.audit.growing import GrowTree
 from service.audit.log_keys import LogKeys
-from service.audit.published import PublishedFiles
 from service.audit.tree_store import growing, reading
 
 NAME = "log.example"
@@ -20,25 +17,9 @@ ALL = ("audit_entry", "audit_head", "audit_leaf", "audit_tile", "audit_checkpoin
 
 
 @pytest.fixture
-async def worker(database):
-    async with db.pool(database.urls.worker) as pool:
-        yield pool
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> LogKeys:
-    return LogKeys.open(tmp_path / "log.keys", make=True)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> PublishedFiles:
-    return PublishedFiles(tmp_path / "checkpoints")
-
-
-@pytest.fixture
-async def write(begin, caller, worker, keys, files, clock) -> Callable[[int], object]:
+async def write(begin, caller, worker_pool, log_keys, published, clock) -> Callable[[int], object]:
     """Stores entries and has them placed, in batches of 100."""
-    grow = GrowTree(NAME, growing(worker), keys.signer, files, clock, batch=100)
+    grow = GrowTree(NAME, growing(worker_pool), log_keys.signer, published, clock, batch=100)
 
     async def write(number: int) -> None:
         async with begin(caller.tenant) as tx:
@@ -51,9 +32,9 @@ async def write(begin, caller, worker, keys, files, clock) -> Callable[[int], ob
 
 
 @pytest.fixture
-async def examine(worker, files, keys, caller):
-    async def examine(by: LogKeys = keys) -> list[str]:
-        look = ExamineLog(reading(worker), files, NAME, by.public)
+async def examine(worker_pool, published, log_keys, caller):
+    async def examine(by: LogKeys = log_keys) -> list[str]:
+        look = ExamineLog(reading(worker_pool), published, NAME, by.public)
         return list((await look(caller.tenant, lambda done, total: None)).findings)
 
     return examine

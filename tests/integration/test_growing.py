@@ -10,7 +10,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from service import db
 from service.audit import AuditEvent, Draft, leaf_hash
 from service.audit.growing import GrowTree
 from service.audit.log_keys import LogKeys
@@ -28,24 +27,8 @@ FORK.set_forkserver_preload(["tests.integration.growing_child"])
 
 
 @pytest.fixture
-async def worker(database):
-    async with db.pool(database.urls.worker) as pool:
-        yield pool
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> LogKeys:
-    return LogKeys.open(tmp_path / "log.keys", make=True)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> PublishedFiles:
-    return PublishedFiles(tmp_path / "checkpoints")
-
-
-@pytest.fixture
-def grow(worker, keys, files, clock):
-    return GrowTree(NAME, growing(worker), keys.signer, files, clock, batch=100)
+def grow(worker_pool, log_keys, published, clock):
+    return GrowTree(NAME, growing(worker_pool), log_keys.signer, published, clock, batch=100)
 
 
 async def write(begin, caller, number: int) -> None:
@@ -93,7 +76,7 @@ class Log:
         return not self.pending
 
 
-async def test_entries_get_places_in_batches_and_each_batch_is_signed(begin, caller, grow, keys, database):
+async def test_entries_get_places_in_batches_and_each_batch_is_signed(begin, caller, grow, log_keys, database):
     await write(begin, caller, 250)
 
     placed = [await grow(caller.tenant) for _ in range(4)]
@@ -101,10 +84,10 @@ async def test_entries_get_places_in_batches_and_each_batch_is_signed(begin, cal
     log = Log(database.urls.owner, caller.tenant)
     assert placed == [100, 100, 50, 0]
     assert len(log.notes) == 3
-    assert log.is_sound(keys, caller.tenant)
+    assert log.is_sound(log_keys, caller.tenant)
 
 
-async def test_a_log_goes_on_where_it_was(begin, caller, grow, keys, database):
+async def test_a_log_goes_on_where_it_was(begin, caller, grow, log_keys, database):
     for number in (1, 255, 1, 300):
         await write(begin, caller, number)
         while await grow(caller.tenant):
@@ -112,24 +95,24 @@ async def test_a_log_goes_on_where_it_was(begin, caller, grow, keys, database):
 
     log = Log(database.urls.owner, caller.tenant)
     assert len(log.places) == 557
-    assert log.is_sound(keys, caller.tenant)
+    assert log.is_sound(log_keys, caller.tenant)
 
 
-async def test_who_waits_is_found_and_who_has_a_tree(begin, caller, add_tenant, grow, worker):
+async def test_who_waits_is_found_and_who_has_a_tree(begin, caller, add_tenant, grow, worker_pool):
     other = add_tenant()
     await write(begin, caller, 1)
 
-    assert caller.tenant in await with_waiting(worker)
-    assert other not in await with_waiting(worker)
+    assert caller.tenant in await with_waiting(worker_pool)
+    assert other not in await with_waiting(worker_pool)
     await grow(caller.tenant)
-    assert caller.tenant not in await with_waiting(worker)
-    assert caller.tenant in await with_tree(worker)
+    assert caller.tenant not in await with_waiting(worker_pool)
+    assert caller.tenant in await with_tree(worker_pool)
 
 
 async def test_two_that_grow_one_tree_by_mistake_take_turns(
-    begin, caller, grow, worker, keys, tmp_path, clock, database
+    begin, caller, grow, worker_pool, log_keys, tmp_path, clock, database
 ):
-    other = GrowTree(NAME, growing(worker), keys.signer, PublishedFiles(tmp_path / "other"), clock, batch=7)
+    other = GrowTree(NAME, growing(worker_pool), log_keys.signer, PublishedFiles(tmp_path / "other"), clock, batch=7)
 
     async def writes() -> None:
         for _ in range(30):
@@ -143,10 +126,10 @@ async def test_two_that_grow_one_tree_by_mistake_take_turns(
     while await grow(caller.tenant):
         pass
 
-    assert Log(database.urls.owner, caller.tenant).is_sound(keys, caller.tenant)
+    assert Log(database.urls.owner, caller.tenant).is_sound(log_keys, caller.tenant)
 
 
-async def test_a_transaction_that_is_undone_leaves_no_gap(begin, caller, grow, keys, database):
+async def test_a_transaction_that_is_undone_leaves_no_gap(begin, caller, grow, log_keys, database):
     with suppress(ZeroDivisionError):
         async with begin(caller.tenant) as tx:
             await tx.audit.append(event=AuditEvent.RECORD_STORED, object_id="r", by=caller)
@@ -156,7 +139,7 @@ async def test_a_transaction_that_is_undone_leaves_no_gap(begin, caller, grow, k
 
     log = Log(database.urls.owner, caller.tenant)
     assert len(log.places) == 3
-    assert log.is_sound(keys, caller.tenant)
+    assert log.is_sound(log_keys, caller.tenant)
 
 
 async def test_a_restored_database_is_noticed_and_nothing_is_signed(begin, caller, grow, database):
@@ -175,13 +158,15 @@ async def test_a_restored_database_is_noticed_and_nothing_is_signed(begin, calle
     assert (log.places, log.notes, log.pending) == ([], [], 9)
 
 
-async def test_another_history_of_the_same_length_is_noticed(begin, caller, grow, files, keys, worker, clock, database):
+async def test_another_history_of_the_same_length_is_noticed(
+    begin, caller, grow, published, log_keys, worker_pool, clock, database
+):
     await write(begin, caller, 5)
     await grow(caller.tenant)
     forget(database.urls.admin, caller.tenant)
     await write(begin, caller, 9)
-    elsewhere = PublishedFiles(Path(str(files._folder) + "-2"))
-    await GrowTree(NAME, growing(worker), keys.signer, elsewhere, clock)(caller.tenant)
+    elsewhere = PublishedFiles(Path(str(published._folder) + "-2"))
+    await GrowTree(NAME, growing(worker_pool), log_keys.signer, elsewhere, clock)(caller.tenant)
 
     with pytest.raises(LogHalted, match="another tree of 5 entries"):
         await grow(caller.tenant)
@@ -209,23 +194,23 @@ async def test_a_checkpoint_file_that_is_damaged_halts_its_log_and_no_other(begi
         await grow(caller.tenant)
 
 
-def test_files_by_other_names_are_nobodys_log(files):
-    files.keep(TenantId("acme"), "note")
+def test_files_by_other_names_are_nobodys_log(published):
+    published.keep(TenantId("acme"), "note")
     for name in ("acme~", "acme.1.lost", ".acme-x", "ACME"):
-        files.keep(TenantId(name), "note")
+        published.keep(TenantId(name), "note")
 
-    assert files.tenants() == ["acme"]
+    assert published.tenants() == ["acme"]
 
 
-def test_what_was_lost_before_stays_beside_what_is_lost_now(files):
+def test_what_was_lost_before_stays_beside_what_is_lost_now(published):
     tenant = TenantId("acme")
     kept = []
     for note in ("first", "second"):
-        files.keep(tenant, note)
-        kept.append(files.set_aside(tenant))
+        published.keep(tenant, note)
+        kept.append(published.set_aside(tenant))
 
     assert [place.read_text() for place in kept] == ["first", "second"]
-    assert files.set_aside(tenant) is None
+    assert published.set_aside(tenant) is None
 
 
 def forget(admin: str, tenant: TenantId) -> None:
@@ -238,7 +223,7 @@ def forget(admin: str, tenant: TenantId) -> None:
             connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
-async def test_killed_before_any_step_it_places_each_entry_once(begin, caller, keys, tmp_path, database, grow):
+async def test_killed_before_any_step_it_places_each_entry_once(begin, caller, log_keys, tmp_path, database, grow):
     await write(begin, caller, 600)
     ends = []
     for step in range(1, 26):  # more than a batch has
@@ -250,7 +235,7 @@ async def test_killed_before_any_step_it_places_each_entry_once(begin, caller, k
         pass
 
     assert set(ends) == {-signal.SIGKILL}
-    assert Log(database.urls.owner, caller.tenant).is_sound(keys, caller.tenant)
+    assert Log(database.urls.owner, caller.tenant).is_sound(log_keys, caller.tenant)
 
 
 @pytest.mark.parametrize("table", ["audit_head", "audit_tile", "audit_leaf", "audit_checkpoint"])

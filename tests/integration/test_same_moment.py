@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from service.kernel import SubjectId
+from service.kernel import Contended, SubjectId
 from service.vault.domain import KeyContext, KeyPurpose
 from service.vault.envelope import new_key, seal
 from service.vault.fields import BUILT_IN, Name
@@ -123,3 +123,25 @@ async def test_many_at_once_wait_for_each_other_and_all_are_stored(store, flagge
 
     assert all(isinstance(each, Written) for outcomes in rounds for each in outcomes)
     assert await flagged() == {"ann", "ben"}
+
+
+async def test_a_write_that_was_given_up_for_another_begins_anew(begin, known, clock, caller):
+    """PostgreSQL ends one of several transactions that wait for each other: nobody has to ask again."""
+    given_up = 0
+
+    @asynccontextmanager
+    async def unlucky(tenant):
+        nonlocal given_up
+        async with begin(tenant) as tx:
+            yield tx
+            if given_up < 3:
+                given_up += 1
+                raise Contended("others were in the way")
+
+    write = Write(
+        subject=SubjectId("ann"), name=Name("email"), field=BUILT_IN["email"], value="ann@mail.example", by=caller
+    )
+    [written] = await WriteValues(unlucky, known, seal, clock)(caller.tenant, [write])
+
+    assert isinstance(written, Written)
+    assert (given_up, written.version) == (3, 1)
