@@ -103,6 +103,22 @@ async def test_what_waits_is_409_and_what_is_unknown_404(client, sequence):
     assert await status(record=record, size=77) == (404, "checkpoint_unknown")
 
 
+async def test_an_older_tree_proves_nothing_of_later_entries(client, sequence):
+    await store(client, 1)
+    await sequence()
+    size = Checkpoint.parse((await client.get("/v1/audit/checkpoint")).text).size
+    [later] = await store(client, 1)
+    await sequence()
+    newest = Checkpoint.parse((await client.get("/v1/audit/checkpoint")).text).size
+
+    proof = await client.get("/v1/audit/proofs/inclusion", params={"record": later, "size": size})
+    backwards = await client.get("/v1/audit/proofs/consistency", params={"from": newest, "to": size})
+
+    for answer, parameter in ((proof, "size"), (backwards, "from")):
+        assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (404, "checkpoint_unknown")
+        assert [fault["parameter"] for fault in answer.json()["errors"]] == [parameter]
+
+
 @pytest.mark.parametrize("named", [{}, {"entry": str(uuid4()), "record": str(uuid4())}])
 async def test_exactly_one_thing_is_proved(client, named):
     answer = await client.get("/v1/audit/proofs/inclusion", params=named)
