@@ -82,7 +82,7 @@ async def recover(settings: Settings, tenant: str) -> Recovered:
             if was is None:
                 raise NotHalted(f"nothing halts the log of {tenant}")
             files = sequencer.published(settings)
-            lost = files.recall(known)
+            lost = await files.recall(known)
             async with operations.transactions(urls.app) as begin, begin(known) as tx:
                 await tx.audit.append(
                     event=AuditEvent.LOG_RECOVERED, object_id=_tree(lost), by=operations.as_operator(known)
@@ -108,10 +108,11 @@ def rotate(settings: Settings) -> bytes:
     return add_key(sequencer.keys_file(settings))
 
 
-async def rotate_receipts(settings: Settings) -> bytes:
+async def rotate_receipts(settings: Settings, *, lost: bool = False) -> bytes:
     """Add a key to the file of receipts, which signs them from the next start of what serves on.
 
-    Only then is it made to count, with all that the file holds: should that fail, receipts are signed as before.
+    Only then is it made to count, with all that the file holds: should that fail, receipts are signed as before. If
+    the file is `lost`, another one is made in its place; a file that is there is never replaced.
 
     Raises:
         FileUnusable, FileExposed: there is no file to which it could be added, or not the one that counts.
@@ -120,10 +121,16 @@ async def rotate_receipts(settings: Settings) -> bytes:
     place = receipt_keys_file(settings)
     with migrated(settings) as urls:
         async with db.pool(urls.worker, size=2) as pool:
-            held = LogKeys.open(place, make=False).public
-            if missing := set(await public_keys(pool, KeyPurpose.RECEIPTS)) - set(held):
-                raise FileUnusable(f"{place.name} lacks {len(missing)} of the keys by which receipts were signed")
-            added = add_key(place)
+            used = await public_keys(pool, KeyPurpose.RECEIPTS)
+            if lost:
+                if place.exists() and set(LogKeys.open(place, make=False).public) & set(used):
+                    raise FileUnusable(f"{place.name} is there, with a key of receipts: it isn't lost")
+                held, added = list[bytes](), LogKeys.open(place, make=True).public[-1]
+            else:
+                held = list(LogKeys.open(place, make=False).public)
+                if used and used[-1] not in held:
+                    raise FileUnusable(f"{place.name} lacks the newest key of receipts")
+                added = add_key(place)
             for public in (*held, added):
                 await add_public_key(pool, public, utc_now(), KeyPurpose.RECEIPTS)
     return added
