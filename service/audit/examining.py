@@ -51,7 +51,7 @@ class ExamineLog:
                 findings.add(f"{left_out} entries have no place in the tree and don't wait for one")
             size = 0 if head is None else head.size
             signed = _signed(notes, origin, keys, findings)
-            kept = self._published.recall(tenant)
+            kept = await self._published.recall(tenant)
             if kept is not None:
                 _expected(signed, kept, size, keys, findings)
             entries = await _replayed(log, size, signed, findings, advanced)
