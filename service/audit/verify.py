@@ -12,6 +12,7 @@ The log is a Merkle tree (RFC 9162, section 2) over entries; it signs the root o
                  is compact, EdDSA, of typ consent-receipt+jwt, signed by the key "origin/receipts" (kid: name+id); its
                  claim `jti` is the object of the entry, `leaf` the entry's hash
     export       a range of entries, complete: see the part on ranges
+    selection    some entries, each in its place: see the part on selections
     keys         lines as in c2sp.org/signed-note, whom you believe. Get them elsewhere than the evidence
     pack         a ZIP with any of these. Its own `keys` are believed where no others are given
 
@@ -33,6 +34,7 @@ from service.audit.ed25519 import verify_ed25519
 from service.audit.findings import Kind, Report, Wrong
 from service.audit.notes import LOG, Checkpoint, Keys, decoded, parse_keys
 from service.audit.ranges import EXPORT, Range, document, hashes_in, lines_of, members_of
+from service.audit.selections import SELECTION, Selection
 from service.audit.tree import leaf_hash, verify_consistency, verify_inclusion
 
 PROOF: Final = "c2sp.org/tlog-proof@v1"
@@ -113,6 +115,21 @@ class Verifier:
                 f"signed, in a tree of {checkpoint.size}; none is missing"
             )
 
+    def selection(self, file: BinaryIO, place: str) -> None:
+        with self._proving(place) as proved:
+            lines = lines_of(file)
+            chosen = Selection(next(lines, b""), place, self.report)
+            checkpoint = chosen.checkpoint
+            with self.report.at(f"{place}, checkpoint"):
+                self._believe(checkpoint, f"{place}, checkpoint")
+            chosen.read(lines)
+            if self._whole:
+                self.report.find(Kind.RANGE_INCOMPLETE, place, "it is a selection, which proves no completeness")
+            proved.append(
+                f"{chosen.entries} chosen entries are in their places in the tree of {checkpoint.size} that "
+                f"{checkpoint.origin} signed; whether others belong to them is not proved"
+            )
+
     def _checkpoint(self, note: str, place: str, *, current: bool = True) -> Checkpoint:
         checkpoint = Checkpoint.parse(note)
         self._believe(checkpoint, place, current=current)
@@ -182,8 +199,9 @@ class Verifier:
         start = file.read(1000).decode("utf-8", "replace")
         file.seek(0)
         form = _FORM.match(start)
-        if form and form[1] == EXPORT:
-            self.export(file, place)
+        streams: dict[str, Callable[[BinaryIO, str], None]] = {EXPORT: self.export, SELECTION: self.selection}
+        if form and form[1] in streams:
+            streams[form[1]](file, place)
             return True
         judges: dict[str, Callable[[str, str], None]] = {CONSISTENCY: self.consistency, RECEIPT: self.receipt}
         judge = judges.get(form[1] if form else "")

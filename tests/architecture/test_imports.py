@@ -24,6 +24,7 @@ PURE_MODULES = {
         "pack_pages",
         "packing",
         "ranges",
+        "selections",
         "sheet",
         "signing",
         "tiles",
