@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg_pool import AsyncConnectionPool
 from rich.console import Console
 
 from service import db, operations, sequencer
 from service.app import utc_now
 from service.audit import AuditEvent
-from service.audit.examining import Examined, ExamineLog
+from service.audit.examining import TOLD, Examined, ExamineLog
 from service.audit.findings import Wrong
 from service.audit.log_keys import LogKeys, add_key
 from service.audit.notes import Checkpoint
 from service.audit.tree_ports import KeyPurpose
 from service.audit.tree_store import add_public_key, growing, public_keys, reading, with_tree
+from service.committed import Committed, ExamineCommitted
 from service.databases import migrated
 from service.kernel import DomainError, TenantId
 from service.own_files import FileUnusable
@@ -42,21 +44,28 @@ class Recovered(Struct, frozen=True, kw_only=True):
 
 
 async def examine(settings: Settings, tenant: str | None, progress_on: Console) -> list[Examined]:
-    """Work every tree out again from its entries, and compare it with what was signed.
+    """Work every tree out again from its entries, and compare it with what was signed, and what is stored with it.
 
     Raises:
         UnknownTenant, OwnerNeeded, Unavailable
     """
     with migrated(settings) as urls:
-        async with db.pool(urls.worker, size=2) as pool:
+        async with db.pool(urls.worker, size=2) as pool, operations.transactions(urls.app) as begin:
             tenants = await _named(urls, pool, tenant)
             keys = await public_keys(pool)
             look = ExamineLog(reading(pool), sequencer.published(settings), settings.log_name, keys)
             found = []
             for each in tenants:
                 with bar(progress_on, f"entries of {each}") as advanced:
-                    found.append(await look(each, advanced))
+                    tree = await look(each, advanced)
+                found.append(_together(tree, await ExamineCommitted(begin)(each, tree.entries)))
             return found
+
+
+def _together(tree: Examined, committed: Committed) -> Examined:
+    more = len(committed.findings) - TOLD
+    told = committed.findings if more <= 0 else [*committed.findings[:TOLD], f"and {more} more"]
+    return replace(tree, shown=committed.shown, closed=committed.closed, findings=[*tree.findings, *told])
 
 
 async def _named(urls: DatabaseUrls, pool: AsyncConnectionPool, name: str | None) -> Sequence[TenantId]:

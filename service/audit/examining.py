@@ -25,6 +25,10 @@ class Examined(Struct, frozen=True, kw_only=True):
     """In the tree."""
     waiting: int
     checkpoints: int
+    shown: int = 0
+    """Payloads that are what the log committed to."""
+    closed: int = 0
+    """Payloads of people who were erased: whether they are, nobody can tell any more."""
     findings: Sequence[str]
 
 

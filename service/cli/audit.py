@@ -162,5 +162,8 @@ async def audit_rotate_key(receipts: bool, lost: bool, as_json: bool, data_dir: 
 
 def _told(examined: "Examined") -> list[str]:
     verdict = f"{len(examined.findings)} wrong" if examined.findings else "holds"
-    counted = f"{examined.entries} entries, {examined.checkpoints} checkpoints, {examined.waiting} waiting"
+    counted = (
+        f"{examined.entries} entries, {examined.checkpoints} checkpoints, {examined.waiting} waiting, "
+        f"{examined.shown} payloads, {examined.closed} closed by erasure"
+    )
     return [f"{examined.tenant}: {verdict} ({counted})", *(f"  {finding}" for finding in examined.findings)]

@@ -17,6 +17,7 @@ SLICES = ["events", "audit", "vault", "subjects", "consent", "decisions", "polic
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
     "audit": {
+        "commitments",
         "ed25519",
         "evidence",
         "findings",
@@ -32,7 +33,7 @@ PURE_MODULES = {
         "verify",
     },
     "subjects": {"merging"},
-    "consent": {"fold", "receipts", "signatures", "union", "vocabulary"},
+    "consent": {"committed", "fold", "receipts", "signatures", "union", "vocabulary"},
     "decisions": {
         "acts",
         "asking",
@@ -165,6 +166,7 @@ ROOTS = {
     "candidates",
     "worker",
     "cli",
+    "committed",
     "databases",
     "exporting",
     "extents",
