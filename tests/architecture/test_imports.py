@@ -17,16 +17,19 @@ SLICES = ["events", "audit", "vault", "subjects", "consent", "decisions", "polic
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
     "audit": {
+        "anchors",
         "ed25519",
         "evidence",
         "findings",
         "notes",
         "pack_pages",
         "packing",
+        "quorum",
         "ranges",
         "sheet",
         "signing",
         "tiles",
+        "timestamps",
         "tree",
         "verify",
     },
@@ -59,11 +62,15 @@ PURE_MODULES = {
 # Files of a usual role that would be too long in one.
 FURTHER = {
     "audit": {
+        "anchoring": "usecases",
+        "attesting_ports": "ports",
+        "cosigning": "usecases",
         "examining": "usecases",
         "growing": "usecases",
         "proof_api": "api",
         "proof_schemas": "schemas",
         "proving": "usecases",
+        "stamping": "usecases",
         "tree_ports": "ports",
     },
     "consent": {
@@ -93,7 +100,17 @@ FURTHER = {
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
-    "audit": {"log_keys", "published", "standalone", "tree_store"},
+    "audit": {
+        "anchor_files",
+        "anchor_s3",
+        "asked",
+        "attesting_store",
+        "log_keys",
+        "published",
+        "rfc3161",
+        "standalone",
+        "tree_store",
+    },
     "vault": {
         "ahead",
         "grouped",
@@ -158,7 +175,9 @@ BESIDE = {
 # The composition roots: they import everything, and nothing but a root imports them.
 ROOTS = {
     "activation",
+    "anchoring",
     "app",
+    "attesting",
     "auditing",
     "bridges",
     "candidates",
