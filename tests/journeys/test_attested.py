@@ -1,22 +1,33 @@
 """Witnesses, anchors and time-stamps over real processes: what an operator sets up, and what an auditor finds."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from click.testing import Result
 
 from service.audit.log_keys import FILE, LogKeys
 from service.audit.notes import LOG, Checkpoint, Key
 from service.audit.signing import checkpoint_text, signed, verifier_key
+from tests.journeys.commands import typed
 from tests.journeys.conftest import Installation
 from tests.journeys.processes import Client, environment, running, volens
-from tests.journeys.test_audit import decide, until, verify
+from tests.journeys.test_audit import decide, until
 from tests.timestamping import Authority, served
 from tests.witnessing import go_witness, policy_text
 
 ORIGIN = "volens.example/acme"
+
+
+def verify(env: Mapping[str, str], *arguments: str) -> Result:
+    return typed("audit", "verify", *arguments, env=env)
+
+
+def anchor(installation: Installation, *arguments: str) -> Result:
+    return typed("audit", "anchor", *arguments, env=installation.env)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +69,7 @@ def test_what_the_log_signs_is_cosigned_stamped_and_anchored_and_an_auditor_veri
             (tmp_path / "proof").write_text(until(proof))
             (tmp_path / "stamp").write_text(json.dumps(until(stamp)))
             client.close()
-    told = volens("audit", "anchor", "--to", f"{tmp_path}/elsewhere/", "--json", env=installation.env)
+    told = anchor(installation, "--to", f"{tmp_path}/elsewhere/", "--json")
     nowhere = environment(tmp_path / "nowhere")
     anchors = tmp_path / "elsewhere" / "acme.anchors"
     trusted = ("--keys", str(tmp_path / "keys"), "--anchor", str(anchors), "--witnesses", str(tmp_path / "policy"))
@@ -70,10 +81,10 @@ def test_what_the_log_signs_is_cosigned_stamped_and_anchored_and_an_auditor_veri
     unwitnessed = verify(nowhere, *trusted, str(tmp_path / "proof"))
 
     assert [each["added"] for each in json.loads(told.stdout)] == [True]
-    assert (held.returncode, "2 proved, 0 wrong" in held.stdout) == (0, True), held.stdout
-    assert (stamped.returncode, "had signed a tree of" in stamped.stdout) == (0, True), stamped.stdout
-    assert (unbelieved.returncode, "TIMESTAMP" in unbelieved.stdout) == (1, True)
-    assert (unwitnessed.returncode, "UNWITNESSED" in unwitnessed.stdout) == (1, True)
+    assert (held.exit_code, "2 proved, 0 wrong" in held.stdout) == (0, True), held.stdout
+    assert (stamped.exit_code, "had signed a tree of" in stamped.stdout) == (0, True), stamped.stdout
+    assert (unbelieved.exit_code, "TIMESTAMP" in unbelieved.stdout) == (1, True)
+    assert (unwitnessed.exit_code, "UNWITNESSED" in unwitnessed.stdout) == (1, True)
 
 
 def test_a_database_that_forked_from_its_anchors_is_found_and_not_anchored(
@@ -81,12 +92,12 @@ def test_a_database_that_forked_from_its_anchors_is_found_and_not_anchored(
 ):
     with running("serve", "--port", "0", env=installation.env) as service, running("work", env=installation.env):
         decide(service, installation.token)
-        until(lambda: "holds" in verify(installation.env).stdout and " 0 waiting" in verify(installation.env).stdout)
+        until(lambda: "checkpoints, 0 waiting" in verify(installation.env).stdout)
     anchors = tmp_path / "acme.anchors"
-    volens("audit", "anchor", "--tenant", "acme", "--to", str(anchors), env=installation.env)
-    again = volens("audit", "anchor", "--tenant", "acme", "--to", str(anchors), env=installation.env)
+    anchor(installation, "--tenant", "acme", "--to", str(anchors))
+    again = anchor(installation, "--tenant", "acme", "--to", str(anchors))
     assert "anchored before" in again.stdout
-    assert verify(installation.env, "--anchor", str(anchors)).returncode == 0
+    assert verify(installation.env, "--anchor", str(anchors)).exit_code == 0
     [line] = anchors.read_bytes().splitlines()
     size = Checkpoint.parse(json.loads(line)["checkpoint"]).size
     keys = LogKeys.open(Path(installation.env["VOLENS_DATA_DIR"]) / FILE, make=False)
@@ -101,13 +112,13 @@ def test_a_database_that_forked_from_its_anchors_is_found_and_not_anchored(
     ):
         anchors.write_text(text)
         found = verify(installation.env, "--anchor", str(anchors))
-        refused = volens("audit", "anchor", "--to", str(anchors), env=installation.env, check=False)
-        assert (found.returncode, words in found.stdout) == (1, True), found.stdout
-        assert (refused.returncode, "nothing was added" in refused.stderr) == (1, True)
+        refused = anchor(installation, "--to", str(anchors))
+        assert (found.exit_code, words in found.stdout) == (1, True), found.stdout
+        assert (refused.exit_code, "nothing was added" in refused.stderr) == (1, True)
         assert anchors.read_text() == text
     anchors.write_text(line.decode().replace(":", " :", 1).replace("\\n", "\\n\\n", 1) + "\n")
     broken = verify(installation.env, "--anchor", str(anchors))
-    assert (broken.returncode, "line 1" in broken.stderr) == (1, True)
+    assert (broken.exit_code, "line 1" in broken.stderr) == (1, True)
 
 
 def test_a_worker_with_a_policy_that_is_none_does_not_start(installation: Installation, tmp_path: Path):
@@ -119,6 +130,6 @@ def test_a_worker_with_a_policy_that_is_none_does_not_start(installation: Instal
     assert "holds no policy of witnesses: line 1" in told.stderr
 
 
-def test_what_others_said_is_counted_by_nobody_else(installation: Installation):
+def test_the_application_adds_nothing_to_what_others_said(installation: Installation):
     with psycopg.connect(installation.urls.app) as app, pytest.raises(psycopg.errors.InsufficientPrivilege):
         app.execute("INSERT INTO audit_timestamp (tenant, size, token, at) VALUES ('acme', 1, '', now())")
