@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 from service import db
 from service.audit import ReadEntries, proof_api
 from service.audit import api as audit_api
-from service.audit.proving import ProveConsistency, ProveEntry, ReadCheckpoint, ReadLogKeys, ReadTiles
+from service.audit.proving import ProveConsistency, ProveEntry, ReadCheckpoint, ReadLogKeys, ReadTiles, ReadTimestamp
 from service.audit.store import statement as audit_statement
 from service.bridges import known_tenant, resolver, when_stored
 from service.candidates import Bench, ReadPeople
@@ -257,6 +257,7 @@ def assemble(
             "read_approvals": ReadApprovals(begin, clock),
             "read_entries": ReadEntries(begin, resolver(begin)),
             "read_checkpoint": ReadCheckpoint(begin),
+            "read_timestamp": ReadTimestamp(begin),
             "prove_entry": prove,
             "issue_receipt": IssueReceipt(read_record, prove, receipt_keys, settings.log_name, clock),
             "export_receipt": ExportReceipt(read_record),

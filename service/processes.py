@@ -15,7 +15,7 @@ import uvicorn
 from litestar import Litestar
 from rich.console import Console
 
-from service import activation, app, databases, db, demo, operations, sequencer, worker
+from service import activation, app, attesting, databases, db, demo, operations, sequencer, worker
 from service.decisions.artefacts import read_policy
 from service.kernel import SCOPES, DomainError, TenantId
 from service.laws import activated_laws
@@ -154,8 +154,11 @@ async def _work(settings: Settings, url: str, telemetry: Telemetry) -> None:
 
 
 async def _in_background(settings: Settings, url: str, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Work off jobs and place audit entries. Whichever fails ends the other: half a worker would go unseen."""
+    """Work off jobs, place audit entries, have them attested. Whichever fails ends the others: it would go unseen."""
+    attestors = attesting.attestors(settings)
     parts = [worker.work(url, telemetry, stop), sequencer.sequence(settings, url, telemetry, stop)]
+    if attestors:
+        parts.append(attesting.attest(attestors, settings, url, telemetry, stop))
     tasks = [asyncio.create_task(part) for part in parts]
     for task in tasks:
         task.add_done_callback(lambda _: stop.set())

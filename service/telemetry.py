@@ -76,6 +76,12 @@ class Telemetry:
             registry=self.registry,
         )
         self._placed = Counter("volens_audit_placed", "Audit entries in a signed tree.", registry=self.registry)
+        self._attested = Counter(
+            "volens_audit_attested",
+            "Answers of witnesses and time-stamp authorities: signed, silent, refused, fork.",
+            ("who", "outcome"),
+            registry=self.registry,
+        )
         self._expired = Counter(
             "volens_vault_versions_expired",
             "Versions of values removed because their retention had ended.",
@@ -146,6 +152,21 @@ class Telemetry:
     def log_halted(self, tenant: str, why: str) -> None:
         """Note that nothing more is signed for a tenant until an operator says what happened."""
         self.log.error("log_halted", tenant=tenant, cause=why)
+
+    def attested(self, who: str) -> None:
+        """Note that a witness cosigned, or a time-stamp authority stamped, what the log signed."""
+        self._attested.labels(who, "signed").inc()
+
+    def not_attested(self, who: str, why: str) -> None:
+        """Note that one of them gave no answer that counts. It is asked again."""
+        self._attested.labels(who, "silent").inc()
+        self.log.warning("log_unattested", host=who, cause=why)
+
+    def log_refused(self, who: str, tenant: str, why: str, *, fork: bool, again: bool) -> None:
+        """Note that one of them says no; with `fork`, because it saw another tree. `again`: as it did before."""
+        self._attested.labels(who, "fork" if fork else "refused").inc()
+        if not again:
+            self.log.error("log_forked" if fork else "log_refused", host=who, tenant=tenant, cause=why)
 
     def versions_expired(self, tenant: str, count: int) -> None:
         """Note that so many versions of values of a tenant were past their retention, and are gone."""

@@ -42,7 +42,8 @@ class ExamineLog:
         self._name = name
         self._public = public
 
-    async def __call__(self, tenant: TenantId, advanced: Advanced) -> Examined:
+    async def __call__(self, tenant: TenantId, advanced: Advanced, anchored: Sequence[Checkpoint] = ()) -> Examined:
+        """Return what was found. `anchored` were kept elsewhere: the tree has to go on from each of them."""
         origin = origin_of(self._name, tenant)
         keys = {(origin, key.id): key for key in (Key(origin, LOG, public) for public in self._public)}
         async with self._begin(tenant) as log:
@@ -58,6 +59,11 @@ class ExamineLog:
             kept = await self._published.recall(tenant)
             if kept is not None:
                 _expected(signed, kept, size, keys, findings)
+            for each in anchored:
+                if each.size > size:
+                    findings.add(f"a tree of {each.size} entries is anchored, and the database has one of {size}")
+                elif signed.setdefault(each.size, each.root) != each.root:
+                    findings.add(f"another tree of {each.size} entries is anchored than was signed")
             entries = await _replayed(log, size, signed, findings, advanced)
         if entries != size:
             findings.add(f"the tree has {size} entries, and {entries} are in their places")

@@ -50,20 +50,50 @@ class TileUnknown(DomainError):
     code = "tile_unknown"
 
 
+class TimestampUnknown(DomainError):
+    """No tree of this size, or a larger one, has a time-stamp."""
+
+    code = "timestamp_unknown"
+
+
 class ReadCheckpoint:
     """Show what was signed."""
 
     def __init__(self, begin: BeginReading) -> None:
         self._begin = begin
 
-    async def __call__(self, size: int | None, *, by: Caller) -> str:
-        """Return the signed note of the newest tree, or of the one of `size`.
+    async def __call__(self, size: int | None, cosigners: int = 0, *, by: Caller) -> str:
+        """Return the signed note of the newest tree, or of the one of `size`, that so many witnesses cosigned.
 
         Raises:
             CheckpointUnknown
         """
         async with self._begin(by.tenant) as tx:
-            return await signed_at(tx.tree, size, "size")
+            if not cosigners:
+                return await signed_at(tx.tree, size, "size")
+            note = await tx.tree.checkpoint(size, cosigners)
+        if note is None:
+            raise CheckpointUnknown("no such tree has so many cosignatures", parameters=["cosigners"])
+        return note
+
+
+class ReadTimestamp:
+    """Show what a time-stamp authority said of what was signed."""
+
+    def __init__(self, begin: BeginReading) -> None:
+        self._begin = begin
+
+    async def __call__(self, size: int | None, *, by: Caller) -> tuple[str, bytes]:
+        """Return the first checkpoint of at least `size` entries that has a time-stamp, or the last, and the token.
+
+        Raises:
+            TimestampUnknown
+        """
+        async with self._begin(by.tenant) as tx:
+            found = await tx.tree.timestamp(size)
+        if found is None:
+            raise TimestampUnknown("no such tree was time-stamped yet", parameters=["size"] if size else [])
+        return found
 
 
 class Proved(Struct, frozen=True, kw_only=True):

@@ -5,11 +5,19 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import false, func, select, tuple_
+from sqlalchemy import ScalarSelect, false, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.audit.domain import NOBODYS, AuditEvent, Draft, Entry, Position, Query, Secret, canonical
-from service.audit.tables import audit_checkpoint, audit_entry, audit_leaf, audit_tile, log_key
+from service.audit.tables import (
+    audit_checkpoint,
+    audit_cosignature,
+    audit_entry,
+    audit_leaf,
+    audit_tile,
+    audit_timestamp,
+    log_key,
+)
 from service.audit.tiles import Tile
 from service.audit.tree_ports import KeyPurpose, PublicKey
 from service.kernel import Caller, Clock, Handle, NewId, TenantId
@@ -161,12 +169,31 @@ class SqlTree:
         )
         return await self._connection.scalar(found.order_by(table.at, table.id).limit(1))
 
-    async def checkpoint(self, size: int | None) -> str | None:
+    async def checkpoint(self, size: int | None, cosigners: int = 0) -> str | None:
         table = audit_checkpoint.c
-        signed = select(table.note).where(table.tenant == self._tenant)
+        signed = select(table.size, table.note).where(table.tenant == self._tenant)
         if size is not None:
             signed = signed.where(table.size == size)
-        return await self._connection.scalar(signed.order_by(table.size.desc()).limit(1))
+        if cosigners:
+            signed = signed.where(table.size == _cosigned(self._tenant, size, cosigners))
+        found = (await self._connection.execute(signed.order_by(table.size.desc()).limit(1))).one_or_none()
+        if found is None:
+            return None
+        said = audit_cosignature.c
+        lines = select(said.line).where(said.tenant == self._tenant, said.size == found.size).order_by(said.key)
+        return "".join([found.note, *await self._connection.scalars(lines)])
+
+    async def timestamp(self, size: int | None) -> tuple[str, bytes] | None:
+        table, note = audit_timestamp.c, audit_checkpoint.c
+        stamped = select(note.note, table.token).where(
+            table.tenant == self._tenant, note.tenant == table.tenant, note.size == table.size
+        )
+        if size is None:
+            stamped = stamped.order_by(table.size.desc())
+        else:
+            stamped = stamped.where(table.size >= size).order_by(table.size)
+        found = (await self._connection.execute(stamped.limit(1))).one_or_none()
+        return None if found is None else (found.note, found.token)
 
     async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
         table = audit_tile.c
@@ -186,6 +213,16 @@ class SqlTree:
         within = {"tenant": self._tenant, "since": since, "until": until, "size": size}
         found = (await self._connection.exec_driver_sql(_AROUND, within)).mappings().one()
         return None if found["first"] is None else (found["first"], found["last"] + 1)
+
+
+def _cosigned(tenant: TenantId, size: int | None, cosigners: int) -> ScalarSelect[int]:
+    """Return the largest size, or this one, at which so many witnesses signed. Who has two keys counts once."""
+    said = audit_cosignature.c
+    witnesses = func.count(func.distinct(func.split_part(said.key, "+", 1)))
+    sizes = select(said.size).where(said.tenant == tenant).group_by(said.size).having(witnesses >= cosigners)
+    if size is not None:
+        sizes = sizes.where(said.size == size)
+    return sizes.order_by(said.size.desc()).limit(1).scalar_subquery()
 
 
 class SqlLogKeys:

@@ -94,6 +94,28 @@ commitment_secret = Table(
 The database makes them, with the subject and with the tenant. The application may read and delete them.
 """
 
+audit_cosignature = Table(
+    "audit_cosignature",
+    metadata,
+    tenant_column(),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", Id, primary_key=True),
+    Column("line", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index(None, "tenant", "key", "size"),
+)
+"""Which witness saw a checkpoint: its key as name+id, its line of the note, and when by its own clock."""
+
+audit_timestamp = Table(
+    "audit_timestamp",
+    metadata,
+    tenant_column(),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("token", LargeBinary, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""What a time-stamp authority said of a checkpoint (`service.audit.timestamps`), and when by its clock."""
+
 log_key = Table(
     "log_key",
     metadata,

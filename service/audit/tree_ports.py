@@ -148,8 +148,12 @@ class Tree(Protocol):
         """Return the first entry between two instants that tells this of an object."""
         ...
 
-    async def checkpoint(self, size: int | None) -> str | None:
-        """Return what was signed at a size, or last."""
+    async def checkpoint(self, size: int | None, cosigners: int = 0) -> str | None:
+        """Return what was signed at a size, or last, with the lines of witnesses. At least so many witnesses signed."""
+        ...
+
+    async def timestamp(self, size: int | None) -> tuple[str, bytes] | None:
+        """Return the first checkpoint of so many entries or more that has a time-stamp, or the last, and its token."""
         ...
 
     async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:

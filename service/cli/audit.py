@@ -27,6 +27,11 @@ def audit() -> None:
 @click.option("--keys", type=FILE, help="With files: the verifier keys that you believe, one a line.")
 @click.option("--known", type=FILE, multiple=True, help="With files: a checkpoint that you had already.")
 @click.option("--whole", is_flag=True, help="With files: an export must have all entries of its tree.")
+@click.option("--anchor", "anchors", type=FILE, multiple=True, help="Anchors that you trust: a file of them.")
+@click.option(
+    "--witnesses", type=FILE, help="With files: the witnesses that must have cosigned (c2sp.org/tlog-policy)."
+)
+@click.option("--tsa-roots", type=FILE, help="With files: root certificates (PEM) of whose time-stamps you believe.")
 @click.option("--tenant", "tenant_name", help="Without files: only this tenant.")
 @json_option
 @data_option
@@ -35,6 +40,9 @@ async def audit_verify(
     keys: Path | None,
     known: tuple[Path, ...],
     whole: bool,
+    anchors: tuple[Path, ...],
+    witnesses: Path | None,
+    tsa_roots: Path | None,
     tenant_name: str | None,
     as_json: bool,
     data_dir: str | None,
@@ -42,19 +50,25 @@ async def audit_verify(
     """Say whether the log holds: that of the database, or what it handed out in FILEs.
 
     Without files, every tree is worked out again from its entries and compared with all that was signed. With
-    files (checkpoints, proofs, receipts, exports, packs) nothing else is needed, no database and no network.
-    Exit code 1 if anything is wrong.
+    files (checkpoints, proofs, receipts, exports, packs, anchors, time-stamps) nothing else is needed, no database and
+    no network. Exit code 1 if anything is wrong.
 
     \b
     volens audit verify
     volens audit verify --tenant example-shop --json
     volens audit verify --keys keys.txt --known checkpoint.txt export.ndjson
+    volens audit verify --keys keys.txt --witnesses policy.txt --anchor shop.anchors pack.zip
     """
     from service import auditing
 
     if files:
-        sys.exit(auditing.verify(files, keys, known, whole=whole))
-    found = await auditing.examine(read_settings(data_dir=data_dir), tenant_name, complaints)
+        code = auditing.verify(
+            files, keys, known, whole=whole, anchors=anchors, witnesses=witnesses, tsa_roots=tsa_roots
+        )
+        sys.exit(code)
+    if witnesses or tsa_roots:
+        raise click.UsageError("--witnesses and --tsa-roots judge files: name some")
+    found = await auditing.examine(read_settings(data_dir=data_dir), tenant_name, complaints, anchors)
     show(as_json, msgspec.to_builtins(found), "\n".join(line for each in found for line in _told(each)))
     sys.exit(1 if any(each.findings for each in found) else 0)
 
@@ -109,6 +123,35 @@ async def audit_export(
         f"{done.file}: {done.entries} entries from {done.first} on, of {done.tree_size} signed; SHA-256 {done.sha256}"
     )
     show(as_json, msgspec.to_builtins(done), told)
+
+
+@command(audit, "anchor")
+@click.option("--tenant", "tenant_name", help="Only this tenant's log.")
+@click.option("--to", help="A file, a folder, or s3://BUCKET/PREFIX.  [anchors/ in the data folder]")
+@click.option("--lock-days", type=click.IntRange(1, 36_500), help="s3://: nobody may remove it for so many days.")
+@json_option
+@data_option
+async def audit_anchor(
+    tenant_name: str | None, to: str | None, lock_days: int | None, as_json: bool, data_dir: str | None
+) -> None:
+    """Add what the log signed last to a place from which nothing is taken, if it goes on from what is there.
+
+    A file gets a line, a folder a file for each tenant, a bucket an object; none is ever overwritten. A log that
+    forked from its anchors is refused. Have it done every hour, to where whoever keeps the log can't write. Of an
+    object store, region, credentials and AWS_ENDPOINT_URL come from the environment.
+
+    \b
+    volens audit anchor --to /mnt/anchors/
+    volens audit anchor --tenant example-shop --to s3://evidence/volens --lock-days 3650
+    """
+    from service import anchoring
+
+    done = await anchoring.anchor(read_settings(data_dir=data_dir), tenant_name, to, lock_days)
+    told = [
+        f"{each.tenant}: {each.size} entries, root {each.root}{'' if each.added else ' (anchored before)'}"
+        for each in done
+    ]
+    show(as_json, msgspec.to_builtins(done), "\n".join(told))
 
 
 @command(audit, "recover")

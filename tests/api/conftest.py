@@ -6,15 +6,24 @@ from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
+import aiohttp
 import httpx
 import pytest
+from aiohttp import web
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from service import app, db
+from service.audit.asked import poster
+from service.audit.attesting_store import SqlLogs
+from service.audit.cosigning import AskWitness
 from service.audit.growing import GrowTree
+from service.audit.notes import Key
 from service.audit.published import PublishedFiles
+from service.audit.quorum import Witness
+from service.audit.rfc3161 import Authorities
+from service.audit.stamping import StampTree
 from service.audit.tree_store import growing
 from service.kernel import TenantId
 from service.sequencer import log_keys
@@ -22,8 +31,11 @@ from service.settings import Settings
 from service.telemetry import Telemetry
 from service.transaction import Begin
 from service.web.local_issuer import LocalIssuer
+from tests.audited import WITNESS
 from tests.conftest import SCOPES, Database, FakeClock
+from tests.timestamping import Authority
 from tests.vaulted import Put, putter
+from tests.witnessing import answering, cosignature
 
 
 @pytest.fixture
@@ -133,3 +145,33 @@ async def sequence(
                 pass
 
         yield sequence
+
+
+@pytest.fixture
+async def attest(
+    database: Database, tmp_path: Path, clock: FakeClock, tenant: TenantId
+) -> AsyncIterator[Callable[[], Awaitable[Key]]]:
+    """Has a witness, and a time-stamp authority, sign what the log signed last; returns the witness's key."""
+    authority = Authority(tmp_path / "authority")
+    async with db.pool(database.urls.worker) as pool, aiohttp.ClientSession() as session:
+        logs, stamper = SqlLogs(pool), Authorities.of(authority.roots.read_bytes())
+
+        async def attest() -> Key:
+            async with answering(lambda asked: web.Response(text=cosignature(asked, WITNESS, clock()))) as url:
+                await AskWitness(Witness("w", WITNESS.key, url), logs, poster(session), clock)(tenant, 0)
+            async with answering(lambda asked: web.Response(body=authority.reply(asked.encode("latin-1")))) as url:
+                await StampTree(f"{url}/add-checkpoint", logs, poster(session), stamper)(tenant)
+            return WITNESS.key
+
+        yield attest
+
+
+@pytest.fixture
+def log_key(client: httpx.AsyncClient, tenant: TenantId) -> Callable[[], Awaitable[str]]:
+    """Reads the verifier key of the tenant's log."""
+
+    async def read() -> str:
+        answer = await client.get("/.well-known/volens/log-keys", params={"tenant": tenant})
+        return next(str(key["verifier_key"]) for key in answer.json()["keys"] if "/receipts" not in key["verifier_key"])
+
+    return read

@@ -48,7 +48,7 @@ PARAMETERS = {
     "readLogKeys": {"tenant": "nobody"},
 }
 """What an operation can't be asked without."""
-IN_THE_TREE = {"readCheckpoint", "proveInclusion", "proveConsistency", "readTile"}
+IN_THE_TREE = {"readCheckpoint", "proveInclusion", "proveConsistency", "readTile", "readTimestamp"}
 """What a worker makes, and there is none here."""
 NOTHING_THERE = {"deleteValue", "giveApproval", "mergeSubjects", "revokeToken"} | IN_THE_TREE
 """Operations on what these tests never made."""
@@ -213,6 +213,7 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "proveInclusion": 404,
         "proveConsistency": 404,
         "readTile": 404,
+        "readTimestamp": 404,
     }
     assert all(field["built_in"] for field in seen["readFields"].json()["fields"])
     assert (await do(beta, "lookUp")).json() == {"subjects": []}

@@ -11,6 +11,7 @@ from service.kernel import DomainError
 # Refusals of commands, which end as a line on standard error and an exit code. No request can cause them.
 COMMANDS = {
     "activation",
+    "anchoring",
     "auditing",
     "databases",
     "demo",

@@ -18,17 +18,20 @@ SLICES = ["events", "audit", "vault", "subjects", "consent", "decisions", "polic
 PURE_MODULES = {
     "audit": {
         "commitments",
+        "anchors",
         "ed25519",
         "evidence",
         "findings",
         "notes",
         "pack_pages",
         "packing",
+        "quorum",
         "ranges",
         "selections",
         "sheet",
         "signing",
         "tiles",
+        "timestamps",
         "tree",
         "verify",
     },
@@ -61,11 +64,15 @@ PURE_MODULES = {
 # Files of a usual role that would be too long in one.
 FURTHER = {
     "audit": {
+        "anchoring": "usecases",
+        "attesting_ports": "ports",
+        "cosigning": "usecases",
         "examining": "usecases",
         "growing": "usecases",
         "proof_api": "api",
         "proof_schemas": "schemas",
         "proving": "usecases",
+        "stamping": "usecases",
         "tree_ports": "ports",
     },
     "consent": {
@@ -95,7 +102,17 @@ FURTHER = {
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
-    "audit": {"log_keys", "published", "standalone", "tree_store"},
+    "audit": {
+        "anchor_files",
+        "anchor_s3",
+        "asked",
+        "attesting_store",
+        "log_keys",
+        "published",
+        "rfc3161",
+        "standalone",
+        "tree_store",
+    },
     "vault": {
         "ahead",
         "grouped",
@@ -160,7 +177,9 @@ BESIDE = {
 # The composition roots: they import everything, and nothing but a root imports them.
 ROOTS = {
     "activation",
+    "anchoring",
     "app",
+    "attesting",
     "auditing",
     "bridges",
     "candidates",

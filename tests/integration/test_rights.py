@@ -11,7 +11,7 @@ from service.kernel import Caller
 
 CROSSED = {"audit_entry", "audit_pending", "outbox"}
 """Where the worker looks across tenants."""
-TREE = {"audit_checkpoint", "audit_head", "audit_leaf", "audit_tile"}
+TREE = {"audit_checkpoint", "audit_cosignature", "audit_head", "audit_leaf", "audit_tile", "audit_timestamp"}
 """What the worker alone writes, for every tenant."""
 OF_NOBODY = {"alembic_version", "log_key", "policy_activation", "policy_revision"}
 """The schema's version, the public keys of log and receipts, and the law."""
