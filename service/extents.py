@@ -11,6 +11,7 @@ from service.audit.evidence import export_header, export_line, spans_of_export
 from service.audit.notes import Checkpoint
 from service.audit.proving import signed_at
 from service.audit.tiles import tiles_for
+from service.exports import Wanted
 from service.kernel import DomainError, TenantId
 from service.transaction import Begin
 
@@ -29,15 +30,6 @@ class LogBroken(DomainError):
     """The database has lost part of what was signed."""
 
     code = "log_broken"
-
-
-class Wanted(Struct, frozen=True, kw_only=True):
-    """Which entries: by their places, or by when they were made. What is absent holds always."""
-
-    first: int = 0
-    after: int | None = None
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 class Extent(Struct, frozen=True, kw_only=True):

@@ -81,7 +81,8 @@ class SelectionLines:
 
     def spans(self, indexes: Iterable[int], *, last: bool = False) -> list[Span]:
         """Return the subtrees that the next lines name, with `last` also those of the end: read their tiles first."""
-        spans, at = [], self._spine.size
+        spans: list[Span] = []
+        at = self._spine.size
         for index in (*indexes, *([self.size] if last else ())):
             spans += gap(at, index)
             at = index + 1
