@@ -197,13 +197,13 @@ class ExportController(Controller):
         operation_id="deleteExport",
         opt=needs("audit:export"),
         responses=documented(404),
-        status_code=HTTPStatus.NO_CONTENT,
     )
     async def delete(
         self, request: Request[Caller, Any, Any], export: FromPath[UUID], delete_export: NamedDependency[DeleteExport]
-    ) -> None:
+    ) -> Response[None]:
         """Stop an export, or remove its file. That it was asked for stays on record."""
         await delete_export(export, by=request.user)
+        return Response(None, status_code=HTTPStatus.NO_CONTENT)
 
 
 class FilterController(Controller):
@@ -212,16 +212,16 @@ class FilterController(Controller):
     path = "/v1/audit/filters"
     tags = ("Exports",)
 
-    @put("/{name:str}", operation_id="putFilter", opt=needs("audit:export"), responses=documented() | _NEW)
+    @put("/{saved:str}", operation_id="putFilter", opt=needs("audit:export"), responses=documented() | _NEW)
     async def put(
         self,
         request: Request[Caller, Any, Any],
-        name: FromPath[SavedName],
+        saved: FromPath[SavedName],
         data: StrictBody[KindsCreate],
         put_filter: NamedDependency[PutFilter],
     ) -> Response[FilterView]:
         """Store a filter, in place of the one of this name."""
-        kept, new = await put_filter(name, strictly(data, KindsCreate).wanted(), by=request.user)
+        kept, new = await put_filter(saved, strictly(data, KindsCreate).wanted(), by=request.user)
         return Response(FilterView.of(kept), status_code=HTTPStatus.CREATED if new else HTTPStatus.OK)
 
     @get(operation_id="readFilters", opt=needs("audit:export"), responses=documented())
@@ -236,31 +236,31 @@ class FilterController(Controller):
         kept, more = await read_filters(after=pages.position_in(cursor, str), limit=limit, by=request.user)
         return pages.page(request, FilterPage(filters=[FilterView.of(each) for each in kept]), more)
 
-    @get("/{name:str}", operation_id="readFilter", opt=needs("audit:export"), responses=documented(404))
+    @get("/{saved:str}", operation_id="readFilter", opt=needs("audit:export"), responses=documented(404))
     async def read(
         self,
         request: Request[Caller, Any, Any],
-        name: FromPath[SavedName],
+        saved: FromPath[SavedName],
         read_filter: NamedDependency[ReadFilter],
     ) -> FilterView:
         """Read one filter."""
-        return FilterView.of(await read_filter(name, by=request.user))
+        return FilterView.of(await read_filter(saved, by=request.user))
 
     @delete(
-        "/{name:str}",
+        "/{saved:str}",
         operation_id="deleteFilter",
         opt=needs("audit:export"),
         responses=documented(404),
-        status_code=HTTPStatus.NO_CONTENT,
     )
     async def delete(
         self,
         request: Request[Caller, Any, Any],
-        name: FromPath[SavedName],
+        saved: FromPath[SavedName],
         drop_filter: NamedDependency[DropFilter],
-    ) -> None:
+    ) -> Response[None]:
         """Forget a filter. What was exported by it stays as it is."""
-        await drop_filter(name, by=request.user)
+        await drop_filter(saved, by=request.user)
+        return Response(None, status_code=HTTPStatus.NO_CONTENT)
 
 
 def _view(export: Export, clock: Clock) -> ExportView:
