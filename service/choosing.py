@@ -12,8 +12,7 @@ from service.audit.evidence import SelectionLines
 from service.audit.notes import Checkpoint
 from service.audit.tiles import Tile, tiles_for
 from service.exports import Count, Counted, Outcome, Wanted
-from service.extents import LogBroken
-from service.kernel import TenantId
+from service.kernel import DomainError, TenantId
 from service.transaction import Begin, Transaction
 
 BATCH: Final = 500
@@ -38,6 +37,12 @@ _PLACES: Final = """
 """
 """Eight bytes an entry, for a list of a million numbers would take a hundred times as much."""
 _COUNTS: Final = "SELECT entry.event, count(*)"
+
+
+class LogBroken(DomainError):
+    """The database has lost part of what was signed."""
+
+    code = "log_broken"
 
 
 async def chosen(begin: Begin, tenant: TenantId, wanted: Wanted, size: int) -> "array[int]":

@@ -12,12 +12,13 @@ from typing import Final
 from service import app, db, exporting, operations
 from service.audit.proving import CheckpointUnknown
 from service.audit.store import statement as audit_statement
+from service.choosing import LogBroken
 from service.dossiers import lines_of
 from service.export_parts import files_of
 from service.exports import Claimed, ExportFailed, Made, Order, Personal, Progress
 from service.exports.files import ExportFiles
 from service.exports.running import RunExports
-from service.extents import LogBroken, NothingToExport
+from service.extents import NothingToExport
 from service.kernel import Caller, Handle, TenantId, Unavailable
 from service.operations import UnknownTenant
 from service.own_files import new_own

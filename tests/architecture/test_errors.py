@@ -12,6 +12,7 @@ from service.kernel import DomainError
 COMMANDS = {
     "activation",
     "auditing",
+    "choosing",
     "databases",
     "demo",
     "extents",

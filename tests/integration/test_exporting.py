@@ -21,6 +21,7 @@ from service.audit.notes import LOG, Key
 from service.audit.published import PublishedFiles
 from service.audit.tree_store import growing
 from service.audit.verify import Verifier
+from service.choosing import LogBroken
 from service.exports import Asked, ExportPurpose, Form, Wanted
 from service.kernel import TenantId
 from service.operations import UnknownTenant, UnusableName
@@ -156,7 +157,7 @@ async def test_a_log_that_lost_an_entry_is_not_exported_and_leaves_no_file(write
         connection.execute("ALTER TABLE audit_entry ENABLE TRIGGER USER")
     before = set(tmp_path.iterdir())
 
-    with pytest.raises(extents.LogBroken, match="entries 0 to 4 are not all there"):
+    with pytest.raises(LogBroken, match="entries 0 to 4 are not all there"):
         await export()
 
     assert set(tmp_path.iterdir()) == before

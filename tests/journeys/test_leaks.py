@@ -110,8 +110,8 @@ BODIES: dict[str, Any] = {
     "lookUp": {"field": "email", "value": canary("value")},
     "mergeSubjects": {"with": "s-2", "same": False},
     "putOverlay": {"denied": [{"channel": "phone", "purpose": "marketing"}], "early": COMING[:1]},
-    "requestExport": {"format": "ndjson", "purpose": "internal_audit", "wanted": {"subjects": ["s-1"]}},
-    "countEntries": {"wanted": {"subjects": ["s-1"]}},
+    "requestExport": {"format": "ndjson", "purpose": "internal_audit", "wanted": {"actors": ["mailer"]}},
+    "countEntries": {"wanted": {"actors": ["mailer"]}},
     "putFilter": {"events": ["record.stored"]},
     "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
     "startTrial": {
