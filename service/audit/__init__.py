@@ -3,8 +3,8 @@
 from service.audit.domain import AuditEvent, Draft, Entry, Page, Position, Query, canonical, leaf_hash
 from service.audit.evidence import receipt
 from service.audit.growing import origin_of, receipts_of
-from service.audit.ports import AuditTrail, SubjectResolver
-from service.audit.proving import ProveEntry
+from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
+from service.audit.proving import ProveEntries, ProveEntry
 from service.audit.tree_ports import ReceiptSigner
 from service.audit.usecases import ReadEntries
 
@@ -15,10 +15,12 @@ __all__ = [
     "Entry",
     "Page",
     "Position",
+    "ProveEntries",
     "ProveEntry",
     "Query",
     "ReadEntries",
     "ReceiptSigner",
+    "SubjectLog",
     "SubjectResolver",
     "canonical",
     "leaf_hash",

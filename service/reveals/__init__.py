@@ -4,7 +4,7 @@ from service.reveals.approval import Approval
 from service.reveals.approving import GiveApproval, ReadApprovals, RequestApproval
 from service.reveals.batches import RevealBatch
 from service.reveals.domain import RevealDenied, Revealed, Wish
-from service.reveals.ports import ApprovalStore, RevealLog, TokenStore
+from service.reveals.ports import ApprovalStore, RevealLog, RevealStore, TokenStore
 from service.reveals.tokens import IssueToken, RevokeToken
 from service.reveals.usecases import Reveal
 
@@ -19,6 +19,7 @@ __all__ = [
     "RevealBatch",
     "RevealDenied",
     "RevealLog",
+    "RevealStore",
     "Revealed",
     "RevokeToken",
     "TokenStore",

@@ -12,7 +12,10 @@ import pytest
 from tests.architecture.sources import ROOT, SERVICE, imports, name, python
 
 # A slice may import the face (`service.<slice>`) of the slices before it.
-SLICES = ["events", "audit", "vault", "subjects", "consent", "decisions", "policies", "trials", "reveals", "requests"]
+SLICES = [
+    "events", "audit", "vault", "subjects", "consent", "decisions", "policies", "trials", "reveals", "requests",
+    "timeline",
+]  # fmt: skip
 
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
