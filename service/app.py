@@ -18,7 +18,15 @@ from uuid_utils.compat import uuid7
 from service import db
 from service.audit import ReadEntries, proof_api
 from service.audit import api as audit_api
-from service.audit.proving import ProveConsistency, ProveEntry, ReadCheckpoint, ReadLogKeys, ReadTiles, ReadTimestamp
+from service.audit.proving import (
+    ProveConsistency,
+    ProveEntries,
+    ProveEntry,
+    ReadCheckpoint,
+    ReadLogKeys,
+    ReadTiles,
+    ReadTimestamp,
+)
 from service.audit.store import statement as audit_statement
 from service.bridges import known_tenant, resolver, when_stored
 from service.candidates import Bench, ReadPeople
@@ -82,6 +90,8 @@ from service.subjects import PutSubject
 from service.subjects import api as subjects_api
 from service.telemetry import Telemetry
 from service.tenants import NOBODY
+from service.timeline import ReadTimeline
+from service.timeline import api as timeline_api
 from service.transaction import Begin, opener
 from service.trials import ReadChanges, ReadTrial, ReadTrials, RunTrial, StartTrial
 from service.trials import api as trials_api
@@ -132,6 +142,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **vault_api.STATUS,
     **reveals_api.STATUS,
     **exports_api.STATUS,
+    **timeline_api.STATUS,
 }
 
 CONTROLLERS: Final[Sequence[type[Controller]]] = (
@@ -140,6 +151,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     consent_api.MergeController,
     consent_api.RegistryController,
     subjects_api.SubjectController,
+    timeline_api.TimelineController,
     decisions_api.DecisionController,
     decisions_api.LawController,
     policies_api.PolicyController,
@@ -261,6 +273,7 @@ def assemble(
             "give_approval": GiveApproval(begin, clock),
             "read_approvals": ReadApprovals(begin, clock),
             "read_entries": ReadEntries(begin, resolver(begin)),
+            "read_timeline": ReadTimeline(begin, ProveEntries(begin)),
             "read_checkpoint": ReadCheckpoint(begin),
             "read_timestamp": ReadTimestamp(begin),
             "prove_entry": prove,

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from service.audit.store import SqlAuditTrail, SqlLogKeys, SqlTree
+from service.audit.store import SqlAuditTrail, SqlLogKeys, SqlSubjectLog, SqlTree
 from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStore, SqlStateStore
 from service.db import TENANT_SETTING, answering
 from service.decisions.store import SqlDecisionStore
@@ -15,7 +15,7 @@ from service.exports.store import SqlExportStore
 from service.kernel import Clock, NewId, TenantId
 from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
-from service.reveals.store import SqlApprovalStore, SqlTokenStore
+from service.reveals.store import SqlApprovalStore, SqlRevealStore, SqlTokenStore
 from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
 from service.trials.store import SqlTrialStore
@@ -38,6 +38,7 @@ class Transaction:
         self.tenants = SqlTenants(connection, tenant, clock)
         self.outbox = SqlOutbox(trips, tenant, new_id)
         self.audit = SqlAuditTrail(connection, trips, tenant, clock, new_id)
+        self.subject_log = SqlSubjectLog(connection, tenant)
         self.tree = SqlTree(connection, tenant)
         self.log_keys = SqlLogKeys(connection)
         self.keys = SqlKeyStore(connection, trips, tenant)
@@ -55,6 +56,7 @@ class Transaction:
         self.revisions = SqlRevisionStore(connection)
         self.recent = SqlRecentFacts(connection)
         self.trials = SqlTrialStore(connection, tenant)
+        self.reveals = SqlRevealStore(connection, tenant)
         self.approvals = SqlApprovalStore(connection, tenant)
         self.tokens = SqlTokenStore(connection, tenant)
         self.exports = SqlExportStore(connection, tenant)

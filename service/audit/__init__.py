@@ -16,8 +16,8 @@ from service.audit.domain import (
 )
 from service.audit.evidence import receipt
 from service.audit.growing import origin_of, receipts_of
-from service.audit.ports import AuditTrail, SubjectResolver
-from service.audit.proving import ProveEntry
+from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
+from service.audit.proving import ProveEntries, ProveEntry
 from service.audit.tree_ports import ReceiptSigner
 from service.audit.usecases import ReadEntries
 
@@ -31,11 +31,13 @@ __all__ = [
     "Page",
     "Payload",
     "Position",
+    "ProveEntries",
     "ProveEntry",
     "Query",
     "ReadEntries",
     "ReceiptSigner",
     "Secret",
+    "SubjectLog",
     "SubjectResolver",
     "canonical",
     "leaf_hash",

@@ -1,6 +1,7 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Protocol
 
 from service.audit.domain import AuditEvent, Draft, Entry, Position, Query, Secret
@@ -44,6 +45,27 @@ class AuditTrail(Protocol):
         """Return at most `limit` entries that come after a position, by (time, id).
 
         `subject` is the handle of the subject whom `query` names.
+        """
+        ...
+
+
+class SubjectLog(Protocol):
+    """What the log says about people."""
+
+    async def about(
+        self,
+        handles: Collection[Handle],
+        events: Collection[AuditEvent],
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        after: Position | None,
+        newest_first: bool,
+        limit: int,
+    ) -> Sequence[Entry]:
+        """Return at most `limit` entries that name one of `handles`, from `since` to before `until`, by (time, id).
+
+        They come after a position in that order, or in the reverse one if it is `newest_first`.
         """
         ...
 

@@ -64,6 +64,18 @@ _ENTRIES_AT: Final = """
     WHERE leaf.tenant = %(tenant)s AND leaf.index = ANY(%(places)s)
     ORDER BY leaf.index
 """
+_ABOUT: Final = """
+    SELECT found.* FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS whose (handle) CROSS JOIN LATERAL (
+        SELECT tenant, id, at, event, object_id, subject, actor, request, commitment
+        FROM audit_entry
+        WHERE tenant = %(tenant)s AND subject = whose.handle AND at >= %(since)s::timestamptz
+            AND at < %(until)s::timestamptz AND {place} AND event = ANY(string_to_array(%(events)s, ','))
+        ORDER BY {order} LIMIT %(limit)s
+    ) AS found ORDER BY {order} LIMIT %(limit)s
+"""
+_OLDEST_FIRST: Final = _ABOUT.format(place="(at, id) > (%(at)s::timestamptz, %(id)s)", order="at, id")
+_NEWEST_FIRST: Final = _ABOUT.format(place="(at, id) < (%(at)s::timestamptz, %(id)s)", order="at DESC, id DESC")
+"""Of each handle a page by the index (tenant, subject, at, id), which are then one page."""
 _AROUND: Final = """
     SELECT min(leaf.index) AS first, max(leaf.index) AS last
     FROM audit_entry AS entry JOIN audit_leaf AS leaf ON leaf.tenant = entry.tenant AND leaf.entry = entry.id
@@ -148,6 +160,38 @@ class SqlAuditTrail:
         return [msgspec.convert(row, Entry, from_attributes=True) for row in rows]
 
 
+class SqlSubjectLog:
+    """Reads what the log says about people."""
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    async def about(
+        self,
+        handles: Collection[Handle],
+        events: Collection[AuditEvent],
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        after: Position | None,
+        newest_first: bool,
+        limit: int,
+    ) -> Sequence[Entry]:
+        wanted: dict[str, Any] = {
+            "tenant": self._tenant,
+            "handles": ",".join(map(str, handles)),
+            "events": ",".join(events),
+            "since": since or "-infinity",
+            "until": until or "infinity",
+            "at": after.at if after else "infinity" if newest_first else "-infinity",
+            "id": after.id if after else UUID(int=0),
+            "limit": limit,
+        }
+        rows = await self._connection.exec_driver_sql(_NEWEST_FIRST if newest_first else _OLDEST_FIRST, wanted)
+        return [msgspec.convert(dict(row), Entry) for row in rows.mappings()]
+
+
 class SqlTree:
     """Reads one tenant's tree, as the application."""
 
@@ -159,6 +203,11 @@ class SqlTree:
         table = audit_leaf.c
         found = select(table.index).where(table.tenant == self._tenant, table.entry == entry)
         return await self._connection.scalar(found)
+
+    async def places(self, entries: Collection[UUID]) -> Mapping[UUID, int]:
+        table = audit_leaf.c
+        found = select(table.entry, table.index).where(table.tenant == self._tenant, table.entry.in_(entries))
+        return {row[0]: row[1] for row in await self._connection.execute(found)}
 
     async def canonical(self, entry: UUID) -> bytes | None:
         table = audit_entry.c

@@ -1,6 +1,6 @@
 """What growing, proving and examining a tree need of where it lies."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import StrEnum
@@ -140,6 +140,10 @@ class Tree(Protocol):
     """One tenant's tree, to read."""
 
     async def place(self, entry: UUID) -> int | None: ...
+    async def places(self, entries: Collection[UUID]) -> Mapping[UUID, int]:
+        """Return the places of those that have one."""
+        ...
+
     async def canonical(self, entry: UUID) -> bytes | None:
         """Return the bytes of an entry, which its leaf is the hash of."""
         ...

@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -22,6 +22,14 @@ class RevealLog(Protocol):
         Raises:
             Unavailable: they could not be stored, so nothing of them must be told.
         """
+        ...
+
+
+class RevealStore(Protocol):
+    """Reads what was revealed."""
+
+    async def several(self, reveals: Collection[UUID]) -> Mapping[UUID, Revealed]:
+        """Return those that there are."""
         ...
 
 

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.kernel import Handle, TenantId
 from service.reveals.approval import Approval
-from service.reveals.tables import reveal_approval
+from service.reveals.domain import Revealed
+from service.reveals.tables import reveal, reveal_approval
 from service.reveals.token import StandIn
 from service.vault import Name
 
@@ -27,6 +28,19 @@ _REVOKE = text(
     RETURNING digest, handle, field, label, purpose, recipient
     """
 )
+
+
+class SqlRevealStore:
+    """Reads the log of reveals. `reveals/log.py` writes it, many at a time."""
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    async def several(self, reveals: Collection[UUID]) -> Mapping[UUID, Revealed]:
+        wanted = select(reveal).where(reveal.c.tenant == self._tenant, reveal.c.id.in_(reveals))
+        found = await self._connection.execute(wanted)
+        return {row.id: msgspec.convert(row, Revealed, from_attributes=True) for row in found}
 
 
 class SqlApprovalStore:

@@ -228,6 +228,7 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "readField": 404,
         "readValues": 404,
         "readReceipt": 404,
+        "readTimeline": 404,
         "readCheckpoint": 404,
         "proveInclusion": 404,
         "proveConsistency": 404,
@@ -341,7 +342,8 @@ async def test_a_persons_own_token_reaches_that_person_and_nothing_else(client_o
         let_in = reached(operation.id, about_anna) if operation.own else about_anna.status_code == 403
         assert let_in, (operation.id, about_anna.text)
     assert {operation.id for operation in GUARDED if operation.own} == {
-        "appendRecords", "decide", "readDecision", "readReceipt", "readRecords", "readSubject", "readValues",
+        "appendRecords", "decide", "readDecision", "readReceipt", "readRecords", "readSubject",
+        "readTimeline", "readValues",
     }  # fmt: skip
 
 

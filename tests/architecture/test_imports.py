@@ -14,7 +14,7 @@ from tests.architecture.sources import ROOT, SERVICE, imports, name, python
 # A slice may import the face (`service.<slice>`) of the slices before it.
 SLICES = [
     "events", "audit", "vault", "subjects", "consent", "decisions", "policies", "trials", "reveals", "exports",
-    "requests",
+    "requests", "timeline",
 ]  # fmt: skip
 
 # Pure files with a name of their own. They count as `domain`.
