@@ -60,7 +60,7 @@ from service.policies import CheckOverlay, PutOverlay, ReadOverlay, ReadOverlayV
 from service.policies import api as policies_api
 from service.policies.governing import Governing
 from service.postgres import DatabaseUrls
-from service.readiness import active_law, checks
+from service.readiness import TOLERATED, active_law, checks
 from service.receipt_keys import ReceiptKeys, receipt_keys_file
 from service.reveals import (
     GiveApproval,
@@ -221,6 +221,7 @@ def assemble(
                 checks(engine, active_law(profiles, governing, laws)),
                 telemetry.registry,
                 lambda: governing.revision or policy.revision,
+                tolerated=TOLERATED,
             ),
         ],
         statuses=STATUSES,

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg_pool import AsyncConnectionPool
 from rich.console import Console
 
@@ -12,7 +13,7 @@ from service import db, operations, sequencer
 from service.app import utc_now
 from service.audit import AuditEvent
 from service.audit.anchors import read_anchors
-from service.audit.examining import Examined, ExamineLog
+from service.audit.examining import TOLD, Examined, ExamineLog
 from service.audit.findings import Kind, Report, Wrong
 from service.audit.growing import origin_of
 from service.audit.log_keys import LogKeys, add_key
@@ -21,6 +22,7 @@ from service.audit.ranges import lines_of
 from service.audit.timestamps import Judge
 from service.audit.tree_ports import KeyPurpose
 from service.audit.tree_store import add_public_key, growing, public_keys, reading, with_tree
+from service.committed import Committed, ExamineCommitted
 from service.databases import migrated
 from service.kernel import DomainError, TenantId
 from service.own_files import FileUnusable
@@ -55,13 +57,13 @@ class Recovered(Struct, frozen=True, kw_only=True):
 async def examine(
     settings: Settings, tenant: str | None, progress_on: Console, anchors: Sequence[Path] = ()
 ) -> list[Examined]:
-    """Work every tree out again from its entries, and compare it with what was signed, and with files of anchors.
+    """Work every tree out again from its entries, and compare it with what was signed and anchored, and what is stored.
 
     Raises:
         UnknownTenant, OwnerNeeded, AnchorsBroken, Unavailable
     """
     with migrated(settings) as urls:
-        async with db.pool(urls.worker, size=2) as pool:
+        async with db.pool(urls.worker, size=2) as pool, operations.transactions(urls.app) as begin:
             tenants = await _named(urls, pool, tenant)
             keys = await public_keys(pool)
             look = ExamineLog(reading(pool), sequencer.published(settings), settings.log_name, keys)
@@ -70,7 +72,8 @@ async def examine(
             found = []
             for each in tenants:
                 with bar(progress_on, f"entries of {each}") as advanced:
-                    found.append(await look(each, advanced, anchored.get(each, ())))
+                    tree = await look(each, advanced, anchored.get(each, ()))
+                found.append(_together(tree, await ExamineCommitted(begin)(each, tree.entries)))
             return found
 
 
@@ -101,6 +104,12 @@ def _anchored(
     return held
 
 
+def _together(tree: Examined, committed: Committed) -> Examined:
+    more = len(committed.findings) - TOLD
+    told = committed.findings if more <= 0 else [*committed.findings[:TOLD], f"and {more} more"]
+    return replace(tree, shown=committed.shown, closed=committed.closed, findings=[*tree.findings, *told])
+
+
 async def _named(urls: DatabaseUrls, pool: AsyncConnectionPool, name: str | None) -> Sequence[TenantId]:
     """Return every tenant, or the one of this name: a database of before somebody was added can have their log."""
     begun = await with_tree(pool)
@@ -124,7 +133,7 @@ async def recover(settings: Settings, tenant: str) -> Recovered:
             if was is None:
                 raise NotHalted(f"nothing halts the log of {tenant}")
             files = sequencer.published(settings)
-            lost = files.recall(known)
+            lost = await files.recall(known)
             async with operations.transactions(urls.app) as begin, begin(known) as tx:
                 await tx.audit.append(
                     event=AuditEvent.LOG_RECOVERED, object_id=_tree(lost), by=operations.as_operator(known)
@@ -150,10 +159,11 @@ def rotate(settings: Settings) -> bytes:
     return add_key(sequencer.keys_file(settings))
 
 
-async def rotate_receipts(settings: Settings) -> bytes:
+async def rotate_receipts(settings: Settings, *, lost: bool = False) -> bytes:
     """Add a key to the file of receipts, which signs them from the next start of what serves on.
 
-    Only then is it made to count, with all that the file holds: should that fail, receipts are signed as before.
+    Only then is it made to count, with all that the file holds: should that fail, receipts are signed as before. If
+    the file is `lost`, another one is made in its place; a file that is there is never replaced.
 
     Raises:
         FileUnusable, FileExposed: there is no file to which it could be added, or not the one that counts.
@@ -162,10 +172,16 @@ async def rotate_receipts(settings: Settings) -> bytes:
     place = receipt_keys_file(settings)
     with migrated(settings) as urls:
         async with db.pool(urls.worker, size=2) as pool:
-            held = LogKeys.open(place, make=False).public
-            if missing := set(await public_keys(pool, KeyPurpose.RECEIPTS)) - set(held):
-                raise FileUnusable(f"{place.name} lacks {len(missing)} of the keys by which receipts were signed")
-            added = add_key(place)
+            used = await public_keys(pool, KeyPurpose.RECEIPTS)
+            if lost:
+                if place.exists() and set(LogKeys.open(place, make=False).public) & set(used):
+                    raise FileUnusable(f"{place.name} is there, with a key of receipts: it isn't lost")
+                held, added = list[bytes](), LogKeys.open(place, make=True).public[-1]
+            else:
+                held = list(LogKeys.open(place, make=False).public)
+                if used and used[-1] not in held:
+                    raise FileUnusable(f"{place.name} lacks the newest key of receipts")
+                added = add_key(place)
             for public in (*held, added):
                 await add_public_key(pool, public, utc_now(), KeyPurpose.RECEIPTS)
     return added

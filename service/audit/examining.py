@@ -25,6 +25,10 @@ class Examined(Struct, frozen=True, kw_only=True):
     """In the tree."""
     waiting: int
     checkpoints: int
+    shown: int = 0
+    """Payloads that are what the log committed to."""
+    closed: int = 0
+    """Payloads of people who were erased: whether they are, nobody can tell any more."""
     findings: Sequence[str]
 
 
@@ -52,7 +56,7 @@ class ExamineLog:
                 findings.add(f"{left_out} entries have no place in the tree and don't wait for one")
             size = 0 if head is None else head.size
             signed = _signed(notes, origin, keys, findings)
-            kept = self._published.recall(tenant)
+            kept = await self._published.recall(tenant)
             if kept is not None:
                 _expected(signed, kept, size, keys, findings)
             for each in anchored:

@@ -1,8 +1,9 @@
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from service.audit.domain import AuditEvent, Draft, Entry, Position, Query
+from service.audit.domain import AuditEvent, Draft, Entry, Position, Query, Secret
 from service.kernel import Caller, Handle, SubjectId, TenantId
 
 
@@ -22,11 +23,19 @@ class AuditTrail(Protocol):
         ...
 
     async def append_many(self, drafts: Sequence[Draft], *, by: Caller) -> None:
-        """Add an entry for each draft, in one round trip."""
+        """Add an entry for each draft: a round trip, and one more where a draft has a payload."""
         ...
 
     async def append_each(self, drafts: Sequence[tuple[Caller, Draft]]) -> None:
         """Add an entry for each draft, of what different callers did, in one round trip."""
+        ...
+
+    async def secrets(self, handles: Collection[Handle]) -> Mapping[Handle, Secret]:
+        """Return the secrets of those subjects who have one: who was erased has none any more."""
+        ...
+
+    async def destroy_secrets(self, handle: Handle) -> AbstractSet[Handle]:
+        """Destroy the secret of a subject, and of those who were merged into this one; return whose there were."""
         ...
 
     async def find(

@@ -1,4 +1,5 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -7,7 +8,7 @@ import msgspec
 from sqlalchemy import ScalarSelect, false, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.audit.domain import AuditEvent, Draft, Entry, Position, Query, canonical
+from service.audit.domain import NOBODYS, AuditEvent, Draft, Entry, Position, Query, Secret, canonical
 from service.audit.tables import (
     audit_checkpoint,
     audit_cosignature,
@@ -39,6 +40,18 @@ _APPEND: Final = """
 """
 """PostgreSQL keeps `json` as it was written, so the canonical bytes are all that has to travel."""
 
+_SECRETS: Final = """
+    SELECT handle, secret FROM commitment_secret
+    WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[])
+"""
+_DESTROY_SECRETS: Final = """
+    DELETE FROM commitment_secret
+    WHERE tenant = %(tenant)s AND (handle = %(handle)s OR handle IN (
+        SELECT CASE one WHEN %(handle)s THEN other ELSE one END FROM subject_pair
+        WHERE tenant = %(tenant)s AND same AND %(handle)s IN (one, other)
+    ))
+    RETURNING handle
+"""
 _ENTRIES: Final = """
     SELECT entry.canonical
     FROM audit_leaf AS leaf JOIN audit_entry AS entry ON entry.tenant = leaf.tenant AND entry.id = leaf.entry
@@ -92,8 +105,21 @@ class SqlAuditTrail:
         if not drafts:
             return
         now = self._clock()
-        entries = [Entry.of(draft, by=by, entry_id=self._new_id(), at=now) for by, draft in drafts]
+        whose = {draft.subject or NOBODYS for _, draft in drafts if draft.payload is not None}
+        secrets = await self.secrets(whose) if whose else {}
+        entries = [
+            Entry.of(draft, by=by, entry_id=self._new_id(), at=now, secret=secrets.get(draft.subject or NOBODYS))
+            for by, draft in drafts
+        ]
         await self._ask(*statement(entries))
+
+    async def secrets(self, handles: Collection[Handle]) -> Mapping[Handle, Secret]:
+        wanted = {"tenant": self._tenant, "handles": ",".join(handle.hex for handle in handles)}
+        return {Handle(handle): Secret(secret) for handle, secret in await self._ask(_SECRETS, wanted)}
+
+    async def destroy_secrets(self, handle: Handle) -> AbstractSet[Handle]:
+        gone = await self._ask(_DESTROY_SECRETS, {"tenant": self._tenant, "handle": handle})
+        return {Handle(each) for (each,) in gone}
 
     async def find(
         self, query: Query, *, subject: Handle | None, after: Position | None, limit: int

@@ -56,7 +56,7 @@ _NEXT_WAITING: Final = """
     SELECT tenant FROM waiting WHERE tenant IS NOT NULL
 """
 """One look into an index for each tenant, however much waits."""
-_KEYS: Final = "SELECT public FROM log_key WHERE purpose = %s"
+_KEYS: Final = "SELECT public FROM log_key WHERE purpose = %s ORDER BY since, public"
 _ADD_KEY: Final = "INSERT INTO log_key (public, purpose, since) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 _BEGUN: Final = "SELECT tenant FROM audit_head ORDER BY tenant"
 

@@ -177,12 +177,14 @@ async def audit_recover(tenant_name: str, as_json: bool, data_dir: str | None) -
 
 @command(audit, "rotate-key")
 @click.option("--receipts", is_flag=True, help="The key of receipts instead of the log's.")
+@click.option("--lost", is_flag=True, help="With --receipts: their file is lost, make another one.")
 @json_option
 @data_option
-async def audit_rotate_key(receipts: bool, as_json: bool, data_dir: str | None) -> None:
+async def audit_rotate_key(receipts: bool, lost: bool, as_json: bool, data_dir: str | None) -> None:
     """Add a key by which the log signs from the next start of the worker on. Earlier ones stay valid, and public.
 
-    With --receipts it is the key by which receipts are signed, from the next start of the service on.
+    With --receipts it is the key by which receipts are signed, from the next start of the service on. The runbook
+    lost-receipt-keys says when to add --lost.
 
     \b
     volens audit rotate-key
@@ -191,8 +193,10 @@ async def audit_rotate_key(receipts: bool, as_json: bool, data_dir: str | None) 
     from service import auditing
 
     settings = read_settings(data_dir=data_dir)
+    if lost and not receipts:
+        raise click.UsageError("--lost is for --receipts: the key of the log is never replaced")
     if receipts:
-        public = (await auditing.rotate_receipts(settings)).hex()
+        public = (await auditing.rotate_receipts(settings, lost=lost)).hex()
         show(as_json, {"public": public}, f"receipts are signed by {public} after the next start of the service")
         return
     public = auditing.rotate(settings).hex()
@@ -201,5 +205,8 @@ async def audit_rotate_key(receipts: bool, as_json: bool, data_dir: str | None) 
 
 def _told(examined: "Examined") -> list[str]:
     verdict = f"{len(examined.findings)} wrong" if examined.findings else "holds"
-    counted = f"{examined.entries} entries, {examined.checkpoints} checkpoints, {examined.waiting} waiting"
+    counted = (
+        f"{examined.entries} entries, {examined.checkpoints} checkpoints, {examined.waiting} waiting, "
+        f"{examined.shown} payloads, {examined.closed} closed by erasure"
+    )
     return [f"{examined.tenant}: {verdict} ({counted})", *(f"  {finding}" for finding in examined.findings)]

@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from service.audit import AuditEvent, Draft
+from service.consent.committed import payload_of, purpose_hash
 from service.consent.domain import (
     OWN_ACTS,
     Appended,
@@ -160,13 +161,20 @@ async def _tell(
 ) -> None:
     """Audit and announce what was stored: the subjects first, then their records."""
     created = sorted(ensured.handles[subject] for subject in ensured.created)
-    happened = [(AuditEvent.SUBJECT_CREATED, str(handle), handle) for handle in created]
-    happened += [(AuditEvent.RECORD_STORED, str(record.id), record.handle) for record in new]
-    await tx.audit.append_many(
-        [Draft(event=event, object_id=object_id, subject=handle) for event, object_id, handle in happened], by=by
-    )
+    happened = [
+        Draft(event=AuditEvent.SUBJECT_CREATED, object_id=str(handle), subject=handle) for handle in created
+    ] + [
+        Draft(
+            event=AuditEvent.RECORD_STORED,
+            object_id=str(record.id),
+            subject=record.handle,
+            payload=payload_of(record),
+        )
+        for record in new
+    ]
+    await tx.audit.append_many(happened, by=by)
     await tx.outbox.add(
-        [Event(type=event.value, object_id=object_id, subject=handle, at=now) for event, object_id, handle in happened]
+        [Event(type=each.event.value, object_id=each.object_id, subject=each.subject, at=now) for each in happened]
     )
 
 
@@ -320,7 +328,7 @@ class PutPurpose:
                 raise PurposeRedefined("this purpose exists and differs")
             if new:
                 event = AuditEvent.PURPOSE_STORED
-                await tx.audit.append(event=event, object_id=purpose.purpose, by=by)
+                await tx.audit.append(event=event, object_id=purpose.purpose, by=by, commitment=purpose_hash(purpose))
                 await tx.outbox.add([Event(type=event.value, object_id=purpose.purpose, at=self._clock())])
         return new
 

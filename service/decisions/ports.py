@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from service.audit import Secret
 from service.consent import StoredRecord
 from service.decisions.asking import Engine, Judged
 from service.decisions.domain import Decision, Stored
@@ -67,6 +68,8 @@ class Logged(Struct, frozen=True, kw_only=True, eq=False):
     facts: bytes
     judged: Judged
     by: Caller
+    secret: Secret | None = None
+    """Of the subject. A decision about nobody we know is committed to under the tenant's."""
 
 
 class DecisionLog(Protocol):

@@ -84,7 +84,13 @@ class Decide:
             answered = await self._ask(law, situation, by.tenant)
             decision = self._decision(law.policy, in_force, question, profile, answered, now)
             await self._log.append(
-                Logged(decision=decision, facts=answered.filled.facts, judged=answered.judged, by=by)
+                Logged(
+                    decision=decision,
+                    facts=answered.filled.facts,
+                    judged=answered.judged,
+                    by=by,
+                    secret=None if profile is None else profile.secret,
+                )
             )
         except DecisionUnavailable:
             raise

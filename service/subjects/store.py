@@ -35,6 +35,11 @@ _NAMES: Final = """
     SELECT handle, subject FROM subject
     WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[]) AND merged_at IS NULL
 """
+_VERSIONS: Final = """
+    SELECT handle, version, facts FROM subject_facts
+    WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[])
+    ORDER BY handle, version
+"""
 
 _MOVE_PAIRS: Final = text(
     """
@@ -145,6 +150,13 @@ class SqlSubjectStore:
         wanted = _SUBJECT.where(row.c.tenant == self._tenant, row.c.handle == handle, row.c.merged_at.is_(None))
         # Not for the key: that would wait for those who ensured the subject, who may wait for this as well.
         return _to_subject((await self._connection.execute(wanted.with_for_update(key_share=True))).one())
+
+    async def versions(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[tuple[int, SubjectFacts]]]:
+        wanted = ",".join(handle.hex for handle in handles)
+        found: dict[Handle, list[tuple[int, SubjectFacts]]] = {}
+        for handle, version, facts in await self._ask(_VERSIONS, {"tenant": self._tenant, "handles": wanted}):
+            found.setdefault(Handle(handle), []).append((version, _decoder.decode(facts)))
+        return found
 
     async def add_version(self, handle: Handle, version: int, facts: SubjectFacts, at: datetime) -> None:
         encoded = _encoder.encode(facts)

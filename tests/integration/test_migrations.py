@@ -68,7 +68,7 @@ def fill(url: str) -> set[str]:
         ).fetchall()
         for table, names, types in columns:
             values = ", ".join(f"'{EXAMPLES[kind]}'" for kind in types)
-            connection.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})")
+            connection.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values}) ON CONFLICT DO NOTHING")
         return {table for table, *_ in columns}
 
 
