@@ -77,6 +77,12 @@ async def examine(
             return found
 
 
+def _together(tree: Examined, committed: Committed) -> Examined:
+    more = len(committed.findings) - TOLD
+    told = committed.findings if more <= 0 else [*committed.findings[:TOLD], f"and {more} more"]
+    return replace(tree, shown=committed.shown, closed=committed.closed, findings=[*tree.findings, *told])
+
+
 def _anchored(
     anchors: Sequence[Path], origins: Mapping[str, TenantId], public: Sequence[bytes]
 ) -> dict[TenantId, list[Checkpoint]]:
