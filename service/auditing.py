@@ -110,12 +110,6 @@ def _anchored(
     return held
 
 
-def _together(tree: Examined, committed: Committed) -> Examined:
-    more = len(committed.findings) - TOLD
-    told = committed.findings if more <= 0 else [*committed.findings[:TOLD], f"and {more} more"]
-    return replace(tree, shown=committed.shown, closed=committed.closed, findings=[*tree.findings, *told])
-
-
 async def _named(urls: DatabaseUrls, pool: AsyncConnectionPool, name: str | None) -> Sequence[TenantId]:
     """Return every tenant, or the one of this name: a database of before somebody was added can have their log."""
     begun = await with_tree(pool)

@@ -82,6 +82,18 @@ audit_checkpoint = Table(
 )
 """What was signed: a note for every size that the tree had after a batch."""
 
+commitment_secret = Table(
+    "commitment_secret",
+    metadata,
+    tenant_column(),
+    Column("handle", Uuid, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+)
+"""From which the salts of commitments follow, one for each subject, and one for each tenant under the handle 0.
+
+The database makes them, with the subject and with the tenant. The application may read and delete them.
+"""
+
 audit_cosignature = Table(
     "audit_cosignature",
     metadata,
@@ -103,18 +115,6 @@ audit_timestamp = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 """What a time-stamp authority said of a checkpoint (`service.audit.timestamps`), and when by its clock."""
-
-commitment_secret = Table(
-    "commitment_secret",
-    metadata,
-    tenant_column(),
-    Column("handle", Uuid, primary_key=True),
-    Column("secret", LargeBinary, nullable=False),
-)
-"""From which the salts of commitments follow, one for each subject, and one for each tenant under the handle 0.
-
-The database makes them, with the subject and with the tenant. The application may read and delete them.
-"""
 
 log_key = Table(
     "log_key",

@@ -35,6 +35,7 @@ CHANGING = {
     "receipt",
     "proof",
     "checkpoint",
+    "commitment",
 }
 """Members whose values differ from run to run, as all ids do but those that an example itself makes."""
 OURS = "01939b66-"
