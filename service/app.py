@@ -54,6 +54,8 @@ from service.decisions.log import SqlDecisionLog
 from service.decisions.opa import served
 from service.decisions.wasm import embedded
 from service.decisions.watched import WatchedLog
+from service.export_parts import parts as export_parts
+from service.exports import api as exports_api
 from service.kernel import Clock, Contended, DomainError, NewId, TenantId, Unavailable
 from service.laws import activated_laws
 from service.policies import CheckOverlay, PutOverlay, ReadOverlay, ReadOverlayVersions
@@ -129,6 +131,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **trials_api.STATUS,
     **vault_api.STATUS,
     **reveals_api.STATUS,
+    **exports_api.STATUS,
 }
 
 CONTROLLERS: Final[Sequence[type[Controller]]] = (
@@ -145,6 +148,8 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     reveals_api.ApprovalController,
     audit_api.AuditController,
     proof_api.ProofController,
+    exports_api.ExportController,
+    exports_api.FilterController,
     vault_api.FieldController,
     vault_api.ValueController,
 )
@@ -264,6 +269,7 @@ def assemble(
             "prove_consistency": ProveConsistency(begin),
             "read_tiles": ReadTiles(begin),
             "read_log_keys": ReadLogKeys(begin, settings.log_name),
+            **export_parts(settings, begin, clock, new_id),
             "put_field": PutField(begin, clock),
             "fields_of": FieldsOf(begin),
             "put_value": put_value,

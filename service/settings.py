@@ -109,6 +109,17 @@ class Settings(Struct, frozen=True, kw_only=True):
     tsa_seconds: Annotated[
         int, Meta(ge=60, le=31_536_000, description="How often each log is time-stamped at most, in seconds.")
     ] = 3600
+    exports_dir: Annotated[
+        str | None,
+        Meta(description="Folder of exports, which service and worker share. Default: exports in the data folder."),
+    ] = None
+    export_hours: Annotated[int, Meta(ge=1, le=8760, description="How long the file of an export lies, in hours.")] = 72
+    export_link_seconds: Annotated[
+        int, Meta(ge=1, le=86_400, description="How long a link to the file of an export is good, in seconds.")
+    ] = 900
+    export_four_eyes: Annotated[
+        bool, Meta(description="Have a second person agree to every export (true or false).")
+    ] = False
     lookups_per_minute: Annotated[
         int,
         Meta(ge=1, le=1_000_000, description="Lookups that a client may make in a minute, in each process."),

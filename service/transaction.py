@@ -11,6 +11,7 @@ from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStor
 from service.db import TENANT_SETTING, answering
 from service.decisions.store import SqlDecisionStore
 from service.events.store import SqlOutbox
+from service.exports.store import SqlExportStore
 from service.kernel import Clock, NewId, TenantId
 from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
@@ -56,6 +57,7 @@ class Transaction:
         self.trials = SqlTrialStore(connection, tenant)
         self.approvals = SqlApprovalStore(connection, tenant)
         self.tokens = SqlTokenStore(connection, tenant)
+        self.exports = SqlExportStore(connection, tenant)
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]

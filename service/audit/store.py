@@ -58,6 +58,12 @@ _ENTRIES: Final = """
     WHERE leaf.tenant = %(tenant)s AND leaf.index >= %(first)s AND leaf.index < %(after)s
     ORDER BY leaf.index
 """
+_ENTRIES_AT: Final = """
+    SELECT entry.canonical
+    FROM audit_leaf AS leaf JOIN audit_entry AS entry ON entry.tenant = leaf.tenant AND entry.id = leaf.entry
+    WHERE leaf.tenant = %(tenant)s AND leaf.index = ANY(%(places)s)
+    ORDER BY leaf.index
+"""
 _AROUND: Final = """
     SELECT min(leaf.index) AS first, max(leaf.index) AS last
     FROM audit_entry AS entry JOIN audit_leaf AS leaf ON leaf.tenant = entry.tenant AND leaf.entry = entry.id
@@ -208,6 +214,10 @@ class SqlTree:
     async def entries(self, first: int, after: int) -> Sequence[bytes]:
         within = {"tenant": self._tenant, "first": first, "after": after}
         return [canonical for (canonical,) in await self._connection.exec_driver_sql(_ENTRIES, within)]
+
+    async def entries_at(self, places: Sequence[int]) -> Sequence[bytes]:
+        wanted = {"tenant": self._tenant, "places": list(places)}
+        return [canonical for (canonical,) in await self._connection.exec_driver_sql(_ENTRIES_AT, wanted)]
 
     async def around(self, since: datetime, until: datetime, size: int) -> tuple[int, int] | None:
         within = {"tenant": self._tenant, "since": since, "until": until, "size": size}

@@ -164,6 +164,10 @@ class Tree(Protocol):
         """Return the canonical bytes of the entries [first, after) in their order. What is gone is left out."""
         ...
 
+    async def entries_at(self, places: Sequence[int]) -> Sequence[bytes]:
+        """Return the canonical bytes of the entries at these places, in their order. What is gone is left out."""
+        ...
+
     async def around(self, since: datetime, until: datetime, size: int) -> tuple[int, int] | None:
         """Return the shortest range of the first `size` entries with all that were made from `since` to before `until`.
 

@@ -1,9 +1,10 @@
 """Commands about the audit log."""
 
 import sys
-from datetime import datetime
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -13,6 +14,7 @@ from service.cli.frame import CONTEXT, command, complaints, data_option, json_op
 
 if TYPE_CHECKING:
     from service.audit.examining import Examined
+    from service.exports.schemas import WantedCreate
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -73,14 +75,46 @@ async def audit_verify(
     sys.exit(1 if any(each.findings for each in found) else 0)
 
 
+def which(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say which entries. They reach the function as one `Asked`, without its form."""
+    options = (
+        click.option("--from", "since", type=Instant(), help="Entries made from then on."),
+        click.option("--to", "until", type=Instant(), help="Entries made before then."),
+        click.option("--first", type=click.IntRange(min=0), help="From this entry on, counted from 0.  [0]"),
+        click.option("--after", type=click.IntRange(min=1), help="Up to before this entry.  [as many as are signed]"),
+        click.option("--event", "events", multiple=True, help="Entries of this kind: `record.stored`."),
+        click.option("--subject", "subjects", multiple=True, help="Entries about this person."),
+        click.option("--actor", "actors", multiple=True, help="Entries of what this client did."),
+        click.option("--rule", "rules", multiple=True, help="Decisions for which this rule is a reason."),
+        click.option("--outcome", type=click.Choice(["permit", "deny"]), help="Decisions with this answer."),
+        click.option("--filter", "saved", metavar="NAME", help="A saved filter. What is said besides replaces it."),
+    )
+
+    @wraps(function)
+    def run(*arguments: Any, **given: Any) -> Any:
+        from service.exports.schemas import WantedCreate
+
+        names = ("since", "until", "first", "after", "events", "actors", "rules", "outcome", "subjects")
+        said = {name: value for name in names if (value := given.pop(name)) not in (None, ())}
+        if {"since", "until"} & said.keys() and {"first", "after"} & said.keys():
+            raise click.UsageError("name a period with --from and --to, or places with --first and --after")
+        spelt = {{"since": "from", "until": "to"}.get(name, name): value for name, value in said.items()}
+        try:
+            wanted = msgspec.convert(spelt, WantedCreate)
+        except msgspec.ValidationError as error:
+            raise click.UsageError(str(error)) from None
+        return function(*arguments, wanted=wanted, **given)
+
+    for option in reversed(options):
+        run = option(run)
+    return run
+
+
 @command(audit, "export")
 @click.option("--tenant", "tenant_name", required=True, help="Whose log.")
 @click.option("--format", "form", type=click.Choice(["ndjson", "csv", "pack"]), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to make. None is overwritten.")
-@click.option("--from", "since", type=Instant(), help="Entries made from then on.")
-@click.option("--to", "until", type=Instant(), help="Entries made before then.")
-@click.option("--first", type=click.IntRange(min=0), help="From this entry on, counted from 0.  [0]")
-@click.option("--after", type=click.IntRange(min=1), help="Up to before this entry.  [as many as are signed]")
+@which
 @click.option("--bom", is_flag=True, help="CSV: say in its first bytes that it is UTF-8, for spreadsheets.")
 @json_option
 @data_option
@@ -88,10 +122,8 @@ async def audit_export(
     tenant_name: str,
     form: str,
     out: Path,
-    since: datetime | None,
-    until: datetime | None,
-    first: int | None,
-    after: int | None,
+    wanted: "WantedCreate",
+    saved: str | None,
     bom: bool,
     as_json: bool,
     data_dir: str | None,
@@ -102,26 +134,31 @@ async def audit_export(
     and rules behind it, the verifier and a page for people. csv proves nothing. Entries that have no place yet, those
     of the last seconds, are left out. The file is whole or not there at all, and that it was made is an entry itself.
 
+    Options that may be given several times ask for any of what they name. Entries that are picked by kind, person,
+    client, rule or outcome are each proved to be in their place, and nothing proves that they are all.
+
     \b
     volens audit export --tenant example-shop --format pack --out pack.zip
     volens audit export --tenant example-shop --format ndjson --first 100 --after 200 --out part.ndjson
     volens audit export --tenant example-shop --format csv --from 2026-11-01 --to 2026-12-01 --out november.csv
+    volens audit export --tenant example-shop --format pack --subject c-1042 --out c-1042.zip
     """
     from service import exporting
-    from service.extents import Wanted
+    from service.exports import ExportPurpose, Form
+    from service.exports.schemas import ExportCreate
 
-    if (since, until) != (None, None) and (first, after) != (None, None):
-        raise click.UsageError("name a period with --from and --to, or places with --first and --after")
     if bom and form != "csv":
         raise click.UsageError("--bom is for --format csv")
-    wanted = Wanted(first=first or 0, after=after, since=since, until=until)
-    settings = read_settings(data_dir=data_dir)
-    done = await exporting.export(
-        settings, tenant_name, exporting.Form(form), out, wanted, bom=bom, progress_on=complaints
-    )
-    told = (
-        f"{done.file}: {done.entries} entries from {done.first} on, of {done.tree_size} signed; SHA-256 {done.sha256}"
-    )
+    asked = ExportCreate(
+        format=Form(form),
+        purpose=ExportPurpose.INTERNAL_AUDIT,
+        wanted=wanted,
+        filter=saved,
+        bom=bom,
+    ).asked()
+    done = await exporting.export(read_settings(data_dir=data_dir), tenant_name, asked, out, progress_on=complaints)
+    where = "chosen" if done.first is None else f"from {done.first} on"
+    told = f"{done.file}: {done.entries} entries {where}, of {done.tree_size} signed; SHA-256 {done.sha256}"
     show(as_json, msgspec.to_builtins(done), told)
 
 
@@ -152,6 +189,30 @@ async def audit_anchor(
         for each in done
     ]
     show(as_json, msgspec.to_builtins(done), "\n".join(told))
+
+
+@command(audit, "count")
+@click.option("--tenant", "tenant_name", required=True, help="Whose log.")
+@which
+@json_option
+@data_option
+async def audit_count(
+    tenant_name: str, wanted: "WantedCreate", saved: str | None, as_json: bool, data_dir: str | None
+) -> None:
+    """Say how many entries an export would have, by kind, before it is made.
+
+    \b
+    volens audit count --tenant example-shop --subject c-1042
+    volens audit count --tenant example-shop --event vault.revealed --from 2026-11-01
+    """
+    from service import exporting
+    from service.exports.schemas import CountCreate
+
+    asked = CountCreate(wanted=wanted, filter=saved).asked()
+    counted = await exporting.count(read_settings(data_dir=data_dir), tenant_name, asked)
+    lines = [f"{number:>10} {event}" for event, number in counted.events.items()]
+    total = f"{counted.entries:>10} of {counted.tree_size} that are signed"
+    show(as_json, msgspec.to_builtins(counted), "\n".join([*lines, total]))
 
 
 @command(audit, "recover")

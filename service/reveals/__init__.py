@@ -1,18 +1,22 @@
 """Reading the vault in plain: decide first, open then, and leave a trace before anything is told."""
 
-from service.reveals.approval import Approval
+from service.reveals.approval import Approval, SecondPersonNeeded
 from service.reveals.approving import GiveApproval, ReadApprovals, RequestApproval
 from service.reveals.batches import RevealBatch
-from service.reveals.domain import RevealDenied, Revealed, Wish
+from service.reveals.disclosing import Disclose
+from service.reveals.domain import OFFICER, OfficersOnly, RevealDenied, Revealed, Shown, Wish
 from service.reveals.ports import ApprovalStore, RevealLog, TokenStore
 from service.reveals.tokens import IssueToken, RevokeToken
 from service.reveals.usecases import Reveal
 
 __all__ = [
+    "OFFICER",
     "Approval",
     "ApprovalStore",
+    "Disclose",
     "GiveApproval",
     "IssueToken",
+    "OfficersOnly",
     "ReadApprovals",
     "RequestApproval",
     "Reveal",
@@ -21,6 +25,8 @@ __all__ = [
     "RevealLog",
     "Revealed",
     "RevokeToken",
+    "SecondPersonNeeded",
+    "Shown",
     "TokenStore",
     "Wish",
 ]

@@ -5,7 +5,7 @@ slowly, and the client must read while it sends. A client that goes away ends th
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -135,26 +135,33 @@ class Lines:
         self._buffer = b"" if self._skipping else rest
 
 
-class LineResponse(Response[bytes]):
-    """Answers with lines as they are made. What fails in the middle cuts the answer off: half of it is none."""
+class PartResponse(Response[bytes]):
+    """Answers with parts as they are made. What fails in the middle cuts the answer off: half of it is none."""
 
-    def __init__(self, lines: AsyncGenerator[bytes]) -> None:
-        super().__init__(b"", media_type=NDJSON)
-        self._lines = lines
+    def __init__(self, parts: AsyncGenerator[bytes], headers: Mapping[str, str]) -> None:
+        super().__init__(b"", headers=dict(headers), media_type=headers["content-type"])
+        self._parts = parts
+        self._head = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **_: Any) -> ASGIApp:  # type: ignore[override]
         return self.send
 
     async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
-        head = [(b"content-type", NDJSON.encode())]
         try:
-            await _patiently(send, {"type": "http.response.start", "status": 200, "headers": head})
-            async with aclosing(self._lines) as lines:
-                async for part in lines:
+            await _patiently(send, {"type": "http.response.start", "status": 200, "headers": self._head})
+            async with aclosing(self._parts) as parts:
+                async for part in parts:
                     await _patiently(send, {"type": "http.response.body", "body": part, "more_body": True})
             await _patiently(send, {"type": "http.response.body", "body": b"", "more_body": False})
         except Gone:
             return
+
+
+class LineResponse(PartResponse):
+    """Answers with lines."""
+
+    def __init__(self, lines: AsyncGenerator[bytes]) -> None:
+        super().__init__(lines, {"content-type": NDJSON})
 
 
 async def _patiently(send: Send, message: Any) -> None:

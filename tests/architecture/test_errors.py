@@ -13,6 +13,7 @@ COMMANDS = {
     "activation",
     "anchoring",
     "auditing",
+    "choosing",
     "databases",
     "demo",
     "extents",

@@ -12,7 +12,10 @@ import pytest
 from tests.architecture.sources import ROOT, SERVICE, imports, name, python
 
 # A slice may import the face (`service.<slice>`) of the slices before it.
-SLICES = ["events", "audit", "vault", "subjects", "consent", "decisions", "policies", "trials", "reveals", "requests"]
+SLICES = [
+    "events", "audit", "vault", "subjects", "consent", "decisions", "policies", "trials", "reveals", "exports",
+    "requests",
+]  # fmt: skip
 
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
@@ -84,7 +87,13 @@ FURTHER = {
     },
     "decisions": {"inquiries": "usecases", "law_schemas": "schemas"},
     "trials": {"running": "usecases", "sources": "usecases"},
-    "reveals": {"approving": "usecases", "batches": "usecases", "tokens": "usecases"},
+    "reveals": {
+        "approving": "usecases",
+        "batches": "usecases",
+        "disclosing": "usecases",
+        "tokens": "usecases",
+    },
+    "exports": {"filtering": "usecases", "linking": "usecases"},
     "vault": {
         "destroying": "usecases",
         "expiring": "usecases",
@@ -136,6 +145,7 @@ ADAPTERS = {
     "trials": {"rego", "runner", "shapes"},
     "policies": {"archive", "governing", "recent"},
     "reveals": {"log"},
+    "exports": {"files", "recipients", "running"},
     "requests": {"artefacts", "calendar_of"},
 }
 
@@ -184,10 +194,14 @@ ROOTS = {
     "auditing",
     "bridges",
     "candidates",
+    "choosing",
     "worker",
     "cli",
     "committed",
     "databases",
+    "dossiers",
+    "export_parts",
+    "exporter",
     "exporting",
     "extents",
     "laws",

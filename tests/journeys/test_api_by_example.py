@@ -1,4 +1,4 @@
-"""docs/api.md, docs/api-vault.md and the opening of README.md are true.
+"""docs/api.md, docs/api-vault.md, docs/audit-exports.md and the opening of README.md are true.
 
 Their commands are played in order, and each answer that they show is the one that comes. An ellipsis in a documented
 text stands for anything; as the last element of a list, or as a member's name, for more.
@@ -23,6 +23,7 @@ from tests.journeys.processes import Client, running
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "api.md"
 GOES_ON = ROOT / "docs" / "api-vault.md"
+EXPORTS = ROOT / "docs" / "audit-exports.md"
 MORE = "…"
 
 
@@ -80,6 +81,41 @@ def test_the_document_shows_what_the_service_answers(installation: Installation)
                     assert agrees(json.loads(block), answer), shown
 
 
+def test_the_page_of_exports_shows_what_the_service_answers(installation: Installation) -> None:
+    export, link, answer = "", "", None
+    with running("serve", "--port", "0", env=installation.env) as service, running("work", env=installation.env):
+        with closing(Client(service.url, installation.token)) as client:
+            client("PUT", "/v1/subjects/carla", {"residence": "IT"})
+            record = {"id": str(uuid7()), "subject": "carla", "ts": "2026-11-20T12:00:00Z", "purpose": "marketing"}
+            client("POST", "/v1/records", {"records": [record | {"channel": "email", "action": "opt_out"}]})
+            while client("POST", "/v1/audit/exports/count", {})[1]["tree_size"] < 3:
+                sleep(0.1)
+            for block in blocks(EXPORTS):
+                if block.startswith("{"):
+                    written = block.replace(": …", ': "…"')
+                    assert agrees(json.loads(written), numbered(written, answer)), json.dumps(answer, indent=2)
+                for method, path, body in commands(block):
+                    path = path.replace("$EXPORT", export)
+                    status, answer = client(method, path, body and json.loads(body))
+                    while path.endswith(f"/{export}") and answer["state"] in {"waiting", "running"}:
+                        sleep(0.1)
+                        status, answer = client(method, path)
+                    assert status < 300, answer
+                    export = answer["id"] if path == "/v1/audit/exports" and "id" in answer else export
+                    link = answer.get("path", link)
+            lines = client.text(link).splitlines()
+    assert json.loads(lines[0])["format"] == "volens-audit-selection/v1"
+    assert len(lines) == 5
+
+
+def numbered(written: str, answer: Any) -> Any:
+    """Return an answer with the numbers as texts for which the page has an ellipsis."""
+    said = json.dumps(answer)
+    for name in re.findall(r'"(\w+)": "…"', written):
+        said = re.sub(rf'"{name}": (\d+)', rf'"{name}": "\1"', said)
+    return json.loads(said)
+
+
 def test_the_answer_that_the_readme_opens_with_is_the_one_the_demo_gives(installation: Installation) -> None:
     command, answer, *_ = blocks(ROOT / "README.md")
     question = json.loads(shlex.split(command)[-1])
@@ -94,7 +130,7 @@ def test_the_answer_that_the_readme_opens_with_is_the_one_the_demo_gives(install
 
 def test_every_operation_is_in_the_document() -> None:
     described = json.loads((ROOT / "openapi" / "openapi.json").read_text())["paths"]
-    shown = DOCUMENT.read_text() + GOES_ON.read_text()
+    shown = DOCUMENT.read_text() + GOES_ON.read_text() + EXPORTS.read_text()
 
     for template in described:
         pattern = re.sub(r"\\\{\w+\\\}", "[^/ ?]+", re.escape(template))

@@ -110,6 +110,9 @@ BODIES: dict[str, Any] = {
     "lookUp": {"field": "email", "value": canary("value")},
     "mergeSubjects": {"with": "s-2", "same": False},
     "putOverlay": {"denied": [{"channel": "phone", "purpose": "marketing"}], "early": COMING[:1]},
+    "requestExport": {"format": "ndjson", "purpose": "internal_audit", "wanted": {"actors": ["mailer"]}},
+    "countEntries": {"wanted": {"actors": ["mailer"]}},
+    "putFilter": {"events": ["record.stored"]},
     "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
     "startTrial": {
         "overlay": {"denied": [{"channel": "email"}]},
@@ -138,7 +141,13 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def filled(path: str, **given: str) -> str:
     ids = {"subject": "s-1", "notice": "news", "version": "v1", "purpose": "x-club", "rule": "DE-TEL-01"}
-    ids |= {"decision": str(uuid4()), "trial": str(uuid4()), "approval": str(uuid4())}
+    ids |= {
+        "decision": str(uuid4()),
+        "trial": str(uuid4()),
+        "approval": str(uuid4()),
+        "export": str(uuid4()),
+        "saved": "mine",
+    }
     ids |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": str(uuid4())}
     return path.format_map(ids | {name: quote(value, safe="") for name, value in given.items()})
 
