@@ -12,9 +12,9 @@ The log is a Merkle tree (RFC 9162, section 2) over entries; it signs the root o
                  is compact, EdDSA, of typ consent-receipt+jwt, signed by the key "origin/receipts" (kid: name+id); its
                  claim `jti` is the object of the entry, `leaf` the entry's hash
     export       a range of entries, complete: see the part on ranges
-    selection    some entries, each in its place: see the part on selections
     anchor       lines of checkpoints, kept elsewhere: see the part on anchors. `--anchor`: one that you trust
     timestamp    a token over a checkpoint: see the part on timestamps. It needs more than this file: openssl ts -verify
+    selection    some entries, each in its place: see the part on selections
     keys         lines as in c2sp.org/signed-note, whom you believe. Get them elsewhere than the evidence
     witnesses    whose cosignatures a checkpoint needs: see the part on quorum
     pack         a ZIP with any of these. Its own `keys` are believed where no others are given
@@ -31,12 +31,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Final, TextIO
+from typing import BinaryIO, Final, TextIO
 
 from service.audit.anchors import ANCHOR, read_anchors
-from service.audit.ed25519 import verify_ed25519
 from service.audit.findings import Kind, Report, Wrong
-from service.audit.notes import LOG, Checkpoint, Keys, decoded, parse_keys
+from service.audit.jws import claims_of
+from service.audit.notes import Checkpoint, Keys, decoded, parse_keys
 from service.audit.quorum import Policy
 from service.audit.ranges import EXPORT, Range, document, hashes_in, lines_of, members_of
 from service.audit.selections import SELECTION, Selection
@@ -50,8 +50,6 @@ LARGEST: Final = 1 << 24
 """Bytes of a single piece of evidence at most. An export is a stream, and has no limit."""
 _FORM: Final = re.compile(r'\{\s*"format"\s*:\s*"([^"]*)"')
 _NOTE: Final = re.compile(r"[^\n]+\n[0-9]+\n[^\n]+\n")
-RECEIPTS: Final = "/receipts"
-"""What the name of the key that signs receipts adds to the origin."""
 
 
 class Verifier:
@@ -133,7 +131,7 @@ class Verifier:
         with self._proving(place) as proved:
             read = document(text, RECEIPT, {"receipt": str, "proof": str})
             checkpoint, index, entry = self._included(read["proof"], place, None)
-            claims = self._claims(read["receipt"], checkpoint.origin)
+            claims = claims_of(read["receipt"], checkpoint.origin, self._keys)
             if claims.get("leaf") != leaf_hash(entry).hex():
                 raise Wrong(Kind.RECEIPT, f"the receipt is about another entry than entry {index}")
             if claims.get("jti") != members_of(entry).get("object"):
@@ -197,40 +195,14 @@ class Verifier:
         witnessed[checkpoint.size] = min(at, witnessed.get(checkpoint.size, at))
 
     def _included(self, text: str, place: str, entry: bytes | None) -> tuple[Checkpoint, int, bytes]:
-        head, _, note = text.partition("\n\n")
-        lines = head.split("\n")
-        extra = lines.pop(1)[6:] if lines[1:] and lines[1].startswith("extra ") else None
-        number = lines[1][6:] if lines[1:] and lines[1].startswith("index ") else ""
-        if lines[0] != PROOF or not number.isdecimal() or not number.isascii() or str(int(number[:20])) != number:
-            raise Wrong(Kind.FORMAT, f"not {PROOF}")
-        hashes = [decoded(line) for line in lines[2:]]
-        if any(len(node) != 32 for node in hashes):
-            raise Wrong(Kind.FORMAT, "not a list of hashes")
+        note, index, hashes, extra = _proof_in(text)
         if entry is None:
             if extra is None:
                 raise Wrong(Kind.FORMAT, "the proof has no entry with it")
             entry = decoded(extra)
         checkpoint = self._checkpoint(note, place)
-        verify_inclusion(leaf_hash(entry), int(number), checkpoint.size, hashes, checkpoint.root)
-        return checkpoint, int(number), entry
-
-    def _claims(self, receipt: str, origin: str) -> dict[str, Any]:
-        """Verify a JWS (RFC 7515, compact) and return what it claims."""
-        header, claims, signature = [*receipt.split(".", 2), "", ""][:3]
-        stated = members_of(_base64url(header))
-        name, _, key_id = str(stated.get("kid")).partition("+")
-        if stated != {"alg": "EdDSA", "typ": "consent-receipt+jwt", "kid": f"{name}+{key_id}"}:
-            raise Wrong(Kind.FORMAT, "not a receipt: its header has other members or values")
-        if name != origin + RECEIPTS:
-            raise Wrong(Kind.UNKNOWN_KEY, f"receipts of {origin} are signed by {origin}{RECEIPTS}")
-        key = next(
-            (key for key in self._keys.values() if (key.name, key.id.hex(), key.type) == (name, key_id, LOG)), None
-        )
-        if key is None:
-            raise Wrong(Kind.UNKNOWN_KEY, f"the receipt is signed by {name}+{key_id}")
-        content = _base64url(claims)
-        verify_ed25519(key.public, f"{header}.{claims}".encode(), _base64url(signature))
-        return members_of(content)
+        verify_inclusion(leaf_hash(entry), index, checkpoint.size, hashes, checkpoint.root)
+        return checkpoint, index, entry
 
     @contextmanager
     def _proving(self, place: str) -> Iterator[list[str]]:
@@ -286,18 +258,25 @@ class Verifier:
                 self.report.find(Kind.FORMAT, where, f"it can't be unpacked: {error}")
 
 
+def _proof_in(text: str) -> tuple[str, int, list[bytes], str | None]:
+    """Return the checkpoint's note, the index, the hashes and the extra data of a proof."""
+    head, _, note = text.partition("\n\n")
+    lines = head.split("\n")
+    extra = lines.pop(1)[6:] if lines[1:] and lines[1].startswith("extra ") else None
+    number = lines[1][6:] if lines[1:] and lines[1].startswith("index ") else ""
+    if lines[0] != PROOF or not number.isdecimal() or not number.isascii() or str(int(number[:20])) != number:
+        raise Wrong(Kind.FORMAT, f"not {PROOF}")
+    hashes = [decoded(line) for line in lines[2:]]
+    if any(len(node) != 32 for node in hashes):
+        raise Wrong(Kind.FORMAT, "not a list of hashes")
+    return note, int(number), hashes, extra
+
+
 def _text(content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
         raise Wrong(Kind.FORMAT, "not UTF-8") from None
-
-
-def _base64url(text: str) -> bytes:
-    """Decode base64url without padding (RFC 7515, section 2) in its one canonical spelling."""
-    if "+" in text or "/" in text or "=" in text:
-        raise Wrong(Kind.FORMAT, "not base64url")
-    return decoded(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))
 
 
 def _shown(entry: bytes) -> str:

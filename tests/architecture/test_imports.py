@@ -20,11 +20,12 @@ SLICES = [
 # Pure files with a name of their own. They count as `domain`.
 PURE_MODULES = {
     "audit": {
-        "commitments",
         "anchors",
+        "commitments",
         "ed25519",
         "evidence",
         "findings",
+        "jws",
         "notes",
         "pack_pages",
         "packing",

@@ -166,14 +166,12 @@ async def test_anchors_that_the_log_did_not_sign_are_refused(add, anchor, place,
         await anchor()
 
 
-async def test_two_that_anchor_at_once_leave_one_line_of_each_size(
-    add, begin, clock, caller, origin, tmp_path, verifier
-):
+async def test_two_that_anchor_at_once_leave_one_line_of_each_size(add, begin, clock, caller, origin, tmp_path):
     def once() -> None:
         async def run() -> None:
             with anchor_file(tmp_path / "log.anchors") as anchors:
-                await asyncio.sleep(0.05)
                 held = anchors.last(origin)
+                await asyncio.sleep(0.05)
                 if held is None:
                     anchors.add(origin, 1, line)
 

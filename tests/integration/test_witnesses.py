@@ -227,6 +227,26 @@ async def test_what_it_can_answer_besides(add, logs, post, clock, caller, status
         await asked(add, logs, post, clock, caller, answers)
 
 
+async def test_nobody_else_is_asked_than_who_was_named(add, logs, post, clock, caller, served):
+    await add(1)
+    async with answering(lambda asked: web.Response(text=cosignature(asked, THEIRS, clock()))) as elsewhere:
+        moved = {"location": f"{elsewhere}/add-checkpoint"}
+        async with answering(lambda asked: web.Response(status=307, headers=moved)) as url:
+            with pytest.raises(Refused, match="it answered 307"):
+                await AskWitness(Witness("faulty", THEIRS.key, url), logs, post, clock)(caller.tenant, 0)
+
+
+async def test_a_witness_with_two_keys_counts_once(add, logs, clock, caller, served):
+    await add(1)
+    log = logs.of(caller.tenant)
+    for key in ("w.example+00000001", "w.example+00000002"):
+        await log.cosigned(1, key, "— w.example AAAA\n", clock())
+    assert await served(None, 1) is not None
+    assert await served(None, 2) is None
+    await log.cosigned(1, "v.example+00000001", "— v.example AAAA\n", clock())
+    assert await served(None, 2) is not None
+
+
 async def test_one_whose_size_changes_at_each_answer_is_left_alone(add, logs, post, clock, caller):
     await add(9)
     asked_from = []
