@@ -212,7 +212,8 @@ def assemble(
     open_one: Grouped[Wanted, Opening] = Grouped(OpenTogether(open_values))
     prove, read_record = ProveEntry(begin, when_stored(begin)), ReadRecord(begin)
     receipt_keys = ReceiptKeys(receipt_keys_file(settings), begin, telemetry.receipt_keys_lost)
-    reveal = Reveal(decide, profiles, begin, open_values, open_one, reveals, clock, new_id, nonce)
+    alone = settings.officer_people_per_hour
+    reveal = Reveal(decide, profiles, begin, open_values, open_one, reveals, clock, new_id, nonce, most_alone=alone)
     return site(
         [
             *CONTROLLERS,

@@ -14,7 +14,7 @@ from service.events.store import SqlOutbox
 from service.kernel import Clock, NewId, TenantId
 from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
-from service.reveals.store import SqlApprovalStore, SqlTokenStore
+from service.reveals.store import SqlAloneStore, SqlApprovalStore, SqlTokenStore
 from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
 from service.trials.store import SqlTrialStore
@@ -55,6 +55,7 @@ class Transaction:
         self.recent = SqlRecentFacts(connection)
         self.trials = SqlTrialStore(connection, tenant)
         self.approvals = SqlApprovalStore(connection, tenant)
+        self.alone = SqlAloneStore(connection, tenant)
         self.tokens = SqlTokenStore(connection, tenant)
 
 

@@ -1,11 +1,13 @@
 from collections.abc import Mapping
 from datetime import datetime
+from math import ceil
 from typing import Any
 from uuid import UUID
 
 from service.consent import Channel, Profiles, is_tenant_purpose
 from service.decisions import Context, Decide, Decision, DecisionView
 from service.kernel import Caller, Clock, Handle, NewId, TenantId
+from service.reveals.approval import ALONE, TooManyPeople
 from service.reveals.domain import (
     OFFICER,
     ChannelNeeded,
@@ -46,6 +48,8 @@ class Reveal:
         clock: Clock,
         new_id: NewId,
         nonce: Nonce,
+        *,
+        most_alone: int,
     ) -> None:
         self._decide = decide
         self._profiles = profiles
@@ -56,6 +60,7 @@ class Reveal:
         self._clock = clock
         self._new_id = new_id
         self._nonce = nonce
+        self._most_alone = most_alone
 
     async def __call__(self, wish: Wish, *, by: Caller) -> Shown:
         """Return the values that `by` may have now; those of fields that aren't for it are masked.
@@ -63,6 +68,7 @@ class Reveal:
         Raises:
             RevealDenied: the decision is no. It is in the details, and was logged.
             OfficersOnly, ChannelNeeded, UnknownPurpose, UnknownZone: the question can't be asked like this.
+            TooManyPeople: an officer reads more people one by one than may be without an approval.
             UnknownSubject: an officer asks about somebody nobody told us about; to others it is a denial.
             SubjectErased
             DecisionUnavailable, Unavailable, Unreadable: nothing was opened, or nothing is told of it.
@@ -70,7 +76,7 @@ class Reveal:
         refuse_outsiders(wish.purpose, by, version=wish.version)
         decision = None
         if wish.for_officers:
-            handle: Handle | None = await self._known(wish, by.tenant)
+            handle: Handle | None = await self._admitted(wish, by)
         else:
             decision = await self._decided(wish, by)
             handle = decision.handle
@@ -113,11 +119,19 @@ class Reveal:
             return await self._open_one(Wanted(handle=handle, names=wish.fields, by=by))
         return await self._open_values(by.tenant, {handle: wish.fields}, version=wish.version)
 
-    async def _known(self, wish: Wish, tenant: TenantId) -> Handle:
-        async with self._begin(tenant) as tx:
+    async def _admitted(self, wish: Wish, by: Caller) -> Handle:
+        """Return whom an officer may read alone; that it was asked counts, whatever becomes of it."""
+        now = self._clock()
+        async with self._begin(by.tenant) as tx:
             handle = await tx.subjects.handle_of(wish.subject)
-        if handle is None:
-            raise UnknownSubject("there is no such subject")
+            if handle is None:
+                raise UnknownSubject("there is no such subject")
+            first = await tx.alone.admit(by.actor, handle, most=self._most_alone, since=now - ALONE, at=now)
+        if first is not None:
+            raise TooManyPeople(
+                f"without an approval a client reads {self._most_alone} people an hour; ask for one, and read a batch",
+                after=max(1, ceil((first + ALONE - now).total_seconds())),
+            )
         return handle
 
     async def _decided(self, wish: Wish, by: Caller) -> Decision:
