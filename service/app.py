@@ -205,7 +205,7 @@ def assemble(
     lookup = Lookup(fields, normalised, Grouped(FindHolders(begin, vault_keys)), pace)
     write_values = WriteValues(begin, vault_keys, seal, clock)
     write = Grouped(write_values)
-    put_value = PutValue(fields, normalised, write)
+    put_value = PutValue(fields, normalised, write, pace)
     open_values = OpenValues(begin, vault_keys, unseal, clock)
     reveals = SqlRevealLog(pool, audit_statement, new_id)
     nonce = partial(os.urandom, NONCE_BYTES)

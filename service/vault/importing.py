@@ -49,7 +49,6 @@ class Done(Struct, frozen=True, kw_only=True, omit_defaults=True):
     outcome: str
     """`stored`, `refused`, or `blank`."""
     version: int | None = None
-    shared_with: int | None = None
     code: str | None = None
     detail: str | None = None
 
@@ -182,5 +181,5 @@ def _told(line: int, outcome: Outcome | None) -> Done:
     if outcome is None:
         return Done(line=line, outcome="blank")
     if isinstance(outcome, Written):
-        return Done(line=line, outcome="stored", version=outcome.version, shared_with=outcome.shared_with)
+        return Done(line=line, outcome="stored", version=outcome.version)
     return Done(line=line, outcome="refused", code=outcome.code, detail=str(outcome))

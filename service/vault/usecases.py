@@ -1,5 +1,5 @@
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -12,7 +12,7 @@ from service.vault.domain import SubjectErased, Unreadable
 from service.vault.fields import MATCHED, Field, FieldRedefined, FieldUnknown, Name, mask
 from service.vault.opening import OpenValues
 from service.vault.ports import KeyAccess, Unseal
-from service.vault.value_ports import BeginReading, BeginValues, Normalise, Writer
+from service.vault.value_ports import BeginReading, BeginValues, Normalise, Pace, Writer
 from service.vault.values import Standing, ValueUnknown, Write, Written
 
 
@@ -70,13 +70,18 @@ class PutField:
         return before is None
 
 
+LOOKUP: Final = "vault:lookup"
+"""The scope of those who may find out whom a value belongs to."""
+
+
 class PutValue:
     """Store a value as its newest version."""
 
-    def __init__(self, fields: Fields, normalise: Normalise, write: Writer) -> None:
+    def __init__(self, fields: Fields, normalise: Normalise, write: Writer, pace: Pace) -> None:
         self._fields = fields
         self._normalise = normalise
         self._write = write
+        self._pace = pace
 
     async def __call__(
         self,
@@ -90,6 +95,8 @@ class PutValue:
     ) -> Written:
         """Return the version that it became. `expected` are those it may replace; empty: any.
 
+        How many others have the same value is told to those who may look up, as often as they may: it is a lookup.
+
         Raises:
             FieldUnknown, ValueRefused, ValueMoved, SubjectErased, RingUnavailable,
             Suppressed: and `reenrol` didn't say that the person asked for it themselves.
@@ -97,9 +104,12 @@ class PutValue:
         place = Name.of(name)
         field = await self._fields.of(by.tenant, place.field)
         normal = self._normalise(field.type, value)
-        return await self._write(
+        written = await self._write(
             Write(subject=subject, name=place, field=field, value=normal, by=by, expected=expected, reenrol=reenrol)
         )
+        if written.shared_with is None or (LOOKUP in by.scopes and not await self._pace(by)):
+            return written
+        return msgspec.structs.replace(written, shared_with=None)
 
 
 class DeleteValue:
