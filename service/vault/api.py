@@ -47,7 +47,7 @@ STATUS: Final[Mapping[type[DomainError], int]] = {
     LineRefused: HTTPStatus.BAD_REQUEST,
     Suppressed: HTTPStatus.CONFLICT,
     TooManyLookups: HTTPStatus.TOO_MANY_REQUESTS,
-    Unreadable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Unreadable: HTTPStatus.INTERNAL_SERVER_ERROR,
     ValueMoved: HTTPStatus.PRECONDITION_FAILED,
     ValueRefused: HTTPStatus.BAD_REQUEST,
     ValueUnknown: HTTPStatus.NOT_FOUND,

@@ -284,7 +284,9 @@ async def test_a_damaged_key_turns_away_only_whoever_has_it(client, begin, tenan
         *(client.put(f"/v1/vault/{who}/name", json={"value": "Bo"}) for who in ("bob", "ann", "cem"))
     )
 
-    assert [answer.status_code for answer in answers] == [201, 503, 201]
+    assert [answer.status_code for answer in answers] == [201, 500, 201]
+    assert answers[1].json()["type"].endswith("/unreadable")
+    assert "retry-after" not in answers[1].headers, "waiting does not mend it"
 
 
 async def test_a_suppressed_address_does_not_come_back_by_itself(client, client_of, begin, tenant, caller, suppress):
