@@ -4,13 +4,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from service.audit import AuditEvent, Draft
+from service.audit import AuditEvent
 from service.events import Event
-from service.kernel import Caller, Clock, Handle, SubjectId, TenantId
-from service.vault.blind import form, suppression_mark
+from service.kernel import Caller, Clock, SubjectId, TenantId
 from service.vault.domain import SubjectErased, Unreadable
-from service.vault.fields import MATCHED, Field, FieldRedefined, FieldUnknown, Name, mask
-from service.vault.opening import OpenValues
+from service.vault.fields import Field, FieldRedefined, FieldUnknown, Name, mask
 from service.vault.ports import KeyAccess, Unseal
 from service.vault.value_ports import BeginReading, BeginValues, Normalise, Pace, Writer
 from service.vault.values import Standing, ValueUnknown, Write, Written
@@ -178,39 +176,3 @@ class ReadValues:
             masked = mask(fields[each.name.field], plain)
             values.append(Masked(name=str(each.name), version=each.version, masked=masked, at=each.at))
         return Kept(values=values, versions=every)
-
-
-class Suppress:
-    """Remember a person's addresses as ones that must not come back unasked. Erasure does so before it destroys."""
-
-    def __init__(self, begin: BeginValues, keys: KeyAccess, open_values: OpenValues, clock: Clock) -> None:
-        self._begin = begin
-        self._keys = keys
-        self._open = open_values
-        self._clock = clock
-
-    async def __call__(self, handle: Handle, *, by: Caller) -> int:
-        """Return how many addresses, numbers and ids of this person are suppressed now.
-
-        Raises:
-            SubjectErased: it is too late, nothing opens any more.
-            RingUnavailable, Unreadable
-        """
-        key = await self._keys.suppression_key(by.tenant)
-        async with self._begin(by.tenant) as tx:
-            fields = await tx.values.fields()
-            names = [str(each.name) for each in await tx.values.of(handle)]
-        wanted = [name for name in names if fields[Name.of(name).field].type in MATCHED]
-        opening = await self._open(by.tenant, {handle: wanted}, fields=fields)
-        if handle in opening.erased:
-            raise SubjectErased("what was kept about this person is gone for good")
-        marks = {
-            suppression_mark(key, field.type, form(field.type, each.value))
-            for each in opening.values[handle].values()
-            for field in [fields[Name.of(each.name).field]]
-        }
-        async with self._begin(by.tenant) as tx:
-            await tx.values.suppress(marks, self._clock())
-            draft = Draft(event=AuditEvent.VAULT_SUPPRESSED, object_id=str(handle), subject=handle)
-            await tx.audit.append_each([(by, draft)])
-        return len(marks)

@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from service.kernel import Caller, SubjectId
+from service.vault import Suppress
 from service.vault.envelope import unseal
 from service.vault.keys import Keys
 from service.vault.opening import OpenValues
 from service.vault.ring_file import FileRing
-from service.vault.usecases import Suppress
 
 ANN = {"value": "Ann.Ash@Mail.Example"}
 ADDRESS = {"lines": ["1 Elm St"], "locality": "Ulm", "postcode": "89073", "country": "DE"}
@@ -29,8 +29,8 @@ def opened(begin, keys, clock) -> OpenValues:
 
 
 @pytest.fixture
-def suppress(begin, keys, opened, clock) -> Suppress:
-    return Suppress(begin, keys, opened, clock)
+def suppress(begin, keys, clock) -> Suppress:
+    return Suppress(begin, keys, unseal, clock)
 
 
 async def handle_of(begin, tenant, subject):
