@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from service.audit import AuditEvent
 from service.events import Event
-from service.kernel import Caller, Clock, SubjectId, TenantId
+from service.kernel import Caller, Clock, SubjectId, TenantId, Unavailable
 from service.vault.domain import SubjectErased, Unreadable
 from service.vault.fields import Field, FieldRedefined, FieldUnknown, Name, mask
 from service.vault.ports import KeyAccess, Unseal
@@ -156,6 +156,7 @@ class ReadValues:
         Raises:
             ValueUnknown: there is no such person, or nothing was ever kept of them.
             SubjectErased, RingUnavailable, Unreadable
+            Unavailable: they are merged with somebody at this moment. Asking again is safe.
         """
         tenant_key = await self._keys.tenant_key(by.tenant)
         async with self._begin(by.tenant) as tx:
@@ -166,6 +167,8 @@ class ReadValues:
             sealed = await tx.values.of(handle)
             every = await tx.values.versions(handle) if versions else None
             keys = await self._keys.subject_keys(tx.keys, tenant_key, [handle])
+            if handle in keys.erased and await tx.subjects.handle_of(subject) != handle:
+                raise Unavailable("somebody merges them with others at this moment; asking again is safe")
         if handle in keys.erased:
             raise SubjectErased("what was kept about this person is gone for good")
         values = []
