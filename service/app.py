@@ -266,7 +266,7 @@ def assemble(
             "put_field": PutField(begin, clock),
             "fields_of": FieldsOf(begin),
             "put_value": put_value,
-            "import_values": ImportValues(begin, fields, normalised, write_values, one_ahead),
+            "import_values": ImportValues(begin, vault_keys, fields, normalised, write_values, one_ahead),
             "lookup": lookup,
             "delete_value": DeleteValue(fields, write),
             "read_values": ReadValues(begin, vault_keys, unseal),
