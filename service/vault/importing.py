@@ -13,7 +13,7 @@ from uuid import UUID
 
 from msgspec import Struct, field
 
-from service.kernel import Caller, DomainError, SubjectId, SubjectRef, Unavailable
+from service.kernel import Caller, DomainError, NewSubjectRef, SubjectId, Unavailable
 from service.vault.blind import lines_mark
 from service.vault.domain import HashKey
 from service.vault.fields import Name, ValueName
@@ -32,7 +32,7 @@ BYTES: Final = 4 * 1024 * 1024
 class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A value of a person."""
 
-    subject: SubjectRef
+    subject: NewSubjectRef
     field: ValueName
     value: Any
 
