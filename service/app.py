@@ -222,14 +222,15 @@ def assemble(
     lookup = Lookup(fields, normalised, Grouped(FindHolders(begin, vault_keys)), pace)
     write_values = WriteValues(begin, vault_keys, seal, clock)
     write = Grouped(write_values)
-    put_value = PutValue(fields, normalised, write)
+    put_value = PutValue(fields, normalised, write, pace)
     open_values = OpenValues(begin, vault_keys, unseal, clock)
     reveals = SqlRevealLog(pool, audit_statement, new_id)
     nonce = partial(os.urandom, NONCE_BYTES)
     open_one: Grouped[Wanted, Opening] = Grouped(OpenTogether(open_values))
     prove, read_record = ProveEntry(begin, when_stored(begin)), ReadRecord(begin)
     receipt_keys = ReceiptKeys(receipt_keys_file(settings), begin, telemetry.receipt_keys_lost)
-    reveal = Reveal(decide, profiles, begin, open_values, open_one, reveals, clock, new_id, nonce)
+    alone = settings.officer_people_per_hour
+    reveal = Reveal(decide, profiles, begin, open_values, open_one, reveals, clock, new_id, nonce, most_alone=alone)
     return site(
         [
             *CONTROLLERS,
@@ -286,7 +287,7 @@ def assemble(
             "put_field": PutField(begin, clock),
             "fields_of": FieldsOf(begin),
             "put_value": put_value,
-            "import_values": ImportValues(begin, fields, normalised, write_values, one_ahead),
+            "import_values": ImportValues(begin, vault_keys, fields, normalised, write_values, one_ahead),
             "lookup": lookup,
             "delete_value": DeleteValue(fields, write),
             "read_values": ReadValues(begin, vault_keys, unseal),

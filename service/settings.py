@@ -124,6 +124,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=1_000_000, description="Lookups that a client may make in a minute, in each process."),
     ] = 600
+    officer_people_per_hour: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="People of whom an officer's client may read one by one in an hour; more need an approval.",
+        ),
+    ] = 20
     issuers: Annotated[
         tuple[IssuerSettings, ...],
         Meta(description='Trusted issuers, JSON: [{"issuer": URL, "jwks": URL or file, "tenant": only this one?}].'),

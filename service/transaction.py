@@ -15,7 +15,7 @@ from service.exports.store import SqlExportStore
 from service.kernel import Clock, NewId, TenantId
 from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
-from service.reveals.store import SqlApprovalStore, SqlRevealStore, SqlTokenStore
+from service.reveals.store import SqlAloneStore, SqlApprovalStore, SqlRevealStore, SqlTokenStore
 from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
 from service.trials.store import SqlTrialStore
@@ -58,6 +58,7 @@ class Transaction:
         self.trials = SqlTrialStore(connection, tenant)
         self.reveals = SqlRevealStore(connection, tenant)
         self.approvals = SqlApprovalStore(connection, tenant)
+        self.alone = SqlAloneStore(connection, tenant)
         self.tokens = SqlTokenStore(connection, tenant)
         self.exports = SqlExportStore(connection, tenant)
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from service.audit import AuditTrail
-from service.kernel import Caller, TenantId
+from service.kernel import Caller, Handle, TenantId
 from service.reveals.approval import Approval
 from service.reveals.domain import Revealed
 from service.reveals.token import StandIn
@@ -51,6 +51,18 @@ class ApprovalStore(Protocol):
         ...
 
 
+class AloneStore(Protocol):
+    """Whom officers read one by one, with nobody's approval."""
+
+    async def admit(self, actor: str, handle: Handle, *, most: int, since: datetime, at: datetime) -> datetime | None:
+        """Note that `actor` reads this person, unless it would be one more than `most` since then.
+
+        Return nothing, or when the first of those counted was read. Who is counted already costs nothing. Of several
+        at once, in whatever processes, one waits for the other's transaction.
+        """
+        ...
+
+
 class TokenStore(Protocol):
     """Stand-ins for values, by the hashes of their tokens."""
 
@@ -72,6 +84,8 @@ class RevealTransaction(Protocol):
     def subjects(self) -> SubjectStore: ...
     @property
     def approvals(self) -> ApprovalStore: ...
+    @property
+    def alone(self) -> AloneStore: ...
     @property
     def tokens(self) -> TokenStore: ...
     @property

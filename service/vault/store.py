@@ -244,17 +244,20 @@ class SqlValueStore:
             rows = [{"kind": mark.kind, "digest": mark.digest.hex()} for mark in marks]
             await self._connection.execute(_SUPPRESS, {"tenant": self._tenant, "at": at, "rows": _json(rows)})
 
-    async def import_done(self, import_id: UUID) -> int:
-        wanted = select(vault_import.c.done).where(
+    async def import_done(self, import_id: UUID) -> tuple[int, bytes]:
+        wanted = select(vault_import.c.done, vault_import.c.seen).where(
             vault_import.c.tenant == self._tenant, vault_import.c.id == import_id
         )
-        return await self._connection.scalar(wanted) or 0
+        found = (await self._connection.execute(wanted)).one_or_none()
+        return (0, b"") if found is None else (found.done, found.seen or b"")
 
-    async def advance_import(self, import_id: UUID, before: int, done: int, at: datetime) -> bool:
-        new = insert(vault_import).values(tenant=self._tenant, id=import_id, done=done, at=at)
+    async def advance_import(self, import_id: UUID, before: int, done: int, seen: bytes, at: datetime) -> bool:
+        new = insert(vault_import).values(tenant=self._tenant, id=import_id, done=done, seen=seen, at=at)
         moved = await self._connection.execute(
             new.on_conflict_do_update(
-                index_elements=["tenant", "id"], set_={"done": done, "at": at}, where=vault_import.c.done == before
+                index_elements=["tenant", "id"],
+                set_={"done": done, "seen": seen, "at": at},
+                where=vault_import.c.done == before,
             ).returning(vault_import.c.done)
         )
         return moved.first() is not None

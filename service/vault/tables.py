@@ -129,5 +129,6 @@ vault_import = Table(
     Column("id", Uuid, primary_key=True),
     Column("done", Integer, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("seen", LargeBinary),
 )
-"""How many lines of an import have been dealt with, so that it can go on where it broke off."""
+"""How many lines of an import have been dealt with, and a keyed hash of them: it can go on where it broke off."""

@@ -66,11 +66,11 @@ class ValueStore(Protocol):
         """Keep what must not come back unasked. What is kept already stays."""
         ...
 
-    async def import_done(self, import_id: UUID) -> int:
-        """Return how many lines of an import have been dealt with."""
+    async def import_done(self, import_id: UUID) -> tuple[int, bytes]:
+        """Return how many lines of an import have been dealt with, and what hashes them; nothing of an old one."""
         ...
 
-    async def advance_import(self, import_id: UUID, before: int, done: int, at: datetime) -> bool:
+    async def advance_import(self, import_id: UUID, before: int, done: int, seen: bytes, at: datetime) -> bool:
         """Store that so many lines have been dealt with; return whether it had been `before` until now."""
         ...
 

@@ -54,6 +54,8 @@ class Part(Struct, frozen=True, kw_only=True):
     before: int
     """Lines that had been dealt with, or nothing is stored: another goes on with the same import."""
     done: int
+    seen: bytes
+    """What hashes the lines by then."""
     by: Caller
 
 
@@ -324,7 +326,7 @@ async def _conclude(tx: ValueTransaction, group: _Group, part: Part | None) -> N
     if drafts:
         await tx.together(*_told(tx, drafts, group.now))
     if part is not None:
-        if not await tx.values.advance_import(part.import_id, part.before, part.done, group.now):
+        if not await tx.values.advance_import(part.import_id, part.before, part.done, part.seen, group.now):
             raise ImportMoved("another connection goes on with this import")
         object_id = f"{part.import_id}/{part.done}"
         await tx.audit.append_each([(part.by, Draft(event=AuditEvent.VAULT_IMPORTED, object_id=object_id))])

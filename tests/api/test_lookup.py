@@ -89,6 +89,19 @@ async def test_lookups_need_a_scope_of_their_own(client_of):
     assert answer.status_code == 403
 
 
+async def test_who_may_not_look_up_learns_nothing_from_a_write(signed_for, client):
+    await client.put("/v1/vault/ann/email", json={"value": EMAIL})
+    writer = signed_for("writer", "vault:write")
+    shared, alone = [
+        (await writer.put(f"/v1/vault/{subject}/email", json={"value": value})).json()
+        for subject, value in (("ben", EMAIL), ("cem", "cem@mail.example"))
+    ]
+
+    assert shared.keys() == alone.keys() == {"subject", "field", "version", "masked", "at"}
+    entries = (await client.get("/v1/audit/entries?event=subject.unresolved")).json()["entries"]
+    assert [entry["actor"] for entry in entries] == ["writer", "writer"]
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -128,6 +141,14 @@ class TestPace:
         assert answers[-1].json()["type"].endswith("/too_many_requests")
         other = await client_of(tenant=add_tenant()).post("/v1/vault/lookup", json=question)
         assert other.status_code == 200
+
+    async def test_a_write_that_tells_who_shares_a_value_is_a_lookup(self, client):
+        written = [await client.put(f"/v1/vault/p{number}/email", json={"value": EMAIL}) for number in range(5)]
+        lookup = await client.post("/v1/vault/lookup", json={"field": "email", "value": EMAIL})
+
+        assert [answer.status_code for answer in written] == [201] * 5
+        assert [answer.json().get("shared_with") for answer in written] == [0, 1, 2, None, None]
+        assert lookup.status_code == 429
 
 
 def test_a_hash_depends_on_key_field_and_value_and_on_nothing_else():

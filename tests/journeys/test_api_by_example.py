@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 
 from service import demo
 from tests.journeys.conftest import Installation
-from tests.journeys.processes import Client, running
+from tests.journeys.processes import Client, running, volens
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "api.md"
@@ -34,13 +34,19 @@ def blocks(document: Path = DOCUMENT) -> list[str]:
 
 
 def commands(block: str) -> Iterator[tuple[str, str, str | None]]:
-    """Yield method, path and body of each `ask` in a block."""
-    for command in re.split(r"^ask ", block, flags=re.MULTILINE)[1:]:
+    """Yield method, path and body of each `ask` or `second` in a block."""
+    for command in re.split(r"^(?:ask|second) ", block, flags=re.MULTILINE)[1:]:
         words = shlex.split(command, comments=True)
         options = {words.pop(i): words.pop(i) for i in range(len(words) - 1, -1, -1) if words[i] in {"-X", "-d"}}
         (url,) = words
         body = options.get("-d")
         yield options.get("-X", "GET" if body is None else "POST"), url.removeprefix("$VOLENS"), body
+
+
+def streamed(block: str) -> tuple[str, list[str]]:
+    """Return the path and the lines of `printf '%s\\n' LINE… | curl … URL`."""
+    sent, _, curl = shlex.join(shlex.split(block)).partition(" '|' ")
+    return shlex.split(curl)[-1].removeprefix("$VOLENS"), shlex.split(sent)[2:]
 
 
 def agrees(documented: Any, actual: Any) -> bool:
@@ -59,26 +65,42 @@ def agrees(documented: Any, actual: Any) -> bool:
             return type(documented) is type(actual) and documented == actual
 
 
+def token_of_a_second(installation: Installation) -> str:
+    command = ("token", "--tenant", "acme", "--scope", "vault:officer vault:reveal", "--client", "second-officer")
+    return volens(*command, env=installation.env).stdout.strip()
+
+
 def test_the_document_shows_what_the_service_answers(installation: Installation) -> None:
-    decision = trial = ""
+    decision = trial = approval = ""
     with running("serve", "--port", "0", env=installation.env) as service:
         status, answer = 0, None
-        with closing(Client(service.url, installation.token)) as client:
+        with (
+            closing(Client(service.url, installation.token)) as first,
+            closing(Client(service.url, token_of_a_second(installation))) as second,
+        ):
             for block in [*blocks(), *blocks(GOES_ON)]:
-                if block.startswith("ask "):
+                if block.startswith(("ask ", "second ")):
+                    client = first if block.startswith("ask ") else second
                     for method, path, body in commands(block):
-                        path = path.replace("$ID", decision).replace("$TRIAL", trial)
+                        path = path.replace("$ID", decision).replace("$TRIAL", trial).replace("$APPROVAL", approval)
                         status, answer = client(method, path, body and json.loads(body))
                         while trial and path.endswith(trial) and answer["state"] in {"waiting", "running"}:
                             sleep(0.1)
                             status, answer = client(method, path)
                         if path == "/v1/decisions":
                             decision = answer["id"]
+                        if path == "/v1/vault/approvals":
+                            approval = answer["id"]
                         if path == "/v1/simulations/policy":
                             trial = answer["id"]
+                elif block.startswith("printf "):
+                    method, (path, lines) = "POST", streamed(block)
+                    status, answer = first.stream(path, lines)
                 elif block.startswith("{"):
                     shown = f"{method} {path}: {status}\n{json.dumps(answer, indent=2)}"
-                    assert agrees(json.loads(block), answer), shown
+                    documented = block.splitlines() if isinstance(answer, list) else [block]
+                    given = answer if isinstance(answer, list) else [answer]
+                    assert agrees([json.loads(each) for each in documented], given), shown
 
 
 def test_the_page_of_exports_shows_what_the_service_answers(installation: Installation) -> None:
