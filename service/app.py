@@ -87,7 +87,7 @@ from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
 from service.vault import FieldsOf, MoveValues, Opening, OpenTogether, OpenValues, Wanted
 from service.vault import api as vault_api
-from service.vault.ahead import one_ahead
+from service.vault.ahead import in_turn, one_ahead
 from service.vault.domain import RootUse
 from service.vault.envelope import seal, unseal
 from service.vault.grouped import Grouped
@@ -265,7 +265,7 @@ def assemble(
             "put_field": PutField(begin, clock),
             "fields_of": FieldsOf(begin),
             "put_value": put_value,
-            "import_values": ImportValues(begin, fields, normalised, write_values, one_ahead),
+            "import_values": ImportValues(begin, fields, normalised, write_values, one_ahead, in_turn),
             "lookup": lookup,
             "delete_value": DeleteValue(fields, write),
             "read_values": ReadValues(begin, vault_keys, unseal),
