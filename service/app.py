@@ -80,7 +80,7 @@ from service.subjects import PutSubject
 from service.subjects import api as subjects_api
 from service.telemetry import Telemetry
 from service.tenants import NOBODY
-from service.transaction import Begin, opener
+from service.transaction import Begin, opener, search_opener
 from service.trials import ReadChanges, ReadTrial, ReadTrials, RunTrial, StartTrial
 from service.trials import api as trials_api
 from service.trials.runner import Runner
@@ -202,7 +202,7 @@ def assemble(
     decide = Decide(profiles, begin, log, laws, clock, new_id)
     fields = Fields(begin)
     pace = LookupPace(settings.lookups_per_minute, clock)
-    lookup = Lookup(fields, normalised, Grouped(FindHolders(begin, vault_keys)), pace)
+    lookup = Lookup(fields, normalised, Grouped(FindHolders(search_opener(pool, clock, new_id), vault_keys)), pace)
     write_values = WriteValues(begin, vault_keys, seal, clock)
     write = Grouped(write_values)
     put_value = PutValue(fields, normalised, write)

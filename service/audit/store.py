@@ -52,16 +52,14 @@ def statement(entries: Sequence[Entry]) -> tuple[str, dict[str, Any]]:
     return _APPEND, {"entries": (b"[%b]" % b",".join(map(canonical, entries))).decode()}
 
 
-class SqlAuditTrail:
-    """Appends and reads `Entry`: entry and leaf in one statement, without a lock on the log's head.
+class SqlAuditAppender:
+    """Appends `Entry`: entry and leaf in one statement, without a lock on the log's head.
 
-    Never commits: the transaction that built it does.
+    Never commits: whoever built it does.
     """
 
-    def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId, clock: Clock, new_id: NewId) -> None:
-        self._connection = connection
+    def __init__(self, ask: Trips, clock: Clock, new_id: NewId) -> None:
         self._ask = ask
-        self._tenant = tenant
         self._clock = clock
         self._new_id = new_id
 
@@ -86,6 +84,15 @@ class SqlAuditTrail:
         now = self._clock()
         entries = [Entry.of(draft, by=by, entry_id=self._new_id(), at=now) for by, draft in drafts]
         await self._ask(*statement(entries))
+
+
+class SqlAuditTrail(SqlAuditAppender):
+    """Appends and reads `Entry`."""
+
+    def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId, clock: Clock, new_id: NewId) -> None:
+        super().__init__(ask, clock, new_id)
+        self._connection = connection
+        self._tenant = tenant
 
     async def find(
         self, query: Query, *, subject: Handle | None, after: Position | None, limit: int

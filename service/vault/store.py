@@ -134,16 +134,33 @@ _SUPPRESS: Final = text(
 _field: Final = msgspec.json.Decoder(Field)
 
 
-class SqlValueStore:
+class SqlHolders:
+    """Looks in the blind index of a tenant."""
+
+    def __init__(self, ask: Trips, tenant: TenantId) -> None:
+        self._ask = ask
+        self._tenant = tenant
+
+    async def holders(self, digests: Collection[Digest]) -> Mapping[Digest, AbstractSet[Handle]]:
+        wanted = list(digests)
+        held: dict[Digest, set[Handle]] = {digest: set() for digest in wanted}
+        if wanted:
+            rows = [{"place": number, **_digest(digest)} for number, digest in enumerate(wanted)]
+            found = await self._ask(_HOLDERS, {"tenant": self._tenant, "rows": _json(rows)})
+            for number, handle in found:
+                held[wanted[number]].add(Handle(handle))
+        return held
+
+
+class SqlValueStore(SqlHolders):
     """Keeps sealed values and the registry of fields; rows never leave this class.
 
     Never commits: the transaction that built the store does.
     """
 
     def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId) -> None:
+        super().__init__(ask, tenant)
         self._connection = connection
-        self._ask = ask
-        self._tenant = tenant
 
     async def fields(self) -> Mapping[str, Field]:
         found = await self._ask(_FIELDS, {"tenant": self._tenant})
@@ -244,16 +261,6 @@ class SqlValueStore:
             statements.append((_INDEX, {"tenant": self._tenant, "fields": fields, "rows": _json(rows)}))
         if statements:
             await self._ask.all(*statements)
-
-    async def holders(self, digests: Collection[Digest]) -> Mapping[Digest, AbstractSet[Handle]]:
-        wanted = list(digests)
-        held: dict[Digest, set[Handle]] = {digest: set() for digest in wanted}
-        if wanted:
-            rows = [{"place": number, **_digest(digest)} for number, digest in enumerate(wanted)]
-            found = await self._ask(_HOLDERS, {"tenant": self._tenant, "rows": _json(rows)})
-            for number, handle in found:
-                held[wanted[number]].add(Handle(handle))
-        return held
 
     async def suppress(self, marks: Collection[Mark], at: datetime) -> None:
         if marks:
