@@ -9,7 +9,7 @@ from service.kernel import Contended, Unavailable
 
 T = TypeVar("T")
 
-PATIENCE: Final = 1.0
+PATIENCE: Final = 2.0
 """Seconds that a work waits for the one before while it holds what that may need to begin anew."""
 
 
