@@ -92,14 +92,14 @@ from service.telemetry import Telemetry
 from service.tenants import NOBODY
 from service.timeline import ReadTimeline
 from service.timeline import api as timeline_api
-from service.transaction import Begin, opener
+from service.transaction import Begin, opener, search_opener
 from service.trials import ReadChanges, ReadTrial, ReadTrials, RunTrial, StartTrial
 from service.trials import api as trials_api
 from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
 from service.vault import FieldsOf, MoveValues, Opening, OpenTogether, OpenValues, Wanted
 from service.vault import api as vault_api
-from service.vault.ahead import one_ahead
+from service.vault.ahead import in_turn, one_ahead
 from service.vault.domain import RootUse
 from service.vault.envelope import seal, unseal
 from service.vault.grouped import Grouped
@@ -219,7 +219,7 @@ def assemble(
     decide = Decide(profiles, begin, log, laws, clock, new_id)
     fields = Fields(begin)
     pace = LookupPace(settings.lookups_per_minute, clock)
-    lookup = Lookup(fields, normalised, Grouped(FindHolders(begin, vault_keys)), pace)
+    lookup = Lookup(fields, normalised, Grouped(FindHolders(search_opener(pool, clock, new_id), vault_keys)), pace)
     write_values = WriteValues(begin, vault_keys, seal, clock)
     write = Grouped(write_values)
     put_value = PutValue(fields, normalised, write, pace)
@@ -287,7 +287,7 @@ def assemble(
             "put_field": PutField(begin, clock),
             "fields_of": FieldsOf(begin),
             "put_value": put_value,
-            "import_values": ImportValues(begin, vault_keys, fields, normalised, write_values, one_ahead),
+            "import_values": ImportValues(begin, vault_keys, fields, normalised, write_values, one_ahead, in_turn),
             "lookup": lookup,
             "delete_value": DeleteValue(fields, write),
             "read_values": ReadValues(begin, vault_keys, unseal),

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from service.audit.store import SqlAuditTrail, SqlLogKeys, SqlSubjectLog, SqlTree
+from service.audit.store import SqlAuditAppender, SqlAuditTrail, SqlLogKeys, SqlSubjectLog, SqlTree
 from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStore, SqlStateStore
-from service.db import TENANT_SETTING, answering
+from service.db import TENANT_SETTING, answering, lease
 from service.decisions.store import SqlDecisionStore
 from service.events.store import SqlOutbox
 from service.exports.store import SqlExportStore
@@ -16,7 +17,7 @@ from service.kernel import Clock, NewId, TenantId
 from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
 from service.reveals.store import SqlAloneStore, SqlApprovalStore, SqlRevealStore, SqlTokenStore
-from service.subjects.store import SqlSubjectStore
+from service.subjects.store import SqlNames, SqlSubjectStore
 from service.tenants import SqlTenants
 from service.trials.store import SqlTrialStore
 from service.trips import Trips
@@ -24,7 +25,7 @@ from service.vault.key_store import SqlKeyStore
 from service.vault.moving_store import SqlMovingStore
 from service.vault.retention_store import SqlRetentionStore
 from service.vault.rotation_store import SqlRotationStore
-from service.vault.store import SqlValueStore
+from service.vault.store import SqlHolders, SqlValueStore
 
 _ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %(tenant)s, true)"
 
@@ -83,5 +84,33 @@ def opener(engine: AsyncEngine, clock: Clock, new_id: NewId) -> Begin:
             async with engine.begin() as connection:
                 await Trips(connection)(_ENTER, {"tenant": tenant})
                 yield Transaction(connection, tenant, clock, new_id)
+
+    return begin
+
+
+class Searching:
+    """What looking for people touches. Each trip is a transaction of its own."""
+
+    def __init__(self, trips: Trips, tenant: TenantId, clock: Clock, new_id: NewId) -> None:
+        self.together = trips.together
+        self.values = SqlHolders(trips, tenant)
+        self.subjects = SqlNames(trips, tenant)
+        self.audit = SqlAuditAppender(trips, tenant, clock, new_id)
+
+
+BeginSearching = Callable[[TenantId], AbstractAsyncContextManager[Searching]]
+
+
+def search_opener(pool: AsyncConnectionPool, clock: Clock, new_id: NewId) -> BeginSearching:
+    """Return what lends connections for hot searches, which are durable trip by trip.
+
+    Raises:
+        Unavailable: the database doesn't answer.
+    """
+
+    @asynccontextmanager
+    async def begin(tenant: TenantId) -> AsyncIterator[Searching]:
+        async with lease(pool) as connection:
+            yield Searching(Trips(connection, first=[(_ENTER, {"tenant": tenant})]), tenant, clock, new_id)
 
     return begin

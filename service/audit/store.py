@@ -91,14 +91,13 @@ def statement(entries: Sequence[Entry]) -> tuple[str, dict[str, Any]]:
     return _APPEND, {"entries": (b"[%b]" % b",".join(map(canonical, entries))).decode()}
 
 
-class SqlAuditTrail:
-    """Appends and reads `Entry`: entry and leaf in one statement, without a lock on the log's head.
+class SqlAuditAppender:
+    """Appends `Entry`: entry and leaf in one statement, without a lock on the log's head.
 
-    Never commits: the transaction that built it does.
+    Never commits: whoever built it does.
     """
 
-    def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId, clock: Clock, new_id: NewId) -> None:
-        self._connection = connection
+    def __init__(self, ask: Trips, tenant: TenantId, clock: Clock, new_id: NewId) -> None:
         self._ask = ask
         self._tenant = tenant
         self._clock = clock
@@ -138,6 +137,14 @@ class SqlAuditTrail:
     async def destroy_secrets(self, handle: Handle) -> AbstractSet[Handle]:
         gone = await self._ask(_DESTROY_SECRETS, {"tenant": self._tenant, "handle": handle})
         return {Handle(each) for (each,) in gone}
+
+
+class SqlAuditTrail(SqlAuditAppender):
+    """Appends and reads `Entry`."""
+
+    def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId, clock: Clock, new_id: NewId) -> None:
+        super().__init__(ask, tenant, clock, new_id)
+        self._connection = connection
 
     async def find(
         self, query: Query, *, subject: Handle | None, after: Position | None, limit: int

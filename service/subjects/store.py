@@ -73,16 +73,28 @@ _flags: Final = msgspec.json.Decoder(Flags)
 _UNKNOWN: Final = _encoder.encode(NO_FACTS)
 
 
-class SqlSubjectStore:
+class SqlNames:
+    """Knows what a tenant calls its subjects."""
+
+    def __init__(self, ask: Trips, tenant: TenantId) -> None:
+        self._ask = ask
+        self._tenant = tenant
+
+    async def names(self, handles: Collection[UUID]) -> Mapping[UUID, SubjectId]:
+        wanted = ",".join(handle.hex for handle in handles)
+        found = await self._ask(_NAMES, {"tenant": self._tenant, "handles": wanted})
+        return {handle: SubjectId(subject) for handle, subject in found}
+
+
+class SqlSubjectStore(SqlNames):
     """Keeps `Subject` rows and every version of their facts; rows never leave this class.
 
     Never commits: the transaction that built the store does.
     """
 
     def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId, new_id: NewId) -> None:
+        super().__init__(ask, tenant)
         self._connection = connection
-        self._ask = ask
-        self._tenant = tenant
         self._new_id = new_id
 
     async def ensure(self, subjects: Sequence[SubjectId], at: datetime) -> Ensured:
@@ -119,11 +131,6 @@ class SqlSubjectStore:
         everybody = select(func.count()).where(row.c.tenant == self._tenant, row.c.merged_at.is_(None))
         counted = await self._connection.scalar(everybody)
         return int(counted or 0)
-
-    async def names(self, handles: Collection[UUID]) -> Mapping[UUID, SubjectId]:
-        wanted = ",".join(handle.hex for handle in handles)
-        found = await self._ask(_NAMES, {"tenant": self._tenant, "handles": wanted})
-        return {handle: SubjectId(subject) for handle, subject in found}
 
     async def find(self, subject: SubjectId, *, as_of: datetime | None = None) -> Subject | None:
         found = await self._connection.execute(_SUBJECT.where(row.c.tenant == self._tenant, row.c.subject == subject))

@@ -6,8 +6,9 @@ is stored twice, and nothing is left out. That they are the same is seen by a ke
 
 import hashlib
 import hmac
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from service.vault.domain import HashKey
 from service.vault.fields import Name, ValueName
 from service.vault.ports import KeyAccess
 from service.vault.usecases import Fields
-from service.vault.value_ports import BeginValues, Normalise
+from service.vault.value_ports import BeginValues, Normalise, Turn
 from service.vault.values import Write, Written
 from service.vault.writing import Outcome, Part, WriteValues
 
@@ -103,9 +104,18 @@ class Checked(Struct, frozen=True, kw_only=True):
 Ahead = Callable[[AsyncIterator[Checked]], AsyncGenerator[Checked]]
 """Yields the same, and has the next worked on meanwhile."""
 
+Store = Callable[[Turn], Awaitable[tuple[int, list[Done]]]]
+"""Stores a piece and returns the lines dealt with by its end, and what became of its own."""
+
+InTurn = Callable[[AsyncIterator[Store]], AsyncGenerator[tuple[int, list[Done]]]]
+"""Yields what each returns, and has the next prepare itself meanwhile."""
+
 
 class ImportValues:
-    """Store a stream of values, and tell what became of each. While a piece is stored, the next is read."""
+    """Store a stream of values, and tell what became of each.
+
+    While a piece is stored, the next is prepared, and the one after that is read.
+    """
 
     def __init__(
         self,
@@ -115,6 +125,7 @@ class ImportValues:
         normalise: Normalise,
         write: WriteValues,
         ahead: Ahead,
+        in_turn: InTurn,
     ) -> None:
         self._begin = begin
         self._keys = keys
@@ -122,6 +133,7 @@ class ImportValues:
         self._normalise = normalise
         self._write = write
         self._ahead = ahead
+        self._in_turn = in_turn
 
     async def __call__(
         self, lines: AsyncIterator[Sequence[bytes | None]], read: Read, *, import_id: UUID, by: Caller
@@ -137,21 +149,27 @@ class ImportValues:
             skipped, seen = await tx.values.import_done(import_id)
         sameness = _Sameness(await self._keys.suppression_key(by.tenant), import_id, skipped, seen)
         done, stored, refused = 0, 0, 0
-        async with aclosing(self._ahead(self._checked(lines, read, sameness, by))) as pieces:
-            async for piece in pieces:
-                done = piece.done
-                if piece.before == done:
-                    continue
-                part = Part(import_id=import_id, before=piece.before, done=done, seen=piece.seen, by=by)
-                written = await self._write(by.tenant, list(piece.writes.values()), part=part)
-                outcomes = piece.outcomes
-                for number, outcome in zip(piece.writes, written, strict=True):
-                    outcomes[number] = outcome
-                told = [_told(piece.before + number, outcome) for number, outcome in enumerate(outcomes, start=1)]
+        async with (
+            aclosing(self._ahead(self._checked(lines, read, sameness, by))) as pieces,
+            aclosing(self._in_turn(partial(self._store, piece, import_id, by) async for piece in pieces)) as answers,
+        ):
+            async for answer in answers:
+                done, told = answer
                 stored += sum(each.outcome == "stored" for each in told)
                 refused += sum(each.outcome == "refused" for each in told)
-                yield told
-        yield Summary(import_=import_id, lines=done, skipped=skipped, stored=stored, refused=refused)
+                if told:
+                    yield told
+        yield Summary(import_=import_id, lines=done, skipped=min(skipped, done), stored=stored, refused=refused)
+
+    async def _store(self, piece: Checked, import_id: UUID, by: Caller, turn: Turn) -> tuple[int, list[Done]]:
+        if piece.before == piece.done:
+            return piece.done, []
+        part = Part(import_id=import_id, before=piece.before, done=piece.done, seen=piece.seen, by=by, turn=turn)
+        written = await self._write(by.tenant, list(piece.writes.values()), part=part)
+        outcomes = piece.outcomes
+        for number, outcome in zip(piece.writes, written, strict=True):
+            outcomes[number] = outcome
+        return piece.done, [_told(piece.before + number, outcome) for number, outcome in enumerate(outcomes, start=1)]
 
     async def _checked(
         self, lines: AsyncIterator[Sequence[bytes | None]], read: Read, sameness: "_Sameness", by: Caller

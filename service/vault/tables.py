@@ -91,9 +91,13 @@ vault_index = Table(
     Column("digest", LargeBinary, primary_key=True),
     Column("handle", Uuid, primary_key=True),
     Column("label", Id, primary_key=True),
-    Index(None, "tenant", "handle", "field", "label"),
+    Index(None, "tenant", "handle", "label"),
 )
-"""The blind index: keyed hashes of the latest values."""
+"""The blind index: keyed hashes of the latest values.
+
+The second index finds a person's. With the field in it, it looks as good for finding a value while PostgreSQL knows
+little about the table, and would have everything of the tenant's read.
+"""
 
 vault_suppression = Table(
     "vault_suppression",
