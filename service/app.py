@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from service import db
-from service.audit import ReadEntries, proof_api
+from service.audit import ReadEntries, hold_api, proof_api
 from service.audit import api as audit_api
+from service.audit.holding import LiftHold, PlaceHold, ReadHolds
 from service.audit.proving import ProveConsistency, ProveEntries, ProveEntry, ReadCheckpoint, ReadLogKeys, ReadTiles
 from service.audit.store import statement as audit_statement
 from service.bridges import known_tenant, resolver, when_stored
@@ -123,6 +124,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     Contended: 503,
     **audit_api.STATUS,
     **proof_api.PROOF_STATUS,
+    **hold_api.HOLD_STATUS,
     **subjects_api.STATUS,
     **consent_api.STATUS,
     **receipt_api.RECEIPT_STATUS,
@@ -149,6 +151,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     reveals_api.ApprovalController,
     audit_api.AuditController,
     proof_api.ProofController,
+    hold_api.HoldController,
     vault_api.FieldController,
     vault_api.ValueController,
 )
@@ -261,6 +264,9 @@ def assemble(
             "read_approvals": ReadApprovals(begin, clock),
             "read_entries": ReadEntries(begin, resolver(begin)),
             "read_timeline": ReadTimeline(begin, ProveEntries(begin)),
+            "place_hold": PlaceHold(begin, resolver(begin), clock),
+            "lift_hold": LiftHold(begin, clock),
+            "read_holds": ReadHolds(begin),
             "read_checkpoint": ReadCheckpoint(begin),
             "prove_entry": prove,
             "issue_receipt": IssueReceipt(read_record, prove, receipt_keys, settings.log_name, clock),

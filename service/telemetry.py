@@ -81,6 +81,12 @@ class Telemetry:
             "Versions of values removed because their retention had ended.",
             registry=self.registry,
         )
+        self._content = Counter(
+            "volens_content_expired",
+            "Decisions, records, facts and events removed because their period of retention had ended.",
+            ("content",),
+            registry=self.registry,
+        )
         self._policy = Gauge("volens_policy", "The active policy revision.", ("revision",), registry=self.registry)
 
     def request(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
@@ -151,6 +157,11 @@ class Telemetry:
         """Note that so many versions of values of a tenant were past their retention, and are gone."""
         self._expired.inc(count)
         self.log.info("versions_expired", tenant=tenant, count=count)
+
+    def content_expired(self, tenant: str, content: str, count: int) -> None:
+        """Note that so much content of a kind was past its period, and is gone."""
+        self._content.labels(content).inc(count)
+        self.log.info("content_expired", tenant=tenant, job=content, count=count)
 
     def policy(self, revision: str) -> None:
         """Note the policy revision that answers from now on."""

@@ -3,6 +3,8 @@
 from service.audit.domain import AuditEvent, Draft, Entry, Page, Position, Query, canonical, leaf_hash
 from service.audit.evidence import receipt
 from service.audit.growing import origin_of, receipts_of
+from service.audit.keeping import Content, ContentExpired
+from service.audit.keeping_ports import Traces
 from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
 from service.audit.proving import ProveEntries, ProveEntry
 from service.audit.tree_ports import ReceiptSigner
@@ -11,6 +13,8 @@ from service.audit.usecases import ReadEntries
 __all__ = [
     "AuditEvent",
     "AuditTrail",
+    "Content",
+    "ContentExpired",
     "Draft",
     "Entry",
     "Page",
@@ -22,6 +26,7 @@ __all__ = [
     "ReceiptSigner",
     "SubjectLog",
     "SubjectResolver",
+    "Traces",
     "canonical",
     "leaf_hash",
     "origin_of",

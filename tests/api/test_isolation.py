@@ -50,7 +50,7 @@ PARAMETERS = {
 """What an operation can't be asked without."""
 IN_THE_TREE = {"readCheckpoint", "proveInclusion", "proveConsistency", "readTile"}
 """What a worker makes, and there is none here."""
-NOTHING_THERE = {"deleteValue", "giveApproval", "mergeSubjects", "revokeToken"} | IN_THE_TREE
+NOTHING_THERE = {"deleteValue", "giveApproval", "liftHold", "mergeSubjects", "revokeToken"} | IN_THE_TREE
 """Operations on what these tests never made."""
 PUBLIC = {"getLiveness", "getReadiness", "readLogKeys"}
 
@@ -84,6 +84,7 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
         },
         "mergeSubjects": {"with": "nobody", "same": True},
         "putOverlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
+        "placeHold": {"reason": "litigation", "reference": mark},
         "startTrial": {
             "overlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
             "over": {"subjects": {"channel": "post", "purpose": "marketing"}},
@@ -210,6 +211,7 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "readValues": 404,
         "readReceipt": 404,
         "readTimeline": 404,
+        "readHolds": 200,
         "readCheckpoint": 404,
         "proveInclusion": 404,
         "proveConsistency": 404,

@@ -23,6 +23,7 @@ PURE_MODULES = {
         "ed25519",
         "evidence",
         "findings",
+        "keeping",
         "notes",
         "pack_pages",
         "packing",
@@ -34,7 +35,7 @@ PURE_MODULES = {
         "verify",
     },
     "subjects": {"merging"},
-    "consent": {"fold", "receipts", "signatures", "union", "vocabulary"},
+    "consent": {"fold", "keeping", "receipts", "signatures", "union", "vocabulary"},
     "decisions": {
         "acts",
         "asking",
@@ -63,6 +64,11 @@ PURE_MODULES = {
 FURTHER = {
     "audit": {
         "examining": "usecases",
+        "expiring": "usecases",
+        "hold_api": "api",
+        "hold_schemas": "schemas",
+        "holding": "usecases",
+        "keeping_ports": "ports",
         "growing": "usecases",
         "proof_api": "api",
         "proof_schemas": "schemas",
@@ -70,6 +76,8 @@ FURTHER = {
         "tree_ports": "ports",
     },
     "consent": {
+        "expiring": "usecases",
+        "keeping_ports": "ports",
         "issuing": "usecases",
         "merging": "usecases",
         "receipt_api": "api",
@@ -96,7 +104,7 @@ FURTHER = {
 }
 # Files that do I/O and have a name of their own. They implement ports.
 ADAPTERS = {
-    "audit": {"log_keys", "published", "standalone", "tree_store"},
+    "audit": {"keeping_store", "log_keys", "published", "standalone", "tree_store"},
     "vault": {
         "ahead",
         "grouped",
@@ -114,7 +122,7 @@ ADAPTERS = {
         "retention_store",
         "rotation_store",
     },
-    "consent": {"profiles"},
+    "consent": {"keeping_store", "profiles"},
     "decisions": {"artefacts", "calendar_of", "log", "opa", "revisions", "wasm", "watched"},
     "trials": {"rego", "runner", "shapes"},
     "policies": {"archive", "governing", "recent"},
