@@ -63,6 +63,7 @@ from service.policies.governing import Governing
 from service.postgres import DatabaseUrls
 from service.readiness import TOLERATED, active_law, checks
 from service.receipt_keys import ReceiptKeys, receipt_keys_file
+from service.refused_tokens import telling
 from service.reveals import (
     GiveApproval,
     IssueToken,
@@ -105,6 +106,7 @@ from service.vault.rotation import RootWrapped
 from service.vault.usecases import DeleteValue, Fields, PutField, PutValue, ReadValues
 from service.vault.writing import WriteValues
 from service.web.auth import Authenticator
+from service.web.failures import Failed, FailureCounts
 from service.web.health import health
 from service.web.keys import KeyRing
 from service.web.local_issuer import LocalIssuer
@@ -186,7 +188,10 @@ async def running(
         uses = root_uses(opener(engine, clock, new_id))
         root = await stack.enter_async_context(guarded_root_keys(settings, uses, telemetry.ring_lost))
         keys = vault_keys(settings, root, engine, clock)
-        yield assemble(settings, engine, pool, ring, laws, runner, keys, telemetry, clock)
+        failures = FailureCounts(clock, telemetry.authentication_failed)
+        begin = opener(engine, clock, new_id)
+        await stack.enter_async_context(telling(failures, begin, known_tenant(begin), new_id))
+        yield assemble(settings, engine, pool, ring, laws, runner, keys, telemetry, clock, failures)
 
 
 def assemble(
@@ -199,6 +204,7 @@ def assemble(
     vault_keys: Keys,
     telemetry: Telemetry,
     clock: Clock = utc_now,
+    failed: Failed = lambda *_: None,
 ) -> Litestar:
     """Return the application over these parts. Opens nothing."""
     begin = opener(engine, clock, new_id)
@@ -282,7 +288,9 @@ def assemble(
             "delete_value": DeleteValue(fields, write),
             "read_values": ReadValues(begin, vault_keys, unseal),
         },
-        authenticator=TenantGate(Authenticator(ring, clock, audience=settings.audience), known_tenant(begin)),
+        authenticator=TenantGate(
+            Authenticator(ring, clock, audience=settings.audience, failed=failed), known_tenant(begin), failed
+        ),
         hot={
             "decide": partial(decisions_api.decided, decide),
             "lookUp": partial(vault_api.found, lookup),

@@ -55,6 +55,7 @@ class AuditEvent(StrEnum):
     STATE_REBUILT = "state.rebuilt"
     LOG_RECOVERED = "log.recovered"
     AUDIT_EXPORTED = "audit.exported"
+    AUTHENTICATION_FAILED = "authentication.failed"
     CONTENT_EXPIRED = "content.expired"
     HOLD_PLACED = "hold.placed"
     HOLD_LIFTED = "hold.lifted"

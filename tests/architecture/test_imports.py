@@ -183,6 +183,7 @@ ROOTS = {
     "packs",
     "processes",
     "readiness",
+    "refused_tokens",
     "receipt_keys",
     "retention",
     "root_keys",
