@@ -19,7 +19,7 @@ def exactly(pattern: str) -> Meta:
 
 SCOPES: Final = (
     "decide", "records:write", "records:read", "subjects:write", "policy:read", "policy:write", "audit:read",
-    "audit:export",
+    "audit:export", "audit:hold",
     "vault:write", "vault:read", "vault:lookup", "vault:officer",
     "vault:reveal",
 )  # fmt: skip

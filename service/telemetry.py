@@ -87,6 +87,16 @@ class Telemetry:
             "Versions of values removed because their retention had ended.",
             registry=self.registry,
         )
+        self._unauthenticated = Counter(
+            "volens_authentication_failures", "Tokens refused, by the reason.", ("why",), registry=self.registry
+        )
+        self._refused: dict[str, Counter] = {}
+        self._content = Counter(
+            "volens_content_expired",
+            "Decisions, records, facts and events removed because their period of retention had ended.",
+            ("content",),
+            registry=self.registry,
+        )
         self._policy = Gauge("volens_policy", "The active policy revision.", ("revision",), registry=self.registry)
 
     def request(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
@@ -172,6 +182,18 @@ class Telemetry:
         """Note that so many versions of values of a tenant were past their retention, and are gone."""
         self._expired.inc(count)
         self.log.info("versions_expired", tenant=tenant, count=count)
+
+    def authentication_failed(self, why: str) -> None:
+        """Note a refused token, whoever's it is."""
+        counted = self._refused.get(why)
+        if counted is None:
+            counted = self._refused[why] = self._unauthenticated.labels(why)
+        counted.inc()
+
+    def content_expired(self, tenant: str, content: str, count: int) -> None:
+        """Note that so much content of a kind was past its period, and is gone."""
+        self._content.labels(content).inc(count)
+        self.log.info("content_expired", tenant=tenant, job=content, count=count)
 
     def policy(self, revision: str) -> None:
         """Note the policy revision that answers from now on."""

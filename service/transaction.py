@@ -7,7 +7,9 @@ from typing import Final
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from service.audit.keeping_store import SqlContentStore, SqlHoldStore, SqlTraces
 from service.audit.store import SqlAuditAppender, SqlAuditTrail, SqlLogKeys, SqlSubjectLog, SqlTree
+from service.consent.keeping_store import SqlOldRecordStore
 from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStore, SqlStateStore
 from service.db import TENANT_SETTING, answering, lease
 from service.decisions.store import SqlDecisionStore
@@ -40,6 +42,9 @@ class Transaction:
         self.outbox = SqlOutbox(trips, tenant, new_id)
         self.audit = SqlAuditTrail(connection, trips, tenant, clock, new_id)
         self.subject_log = SqlSubjectLog(connection, tenant)
+        self.content = SqlContentStore(connection, tenant)
+        self.traces = SqlTraces(connection, tenant)
+        self.holds = SqlHoldStore(connection, tenant)
         self.tree = SqlTree(connection, tenant)
         self.log_keys = SqlLogKeys(connection)
         self.keys = SqlKeyStore(connection, trips, tenant)
@@ -49,6 +54,7 @@ class Transaction:
         self.moving = SqlMovingStore(connection, tenant)
         self.subjects = SqlSubjectStore(connection, trips, tenant, new_id)
         self.records = SqlRecordStore(connection, tenant)
+        self.old_records = SqlOldRecordStore(connection, tenant)
         self.states = SqlStateStore(connection, tenant, clock)
         self.notices = SqlNoticeStore(connection, tenant, clock)
         self.purposes = SqlPurposeStore(connection, tenant, clock)

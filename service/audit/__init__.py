@@ -16,6 +16,8 @@ from service.audit.domain import (
 )
 from service.audit.evidence import receipt
 from service.audit.growing import origin_of, receipts_of
+from service.audit.keeping import Content, ContentExpired
+from service.audit.keeping_ports import Traces
 from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
 from service.audit.proving import ProveEntries, ProveEntry
 from service.audit.tree_ports import ReceiptSigner
@@ -25,6 +27,8 @@ __all__ = [
     "NOBODYS",
     "AuditEvent",
     "AuditTrail",
+    "Content",
+    "ContentExpired",
     "Draft",
     "Entry",
     "Opened",
@@ -39,6 +43,7 @@ __all__ = [
     "Secret",
     "SubjectLog",
     "SubjectResolver",
+    "Traces",
     "canonical",
     "leaf_hash",
     "origin_of",

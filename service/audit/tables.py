@@ -124,3 +124,31 @@ log_key = Table(
     Column("since", UtcDateTime, nullable=False),
 )
 """The public half of every key that ever signed: `log` or `receipts`. Served for ever."""
+
+audit_hold = Table(
+    "audit_hold",
+    metadata,
+    tenant_column(),
+    Column("name", Id, primary_key=True),
+    Column("handle", Uuid),
+    Column("since", UtcDateTime),
+    Column("until", UtcDateTime),
+    Column("reason", Id, nullable=False),
+    Column("reference", Id),
+    Column("placed_at", UtcDateTime, nullable=False),
+    Column("placed_by", Id, nullable=False),
+    Column("lifted_at", UtcDateTime),
+)
+"""What officers hold: of one person or of all, of a period or of any time."""
+
+expired = Table(
+    "expired",
+    metadata,
+    tenant_column(),
+    Column("kind", Id, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("handle", Uuid),
+    Column("at", UtcDateTime, nullable=False),
+    Column("expired_at", UtcDateTime, nullable=False),
+)
+"""A row for each decision and record that is gone, with when it was stored. Only grows; the application looks."""

@@ -236,6 +236,34 @@ async def audit_recover(tenant_name: str, as_json: bool, data_dir: str | None) -
     show(as_json, msgspec.to_builtins(done), f"{done.tenant} goes on{kept}")
 
 
+@command(audit, "expire")
+@click.option("--tenant", "tenant_name", help="Only this tenant.")
+@click.option("--dry-run", "dry", is_flag=True, help="Only count what would go.")
+@json_option
+@data_option
+async def audit_expire(tenant_name: str | None, dry: bool, as_json: bool, data_dir: str | None) -> None:
+    """Remove decisions, records, facts and events whose period of retention has ended.
+
+    The worker does it once a day. Audit entries stay, and so do their proofs. No refusal goes, nothing that a legal
+    hold covers, and nothing of people whose data are restricted. It can be stopped at any moment, and is safe to
+    repeat.
+
+    \b
+    volens audit expire --dry-run
+    volens audit expire --tenant example-shop --json | jq '.content[] | {content, removed, held}'
+    """
+    from service import retention
+
+    found = await retention.expire_content(read_settings(data_dir=data_dir), tenant_name, complaints, dry=dry)
+    verb = "would go" if dry else "removed"
+    lines = [
+        f"{each.tenant}  {each.content}  of {each.ended_by:%F} and before: {each.removed} {verb}, {each.held} held"
+        for each in found
+    ]
+    shown = [msgspec.to_builtins(each) for each in found]
+    show(as_json, {"dry_run": dry, "content": shown}, "\n".join(lines) or "there is no tenant")
+
+
 @command(audit, "rotate-key")
 @click.option("--receipts", is_flag=True, help="The key of receipts instead of the log's.")
 @click.option("--lost", is_flag=True, help="With --receipts: their file is lost, make another one.")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from service.audit import AuditEvent, Draft
+from service.audit import AuditEvent, Content, ContentExpired, Draft
 from service.consent.committed import payload_of, purpose_hash
 from service.consent.domain import (
     OWN_ACTS,
@@ -60,6 +60,7 @@ class AppendRecords:
         Raises:
             RecordIdReused, RecordFromTheFuture, UnknownPurpose, NotTheirOwn,
             UnknownSubject: nothing was stored.
+            ContentExpired: nor where a record was stored before, and has gone.
         """
         now = self._clock()
         wanted = _one_of_each(submissions)
@@ -73,6 +74,9 @@ class AppendRecords:
             ensured = await tx.subjects.ensure([submission.subject for submission in wanted.values()], now)
             states = await tx.states.lock(set(ensured.handles.values()))
             stored = dict(await tx.records.find(wanted))
+            if gone := await tx.traces.of(Content.RECORD, wanted.keys() - stored.keys()):
+                places = [f"/records/{n}/id" for n, submission in enumerate(submissions) if submission.id in gone]
+                raise ContentExpired("a record of this id was kept until its period ended", pointers=places)
             new = []
             for submission in wanted.values():
                 handle = ensured.handles[submission.subject]
@@ -217,6 +221,7 @@ class ReadSubject:
 
         Raises:
             UnknownSubject
+            ContentExpired: not all of what was known then is still there.
         """
         async with self._begin(by.tenant) as tx:
             found = await tx.subjects.find(subject, as_of=as_of)
@@ -225,6 +230,8 @@ class ReadSubject:
             if as_of is None:
                 state = await tx.states.read(found.handle)
             else:
+                if await tx.traces.of_person(Content.RECORD, found.handle, as_of):
+                    raise ContentExpired("some of what was known then was kept until its period ended")
                 state = fold(EMPTY, await tx.records.history(found.handle, as_of=as_of), self._vocabulary)
         return Overview(subject=subject, version=found.version, facts=found.facts, flags=found.flags, state=state)
 

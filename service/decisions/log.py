@@ -7,6 +7,7 @@ PostgreSQL treats as one transaction: a statement that fails undoes them all.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import starmap
 from typing import Any, Final
@@ -25,6 +26,10 @@ AuditStatement = Callable[[Sequence[Entry]], tuple[str, Mapping[str, Any]]]
 
 REMEMBERED: Final = 100_000
 """Rows known to be stored; about ten megabytes. A row that was forgotten is offered again, which does nothing."""
+
+FORGOTTEN_AFTER: Final = 3_600.0
+"""Seconds. Retention takes facts that no decision points to, and none is younger than thirty days: what is remembered
+here has one."""
 
 _ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %(tenant)s, true)"
 _OWN: Final = "SELECT secret FROM commitment_secret WHERE tenant = %(tenant)s AND handle = %(handle)s"
@@ -63,6 +68,7 @@ class SqlDecisionLog:
         self._stored: dict[tuple[TenantId, str, bytes], None] = {}
         self._secrets: dict[TenantId, Secret] = {}
         """Of tenants. They are never destroyed."""
+        self._since = time.monotonic()
         self._coalesced: Coalescer[Logged, BaseException] = Coalescer(self._flush)
 
     async def append(self, logged: Logged) -> None:
@@ -103,8 +109,9 @@ class SqlDecisionLog:
         self._remember(new)
 
     def _remember(self, keys: Iterable[tuple[TenantId, str, bytes]]) -> None:
-        if len(self._stored) > REMEMBERED:
+        if len(self._stored) > REMEMBERED or time.monotonic() - self._since > FORGOTTEN_AFTER:
             self._stored.clear()
+            self._since = time.monotonic()
         self._stored.update(dict.fromkeys(keys))
 
     async def _own(self, tenant: TenantId) -> Secret | None:

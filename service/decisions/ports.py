@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service.audit import Secret
+from service.audit import Secret, Traces
 from service.consent import StoredRecord
 from service.decisions.asking import Engine, Judged
 from service.decisions.domain import Decision, Stored
@@ -155,6 +155,8 @@ class DecisionTransaction(Protocol):
     def records(self) -> RecordHistory: ...
     @property
     def subjects(self) -> Handles: ...
+    @property
+    def traces(self) -> Traces: ...
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[DecisionTransaction]]

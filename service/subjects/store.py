@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.audit import ContentExpired
 from service.kernel import Handle, NewId, SubjectId, TenantId, Unavailable
 from service.subjects.domain import NO_FACTS, NO_FLAGS, Ensured, Flags, Named, Subject, SubjectFacts
 from service.subjects.tables import subject as row
@@ -150,8 +151,17 @@ class SqlSubjectStore(SqlNames):
         then = versions.one_or_none()
         flags = _to_flags(known.flags)
         if then is None:
+            await self._refuse_what_went(known.handle)
             return Subject(handle=known.handle, version=0, facts=NO_FACTS, flags=flags)
         return Subject(handle=known.handle, version=then.version, facts=_decoder.decode(then.facts), flags=flags)
+
+    async def _refuse_what_went(self, handle: Handle) -> None:
+        """Nothing is known of a time before the first version, unless that isn't the first there was."""
+        oldest = select(func.min(subject_facts.c.version)).where(
+            subject_facts.c.tenant == self._tenant, subject_facts.c.handle == handle
+        )
+        if (await self._connection.scalar(oldest) or 1) > 1:
+            raise ContentExpired("what was known then was kept until its period ended")
 
     async def lock(self, handle: Handle) -> Subject:
         wanted = _SUBJECT.where(row.c.tenant == self._tenant, row.c.handle == handle, row.c.merged_at.is_(None))

@@ -52,7 +52,7 @@ PARAMETERS = {
 IN_THE_TREE = {"readCheckpoint", "proveInclusion", "proveConsistency", "readTile", "readTimestamp"}
 """What a worker makes, and there is none here."""
 NOT_MADE = {"approveExport", "deleteExport", "deleteFilter", "linkExport", "readExport", "readFilter"}
-NOTHING_THERE = {"deleteValue", "giveApproval", "mergeSubjects", "revokeToken"} | IN_THE_TREE | NOT_MADE
+NOTHING_THERE = {"deleteValue", "giveApproval", "liftHold", "mergeSubjects", "revokeToken"} | IN_THE_TREE | NOT_MADE
 """Operations on what these tests never made."""
 PUBLIC = {"downloadExport", "getLiveness", "getReadiness", "readLogKeys"}
 
@@ -86,6 +86,7 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
         },
         "mergeSubjects": {"with": "nobody", "same": True},
         "putOverlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
+        "placeHold": {"reason": "litigation", "reference": mark},
         "startTrial": {
             "overlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
             "over": {"subjects": {"channel": "post", "purpose": "marketing"}},
@@ -229,6 +230,7 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "readValues": 404,
         "readReceipt": 404,
         "readTimeline": 404,
+        "readHolds": 200,
         "readCheckpoint": 404,
         "proveInclusion": 404,
         "proveConsistency": 404,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from http import HTTPStatus
 
 import service
-from service.app import STATUSES
 from service.kernel import DomainError
+from service.routes import STATUSES
 
 # Refusals of commands, which end as a line on standard error and an exit code. No request can cause them.
 COMMANDS = {

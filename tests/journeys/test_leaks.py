@@ -109,6 +109,7 @@ BODIES: dict[str, Any] = {
     "importValues": {"subject": "s-1", "field": "name", "value": canary("value")},
     "lookUp": {"field": "email", "value": canary("value")},
     "mergeSubjects": {"with": "s-2", "same": False},
+    "placeHold": {"reason": "litigation", "reference": "7-O-12"},
     "putOverlay": {"denied": [{"channel": "phone", "purpose": "marketing"}], "early": COMING[:1]},
     "requestExport": {"format": "ndjson", "purpose": "internal_audit", "wanted": {"actors": ["mailer"]}},
     "countEntries": {"wanted": {"actors": ["mailer"]}},
