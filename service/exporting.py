@@ -56,7 +56,7 @@ async def export(
             with bar(progress_on, f"entries of {extent.tenant}") as advanced:
                 source = Source(begin, extent, lambda done: advanced(done, entries))
                 if form is Form.PACK:
-                    await packs.write(source, begin, settings.log_name, file, out.parent)
+                    await packs.write(source, begin, settings, file, out.parent)
                 else:
                     await _write(source, form, file, bom=bom)
             file.seek(0)

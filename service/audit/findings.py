@@ -27,6 +27,8 @@ class Kind(str, Enum):  # noqa: UP042, its successor is not in every auditor's P
     FORK = "two different trees of the same size"
     REPLAYED = "older than a checkpoint that is known"
     RECEIPT = "receipt and entry do not belong together"
+    PAYLOAD = "a payload is not what its entry commits to"
+    MEMBER = "a member of a pack is not what was signed"
 
 
 class Wrong(Exception):

@@ -4,7 +4,18 @@ from importlib import import_module
 from inspect import getsource
 from typing import Final
 
-PARTS: Final = ("findings", "tree", "ed25519", "notes", "ranges", "selections", "verify")
+PARTS: Final = (
+    "findings",
+    "tree",
+    "ed25519",
+    "notes",
+    "commitments",
+    "manifests",
+    "ranges",
+    "selections",
+    "payloads",
+    "verify",
+)
 """In the order of their imports. They import the standard library and one another, and share no names."""
 _FUTURE: Final = "from __future__ import annotations\n"
 

@@ -13,8 +13,11 @@ The log is a Merkle tree (RFC 9162, section 2) over entries; it signs the root o
                  claim `jti` is the object of the entry, `leaf` the entry's hash
     export       a range of entries, complete: see the part on ranges
     selection    some entries, each in its place: see the part on selections
+    payloads     what entries of an export or a selection commit to: see the part on payloads
     keys         lines as in c2sp.org/signed-note, whom you believe. Get them elsewhere than the evidence
-    pack         a ZIP with any of these. Its own `keys` are believed where no others are given
+    pack         a ZIP with any of these. What is none of these, such as a page for people, has to be in its `manifest`,
+                 see the part on manifests, and so has all else where there is one. Its own `keys` are believed where no
+                 others are given
 
 Ends with 0 when something is proved and nothing wrong, with 1 when not, with 2 when it can't read what it was given.
 """
@@ -28,11 +31,14 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, BinaryIO, Final, TextIO
 
 from service.audit.ed25519 import verify_ed25519
 from service.audit.findings import Kind, Report, Wrong
+from service.audit.manifests import manifest_members, measured_member
 from service.audit.notes import LOG, Checkpoint, Keys, decoded, parse_keys
+from service.audit.payloads import PAYLOADS, Payloads, entries_in
 from service.audit.ranges import EXPORT, Range, document, hashes_in, lines_of, members_of
 from service.audit.selections import SELECTION, Selection
 from service.audit.tree import leaf_hash, verify_consistency, verify_inclusion
@@ -40,12 +46,17 @@ from service.audit.tree import leaf_hash, verify_consistency, verify_inclusion
 PROOF: Final = "c2sp.org/tlog-proof@v1"
 CONSISTENCY: Final = "volens-audit-consistency/v1"
 RECEIPT: Final = "volens-receipt/v1"
+_KEYS: Final = "keys"
+_MANIFEST: Final = "manifest"
 LARGEST: Final = 1 << 24
 """Bytes of a single piece of evidence at most. An export is a stream, and has no limit."""
 _FORM: Final = re.compile(r'\{\s*"format"\s*:\s*"([^"]*)"')
 _NOTE: Final = re.compile(r"[^\n]+\n[0-9]+\n[^\n]+\n")
 RECEIPTS: Final = "/receipts"
 """What the name of the key that signs receipts adds to the origin."""
+
+
+Open = Callable[[], BinaryIO]
 
 
 class Verifier:
@@ -59,6 +70,8 @@ class Verifier:
         self._known: list[Checkpoint] = []
         self._seen: dict[tuple[str, int], tuple[bytes, str]] = {}
         self._witnessed: dict[str, dict[int, int]] = {}
+        self._entries: tuple[Open, bool] | None = None
+        """The last entries that were read, from the start, and whether they hold."""
 
     def known(self, note: str, place: str) -> None:
         """Remember a checkpoint that the auditor had already. Evidence may not be older, nor differ."""
@@ -130,6 +143,18 @@ class Verifier:
                 f"{checkpoint.origin} signed; whether others belong to them is not proved"
             )
 
+    def payloads(self, file: BinaryIO, place: str) -> None:
+        with self._proving(place) as proved:
+            lines = lines_of(file)
+            payloads = Payloads(next(lines, b""), place, self.report)
+            if self._entries is None:
+                raise Wrong(Kind.PAYLOAD, "the entries that commit to them are not at hand")
+            again, sound = self._entries
+            with again() as entries:
+                payloads.read(lines, entries_in(lines_of(entries)))
+            if sound:
+                proved.append(payloads.words())
+
     def _checkpoint(self, note: str, place: str, *, current: bool = True) -> Checkpoint:
         checkpoint = Checkpoint.parse(note)
         self._believe(checkpoint, place, current=current)
@@ -194,14 +219,23 @@ class Verifier:
         if len(self.report.findings) == before:
             self.report.proved += [f"{place}: {words}" for words in proved]
 
-    def file(self, file: BinaryIO, place: str) -> bool:
-        """Verify the evidence in `file`, of whatever kind it is. Return whether there was any."""
+    def file(self, file: BinaryIO, place: str, again: Open | None = None) -> bool:
+        """Verify the evidence in `file`, of whatever kind it is. Return whether there was any.
+
+        `again` opens the same once more, for payloads that belong to entries in it.
+        """
         start = file.read(1000).decode("utf-8", "replace")
         file.seek(0)
         form = _FORM.match(start)
         streams: dict[str, Callable[[BinaryIO, str], None]] = {EXPORT: self.export, SELECTION: self.selection}
         if form and form[1] in streams:
+            before = len(self.report.findings)
             streams[form[1]](file, place)
+            if again is not None:
+                self._entries = again, len(self.report.findings) == before
+            return True
+        if form and form[1] == PAYLOADS:
+            self.payloads(file, place)
             return True
         judges: dict[str, Callable[[str, str], None]] = {CONSISTENCY: self.consistency, RECEIPT: self.receipt}
         judge = judges.get(form[1] if form else "")
@@ -216,19 +250,64 @@ class Verifier:
         return True
 
     def pack(self, pack: zipfile.ZipFile, place: str) -> None:
-        """Verify the members of a pack that are evidence; others, such as pages for people, are nobody's word."""
-        names = set()
+        """Verify the members of a pack: what is evidence by itself, and all else by what the log signed of it."""
+        self._entries = None
+        members = self._members(pack, place)
+        signed = self._manifest(pack, place)
+        late: list[zipfile.ZipInfo] = []
+
+        def judge(file: BinaryIO, where: str, member: zipfile.ZipInfo) -> None:
+            name, measured = member.filename, measured_member(file)
+            file.seek(0)
+            if signed is not None and name != _MANIFEST and signed.get(name) != measured:
+                self.report.find(Kind.MEMBER, where, "it was changed" if name in signed else "it was put in")
+            if PAYLOADS.encode() in file.read(100):
+                late.append(member)
+                return
+            file.seek(0)
+            evidence = self.file(file, where, partial(pack.open, member))  # type: ignore[arg-type]
+            if not evidence and name != _KEYS and _MANIFEST not in members:
+                self.report.find(Kind.MEMBER, where, "it proves nothing by itself, and there is no manifest")
+
+        for member in members.values():
+            self._unpacked(pack, member, place, partial(judge, member=member))
+        for member in late:
+            self._unpacked(pack, member, place, self.payloads)
+        for name in (signed or {}).keys() - members.keys():
+            self.report.find(Kind.MEMBER, f"{place}, {name}", "it was taken out")
+        if signed is not None and not any(finding.place.startswith(place) for finding in self.report.findings):
+            self.report.proved.append(f"{place}: its {len(signed)} members are those that the log signed for")
+
+    def _members(self, pack: zipfile.ZipFile, place: str) -> dict[str, zipfile.ZipInfo]:
+        members: dict[str, zipfile.ZipInfo] = {}
         for member in pack.infolist():
-            where = f"{place}, {member.filename}"
-            if member.filename in names:
-                self.report.find(Kind.FORMAT, where, "the pack has two of this name")
-            names.add(member.filename)
-            try:
-                with pack.open(member) as file:
-                    setattr(file, "_expected_crc", None)  # noqa: B010, the tree says more than a checksum, and where
-                    self.file(file, where)  # type: ignore[arg-type]
-            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-                self.report.find(Kind.FORMAT, where, f"it can't be unpacked: {error}")
+            if members.setdefault(member.filename, member) is not member:
+                self.report.find(Kind.FORMAT, f"{place}, {member.filename}", "the pack has two of this name")
+        return members
+
+    def _manifest(self, pack: zipfile.ZipFile, place: str) -> dict[str, tuple[str, int]] | None:
+        """Return what was signed of each member. None without a manifest, or with one that is wrong."""
+        signed: dict[str, tuple[str, int]] | None = None
+
+        def read(file: BinaryIO, where: str) -> None:
+            nonlocal signed
+            with self.report.at(where):
+                signed = manifest_members(_text(file.read(LARGEST)), self._keys)
+
+        if _MANIFEST in pack.namelist():
+            self._unpacked(pack, pack.getinfo(_MANIFEST), place, read)
+        return signed
+
+    def _unpacked(
+        self, pack: zipfile.ZipFile, member: zipfile.ZipInfo, place: str, judge: Callable[[BinaryIO, str], None]
+    ) -> None:
+        where = f"{place}, {member.filename}"
+        try:
+            with pack.open(member) as file:
+                setattr(file, "_expected_crc", None)  # noqa: B010, hashes say more than a checksum, and where
+                judge(file, where)  # type: ignore[arg-type]
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            self.report.find(Kind.FORMAT, where, f"it can't be unpacked: {error}")
 
 
 def _text(content: bytes) -> str:
@@ -260,18 +339,27 @@ def verified(files: Sequence[str], keys: str | None, known: Sequence[str], *, wh
     verifier = Verifier(parse_keys(_text(believed)), whole=whole)
     for name in known:
         verifier.known(_text(_read(name)), name)
-    for name in files:
+    for name in sorted(files, key=_is_payloads):  # they come after what they belong to
         if name in packs:
             verifier.pack(packs[name], name)
             continue
         with open(name, "rb") as file:
-            if not verifier.file(file, name):
+            if not verifier.file(file, name, partial(_opened, name)):
                 verifier.report.find(Kind.FORMAT, name, "no evidence of a kind that this verifier knows")
     return verifier.report
 
 
+def _opened(name: str) -> BinaryIO:
+    return open(name, "rb")
+
+
+def _is_payloads(name: str) -> bool:
+    with _opened(name) as file:
+        return PAYLOADS.encode() in file.read(100)
+
+
 def _keys_in(pack: zipfile.ZipFile) -> bytes:
-    return pack.read("keys") if "keys" in pack.namelist() else b""
+    return pack.read(_KEYS) if _KEYS in pack.namelist() else b""
 
 
 def _read(name: str) -> bytes:
