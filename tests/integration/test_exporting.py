@@ -229,7 +229,7 @@ async def test_a_pack_that_nobody_can_sign_is_not_made(write, export, tmp_path):
     (tmp_path / "log.keys").unlink()
     before = set(tmp_path.iterdir())
 
-    with pytest.raises(FileUnusable, match="there is no log.keys"):
+    with pytest.raises(FileUnusable, match=r"there is no log\.keys"):
         await export(Form.PACK)
 
     assert set(tmp_path.iterdir()) == before
