@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from shutil import copyfileobj
 from typing import IO, Final
+from uuid import UUID
 
-from service import app, sequencer
+from service import app, pack_receipts, sequencer
 from service.audit import AuditEvent
 from service.audit.log_keys import LogKeys
 from service.audit.pack_pages import FIRST, Contents, how_to_verify, index_page
@@ -21,6 +22,7 @@ from service.audit.tree_ports import KeyPurpose
 from service.committed import Behind, Happened, behind, read
 from service.extents import Source, lines
 from service.policies.domain import RevisionDamaged
+from service.receipt_keys import receipt_keys_file
 from service.settings import Settings
 from service.tenants import NOBODY
 from service.transaction import Begin
@@ -33,6 +35,7 @@ MEMBERS: Final = (
     ("verify.py", "The verifier: one file, for Python alone."),
     ("HOW-TO-VERIFY.md", "How to use it, what it proves and what not."),
     ("records.ndjson", "The records that entries commit to, without what senders wrote freely."),
+    ("receipts.ndjson", "What the log says of each of these records, signed, as its person can have it."),
     ("decisions.ndjson", "The decisions that entries commit to, with the answer of the policy."),
     ("notices.ndjson", "Every notice as it was shown, by the entry that commits to it."),
     ("rules/", "Title and source of each rule, for every revision of the policy that decided."),
@@ -44,9 +47,21 @@ MEMBERS: Final = (
 class _Behind:
     """Collects what stands behind the entries, in files beside the pack until it is their turn."""
 
-    def __init__(self, begin: Begin, source: Source, records: IO[bytes], decisions: IO[bytes]) -> None:
+    def __init__(
+        self,
+        begin: Begin,
+        source: Source,
+        records: IO[bytes],
+        decisions: IO[bytes],
+        receipts: IO[bytes],
+        signer: Signer | None,
+    ) -> None:
+        """`signer` signs receipts, where there is one."""
         self._begin = begin
         self._tenant = source.extent.tenant
+        self._origin = source.extent.checkpoint.origin
+        self._receipts, self._signer = receipts, signer
+        receipts.write(pack_receipts.HEADING)
         self._files = {AuditEvent.RECORD_STORED: records, AuditEvent.DECISION_MADE: decisions}
         for event, file in self._files.items():
             file.write(_heading(event))
@@ -71,6 +86,13 @@ class _Behind:
             return
         async with self._begin(self._tenant) as tx:
             stored = await behind(tx, wanted.values())
+            if self._signer is not None:
+                told = {
+                    UUID(each.object): (index, entries[index - first])
+                    for index, each in wanted.items()
+                    if each.event is AuditEvent.RECORD_STORED
+                }
+                self._receipts.write(await pack_receipts.receipts(tx, self._tenant, self._signer, self._origin, told))
         for index, each in wanted.items():
             for found in stored.get(each.id, ()):
                 self._files[each.event].write(_payload(index, each, found))
@@ -81,6 +103,8 @@ class _Behind:
 
     def remarks(self, unknown: Sequence[str]) -> list[str]:
         gone = [f"{number} {what} are not in the database any more." for what, number in self.missing.items() if number]
+        if self._signer is None:
+            gone.append("There are no receipts: the key that signs them is not where the pack was made.")
         return gone + [f"The rules of {revision} are not stored." for revision in unknown]
 
 
@@ -93,10 +117,11 @@ async def write(source: Source, begin: Begin, settings: Settings, file: IO[bytes
     """
     extent, origin = source.extent, source.extent.checkpoint.origin
     signer = await _signer(begin, settings, origin)
+    receipts_by = await pack_receipts.receipt_signer(begin, receipt_keys_file(settings), origin)
     pack = Pack(file)
     with ExitStack() as stack:
-        records, decisions = (stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(2))
-        collected = _Behind(begin, source, records, decisions)
+        records, decisions, receipts = (stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(3))
+        collected = _Behind(begin, source, records, decisions, receipts, receipts_by)
         pack.add("HOW-TO-VERIFY.md", how_to_verify(extent.tenant, origin).encode())
         pack.add("verify.py", verifier().encode())
         pack.add("keys", await _keys(begin, settings.log_name, source))
@@ -106,7 +131,11 @@ async def write(source: Source, begin: Begin, settings: Settings, file: IO[bytes
             async for first, entries in source.batches():
                 member.write(lines(first, entries))
                 await collected.take(first, entries)
-        for name, held in (("records.ndjson", records), ("decisions.ndjson", decisions)):
+        for name, held in (
+            ("records.ndjson", records),
+            ("receipts.ndjson", receipts),
+            ("decisions.ndjson", decisions),
+        ):
             held.seek(0)
             with pack.member(name) as member:
                 copyfileobj(held, member)

@@ -170,6 +170,8 @@ It names the member of the pack, and where in it a payload isn't what its entry 
 notice it is that of the payload alone. So the payload is what was stored when the log signed. `verify.py` compares
 them all.
 
+`receipts.ndjson` has what the log says of each record, signed by its key for receipts, as the person can have it.
+
 What senders wrote freely, and the facts that a decision was made on, are `withheld`: a hash stands for each of them. A
 person who was erased has no salts any more (`"salt":null`): then nobody can tell what was committed to, and the entry
 still proves that something was.

@@ -13,6 +13,7 @@ The log is a Merkle tree (RFC 9162, section 2) over entries; it signs the root o
                  claim `jti` is the object of the entry, `leaf` the entry's hash
     export       a range of entries, complete: see the part on ranges
     selection    some entries, each in its place: see the part on selections
+    receipts     {"format":"volens-receipts/v1"}, then for entries of an export a line each: {"entry":N,"receipt":"JWS"}
     payloads     what entries of an export or a selection commit to: see the part on payloads
     keys         lines as in c2sp.org/signed-note, whom you believe. Get them elsewhere than the evidence
     pack         a ZIP with any of these. What is none of these, such as a page for people, has to be in its `manifest`,
@@ -32,14 +33,14 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, BinaryIO, Final, TextIO
+from typing import BinaryIO, Final, TextIO
 
-from service.audit.ed25519 import verify_ed25519
 from service.audit.findings import Kind, Report, Wrong
 from service.audit.manifests import manifest_members, measured_member
-from service.audit.notes import LOG, Checkpoint, Keys, decoded, parse_keys
+from service.audit.notes import Checkpoint, Keys, decoded, parse_keys
 from service.audit.payloads import PAYLOADS, Payloads, entries_in
-from service.audit.ranges import EXPORT, Range, document, hashes_in, lines_of, members_of
+from service.audit.ranges import EXPORT, Range, document, hashes_in, lines_of
+from service.audit.receipted import MANY_RECEIPTS, read_receipts, verify_receipt
 from service.audit.selections import SELECTION, Selection
 from service.audit.tree import leaf_hash, verify_consistency, verify_inclusion
 
@@ -48,12 +49,11 @@ CONSISTENCY: Final = "volens-audit-consistency/v1"
 RECEIPT: Final = "volens-receipt/v1"
 _KEYS: Final = "keys"
 _MANIFEST: Final = "manifest"
+LATER: Final = (PAYLOADS, MANY_RECEIPTS)
 LARGEST: Final = 1 << 24
 """Bytes of a single piece of evidence at most. An export is a stream, and has no limit."""
 _FORM: Final = re.compile(r'\{\s*"format"\s*:\s*"([^"]*)"')
 _NOTE: Final = re.compile(r"[^\n]+\n[0-9]+\n[^\n]+\n")
-RECEIPTS: Final = "/receipts"
-"""What the name of the key that signs receipts adds to the origin."""
 
 
 Open = Callable[[], BinaryIO]
@@ -70,8 +70,8 @@ class Verifier:
         self._known: list[Checkpoint] = []
         self._seen: dict[tuple[str, int], tuple[bytes, str]] = {}
         self._witnessed: dict[str, dict[int, int]] = {}
-        self._entries: tuple[Open, bool] | None = None
-        """The last entries that were read, from the start, and whether they hold."""
+        self._entries: tuple[Open, str, bool] | None = None
+        """The last entries that were read, from the start, their log, and whether they hold."""
 
     def known(self, note: str, place: str) -> None:
         """Remember a checkpoint that the auditor had already. Evidence may not be older, nor differ."""
@@ -104,12 +104,8 @@ class Verifier:
         with self._proving(place) as proved:
             read = document(text, RECEIPT, {"receipt": str, "proof": str})
             checkpoint, index, entry = self._included(read["proof"], place, None)
-            claims = self._claims(read["receipt"], checkpoint.origin)
-            if claims.get("leaf") != leaf_hash(entry).hex():
-                raise Wrong(Kind.RECEIPT, f"the receipt is about another entry than entry {index}")
-            if claims.get("jti") != members_of(entry).get("object"):
-                raise Wrong(Kind.RECEIPT, f"the receipt is about another object than entry {index}")
-            proved.append(f"entry {index} of {checkpoint.origin} stands for the receipt of {claims['jti']}")
+            jti = verify_receipt(read["receipt"], checkpoint.origin, index, entry, self._keys)
+            proved.append(f"entry {index} of {checkpoint.origin} stands for the receipt of {jti}")
 
     def export(self, file: BinaryIO, place: str) -> None:
         with self._proving(place) as proved:
@@ -149,11 +145,23 @@ class Verifier:
             payloads = Payloads(next(lines, b""), place, self.report)
             if self._entries is None:
                 raise Wrong(Kind.PAYLOAD, "the entries that commit to them are not at hand")
-            again, sound = self._entries
+            again, _, sound = self._entries
             with again() as entries:
                 payloads.read(lines, entries_in(lines_of(entries)))
             if sound:
                 proved.append(payloads.words())
+
+    def receipts(self, file: BinaryIO, place: str) -> None:
+        with self._proving(place) as proved:
+            lines = lines_of(file)
+            document(next(lines, b""), MANY_RECEIPTS, {})
+            if self._entries is None:
+                raise Wrong(Kind.RECEIPT, "the entries that they are about are not at hand")
+            again, origin, sound = self._entries
+            with again() as entries:
+                number = read_receipts(lines, entries_in(lines_of(entries)), origin, self._keys, place, self.report)
+            if sound and number:
+                proved.append(f"{number} receipts are about entries of {origin}")
 
     def _checkpoint(self, note: str, place: str, *, current: bool = True) -> Checkpoint:
         checkpoint = Checkpoint.parse(note)
@@ -162,6 +170,7 @@ class Verifier:
 
     def _believe(self, checkpoint: Checkpoint, place: str, *, current: bool = True) -> None:
         """Verify the signatures, and compare with what was seen of this log before."""
+        self._origin = checkpoint.origin
         at = checkpoint.verify(self._keys)
         if at is not None:
             witnessed = self._witnessed.setdefault(checkpoint.origin, {})
@@ -191,24 +200,6 @@ class Verifier:
         verify_inclusion(leaf_hash(entry), int(number), checkpoint.size, hashes, checkpoint.root)
         return checkpoint, int(number), entry
 
-    def _claims(self, receipt: str, origin: str) -> dict[str, Any]:
-        """Verify a JWS (RFC 7515, compact) and return what it claims."""
-        header, claims, signature = [*receipt.split(".", 2), "", ""][:3]
-        stated = members_of(_base64url(header))
-        name, _, key_id = str(stated.get("kid")).partition("+")
-        if stated != {"alg": "EdDSA", "typ": "consent-receipt+jwt", "kid": f"{name}+{key_id}"}:
-            raise Wrong(Kind.FORMAT, "not a receipt: its header has other members or values")
-        if name != origin + RECEIPTS:
-            raise Wrong(Kind.UNKNOWN_KEY, f"receipts of {origin} are signed by {origin}{RECEIPTS}")
-        key = next(
-            (key for key in self._keys.values() if (key.name, key.id.hex(), key.type) == (name, key_id, LOG)), None
-        )
-        if key is None:
-            raise Wrong(Kind.UNKNOWN_KEY, f"the receipt is signed by {name}+{key_id}")
-        content = _base64url(claims)
-        verify_ed25519(key.public, f"{header}.{claims}".encode(), _base64url(signature))
-        return members_of(content)
-
     @contextmanager
     def _proving(self, place: str) -> Iterator[list[str]]:
         """Turn what goes wrong into findings; report what is proved only if nothing did."""
@@ -230,12 +221,13 @@ class Verifier:
         streams: dict[str, Callable[[BinaryIO, str], None]] = {EXPORT: self.export, SELECTION: self.selection}
         if form and form[1] in streams:
             before = len(self.report.findings)
+            self._origin = ""
             streams[form[1]](file, place)
             if again is not None:
-                self._entries = again, len(self.report.findings) == before
+                self._entries = again, self._origin, len(self.report.findings) == before
             return True
-        if form and form[1] == PAYLOADS:
-            self.payloads(file, place)
+        if form and form[1] in LATER:
+            (self.payloads if form[1] == PAYLOADS else self.receipts)(file, place)
             return True
         judges: dict[str, Callable[[str, str], None]] = {CONSISTENCY: self.consistency, RECEIPT: self.receipt}
         judge = judges.get(form[1] if form else "")
@@ -261,10 +253,9 @@ class Verifier:
             file.seek(0)
             if signed is not None and name != _MANIFEST and signed.get(name) != measured:
                 self.report.find(Kind.MEMBER, where, "it was changed" if name in signed else "it was put in")
-            if PAYLOADS.encode() in file.read(100):
+            if _is_later(file):
                 late.append(member)
                 return
-            file.seek(0)
             evidence = self.file(file, where, partial(pack.open, member))  # type: ignore[arg-type]
             if not evidence and name != _KEYS and _MANIFEST not in members:
                 self.report.find(Kind.MEMBER, where, "it proves nothing by itself, and there is no manifest")
@@ -272,7 +263,7 @@ class Verifier:
         for member in members.values():
             self._unpacked(pack, member, place, partial(judge, member=member))
         for member in late:
-            self._unpacked(pack, member, place, self.payloads)
+            self._unpacked(pack, member, place, self.file)
         for name in (signed or {}).keys() - members.keys():
             self.report.find(Kind.MEMBER, f"{place}, {name}", "it was taken out")
         if signed is not None and not any(finding.place.startswith(place) for finding in self.report.findings):
@@ -299,7 +290,7 @@ class Verifier:
         return signed
 
     def _unpacked(
-        self, pack: zipfile.ZipFile, member: zipfile.ZipInfo, place: str, judge: Callable[[BinaryIO, str], None]
+        self, pack: zipfile.ZipFile, member: zipfile.ZipInfo, place: str, judge: Callable[[BinaryIO, str], object]
     ) -> None:
         where = f"{place}, {member.filename}"
         try:
@@ -317,13 +308,6 @@ def _text(content: bytes) -> str:
         raise Wrong(Kind.FORMAT, "not UTF-8") from None
 
 
-def _base64url(text: str) -> bytes:
-    """Decode base64url without padding (RFC 7515, section 2) in its one canonical spelling."""
-    if "+" in text or "/" in text or "=" in text:
-        raise Wrong(Kind.FORMAT, "not base64url")
-    return decoded(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))
-
-
 def _shown(entry: bytes) -> str:
     return entry.decode("ascii", "backslashreplace")
 
@@ -339,7 +323,7 @@ def verified(files: Sequence[str], keys: str | None, known: Sequence[str], *, wh
     verifier = Verifier(parse_keys(_text(believed)), whole=whole)
     for name in known:
         verifier.known(_text(_read(name)), name)
-    for name in sorted(files, key=_is_payloads):  # they come after what they belong to
+    for name in sorted(files, key=_comes_later):
         if name in packs:
             verifier.pack(packs[name], name)
             continue
@@ -353,9 +337,16 @@ def _opened(name: str) -> BinaryIO:
     return open(name, "rb")
 
 
-def _is_payloads(name: str) -> bool:
+def _comes_later(name: str) -> bool:
     with _opened(name) as file:
-        return PAYLOADS.encode() in file.read(100)
+        return _is_later(file)
+
+
+def _is_later(file: BinaryIO) -> bool:
+    """Tell whether a file belongs to entries, which have to be read before it; go back to its start."""
+    form = _FORM.match(file.read(100).decode("utf-8", "replace"))
+    file.seek(0)
+    return form is not None and form[1] in LATER
 
 
 def _keys_in(pack: zipfile.ZipFile) -> bytes:

@@ -1,5 +1,6 @@
 """A pack of the demo in the hands of a stranger who has Python and nothing else."""
 
+import base64
 import csv
 import json
 import re
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,11 +44,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     env = environment(folder / "data")
     with running("up", "--demo", "--port", "0", env=env) as service:
         wait_for(service, "curl -s")
-        token = volens("token", "--tenant", "demo", "--scope", "records:write audit:read", env=env).stdout.strip()
+        scopes = "records:write records:read audit:read"
+        token = volens("token", "--tenant", "demo", "--scope", scopes, env=env).stdout.strip()
         client = Client(service.url, token)
         status, _ = client("PUT", "/v1/notices/newsletter/versions/2026-03", NOTICE)
         assert status in (200, 201)
         until_placed(client, "notice.stored")
+        [stored, *_] = client("GET", "/v1/audit/entries?event=record.stored")[1]["entries"]
+        assert "volens-receipt/v1" in client.text(f"/v1/records/{stored['object_id']}/receipt"), "which makes their key"
         client.close()
         for form in ("pack", "ndjson", "csv"):
             exported(env, folder / form, "--format", form)
@@ -81,7 +86,7 @@ def alone(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def lines_of(pack: Path, name: str) -> list[dict[str, object]]:
+def lines_of(pack: Path, name: str) -> list[dict[str, Any]]:
     with zipfile.ZipFile(pack) as read:
         return [json.loads(line) for line in read.read(name).splitlines()]
 
@@ -98,7 +103,7 @@ def test_a_stranger_follows_the_page_and_sees_it_verify_and_fail(demo: Demo):
 
     first = alone(demo.folder, *verify)
     assert (first.returncode, first.stderr) == (0, "")
-    assert first.stdout.endswith("6 proved, 0 wrong\n")
+    assert first.stdout.endswith("7 proved, 0 wrong\n")
     assert alone(demo.folder, *flip).returncode == 0
     failed = alone(demo.folder, *again)
     last = len(lines_of(demo.folder / "pack.zip", "export.ndjson")) - 2
@@ -207,6 +212,22 @@ def test_records_and_decisions_stand_beside_the_entries_that_commit_to_them(demo
         texts = {rule["id"]: rule["title"] for rule in rules}
         for decision in decisions:
             assert all(texts[reason["rule"]] for reason in decision["payload"]["verdict"]["reasons"])
+
+
+def test_each_record_has_a_receipt_that_says_the_same(demo: Demo):
+    pack = demo.folder / "pack.zip"
+    (_, *records), (_, *receipts) = lines_of(pack, "records.ndjson"), lines_of(pack, "receipts.ndjson")
+
+    for record, receipt in zip(records, receipts, strict=True):
+        claims = receipt["receipt"].split(".")[1]
+        told = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+        assert (receipt["entry"], told["jti"], told["sub"]) == (
+            record["entry"],
+            record["payload"]["id"],
+            record["payload"]["handle"],
+        )
+        assert told["record"]["volens:statement"]["action"] == record["payload"]["action"]
+        assert told["record"].get("volens:withheld", []) == list(record["payload"].get("withheld", ()))
 
 
 def test_a_notice_is_there_as_it_was_shown_and_the_log_signed_for_it(demo: Demo):

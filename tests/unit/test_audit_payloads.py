@@ -15,7 +15,7 @@ from service.audit import AuditEvent, Payload, Secret
 from service.audit.findings import Kind, Report
 from service.audit.signing import Signer, signed
 from service.audit.verify import Verifier
-from tests.audited import KEY_LINES, KEYS, LOG_KEY, ORIGIN, Log, a_signer, an_entry
+from tests.audited import KEY_LINES, KEYS, LOG_KEY, ORIGIN, RECEIPT_KEY, Log, a_receipt, a_signer, an_entry
 
 HANDLE = UUID(int=7)
 SECRET = Secret(b"s" * 32)
@@ -54,12 +54,21 @@ def records(*lines: bytes) -> bytes:
     return a_heading("record.stored") + b"".join(lines)
 
 
+def a_receipt_of(index: int, signer: Signer = RECEIPT_KEY, **changes) -> bytes:
+    return b'{"entry":%d,"receipt":"%b"}\n' % (index, a_receipt(entry(index), signer, **changes).encode())
+
+
+def receipts(*lines: bytes) -> bytes:
+    return b'{"format":"volens-receipts/v1"}\n' + b"".join(lines)
+
+
 LINES = {index: a_line(index, opened.salt, opened.content) for index, opened in OPENED.items()}
 MEMBERS = {
     "HOW-TO-VERIFY.md": b"# How to\n",
     "keys": KEY_LINES.encode(),
     "export.ndjson": LOG.export(),
     "records.ndjson": records(*LINES.values()),
+    "receipts.ndjson": receipts(*(a_receipt_of(index) for index in RECORDS)),
     "notices.ndjson": a_heading("notice.stored") + a_line(3, b"", NOTICE),
     "index.html": b"<p>a page</p>",
 }
@@ -99,8 +108,9 @@ def test_an_honest_pack_is_proved_with_all_that_stands_behind_it():
         "pack, export.ndjson: the 10 entries from 0 are those that volens.example/acme signed, in a tree of 10; "
         "none is missing",
         "pack, notices.ndjson: 1 payloads are what entries notice.stored commit to",
+        "pack, receipts.ndjson: 3 receipts are about entries of volens.example/acme",
         "pack, records.ndjson: 3 payloads are what entries record.stored commit to; 1 entries are without one",
-        "pack: its 6 members are those that the log signed for",
+        "pack: its 7 members are those that the log signed for",
     ]
 
 
@@ -130,7 +140,10 @@ def test_any_changed_byte_of_any_member_is_found_in_that_member(name: str, data:
     report = judged(MEMBERS | {name: bytes(content)}, HONEST)
 
     assert (Kind.MEMBER, name) in found(report)
-    assert {where.partition(",")[0] for _, where in found(report)} <= {name, "records.ndjson", "notices.ndjson"}
+    assert {where.partition(",")[0] for _, where in found(report)} <= {
+        name,
+        *(("records.ndjson", "receipts.ndjson", "notices.ndjson") if name == "export.ndjson" else ()),
+    }
 
 
 @settings(deadline=None)
@@ -255,6 +268,33 @@ def test_even_who_signs_manifests_shows_no_other_payload(lines: list[bytes], fin
 
     assert found(report) == {finding}
     assert not any("records.ndjson" in words for words in report.proved)
+
+
+@pytest.mark.parametrize(
+    ("line", "finding"),
+    [
+        pytest.param(a_receipt_of(5, a_signer(f"{ORIGIN}/receipts", seed=66)), (Kind.UNKNOWN_KEY, 5), id="by a forger"),
+        pytest.param(a_receipt_of(5, LOG_KEY), (Kind.UNKNOWN_KEY, 5), id="by another key of the log"),
+        pytest.param(a_receipt_of(5, jti="another"), (Kind.RECEIPT, 5), id="of another record"),
+        pytest.param(a_receipt_of(2).replace(b'"entry":2', b'"entry":5'), (Kind.RECEIPT, 5), id="of another entry"),
+        pytest.param(a_receipt_of(2).replace(b'"entry":2', b'"entry":70'), (Kind.RECEIPT, 70), id="of no entry"),
+        pytest.param(a_receipt_of(5)[:-20] + b'AAAAAAAAAAAAAAAAA"}\n', (Kind.SIGNATURE, 5), id="by nobody"),
+    ],
+)
+def test_even_who_signs_manifests_shows_no_forged_receipt(line: bytes, finding: tuple[Kind, int]):
+    report = judged(MEMBERS | {"receipts.ndjson": receipts(line)})
+
+    assert found(report) == {(finding[0], f"receipts.ndjson, entry {finding[1]}")}
+    assert not any("receipts.ndjson" in words for words in report.proved)
+
+
+def test_receipts_are_in_the_order_of_their_entries_and_nothing_else():
+    swapped = receipts(a_receipt_of(5), a_receipt_of(2), b"nonsense\n")
+
+    assert found(judged(MEMBERS | {"receipts.ndjson": swapped})) == {
+        (Kind.ORDER, "receipts.ndjson, entry 2"),
+        (Kind.FORMAT, "receipts.ndjson, behind entry 5"),
+    }
 
 
 def test_a_notice_with_another_text_is_not_what_was_shown():
