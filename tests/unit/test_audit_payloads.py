@@ -1,6 +1,7 @@
 """What stands behind entries, in a pack: each way of changing it, and the finding that names it."""
 
 import hashlib
+import hmac
 import io
 import json
 import zipfile
@@ -8,6 +9,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -318,3 +320,27 @@ def test_payloads_without_entries_prove_nothing():
     verifier.file(io.BytesIO(MEMBERS["records.ndjson"]), "records.ndjson")
 
     assert [finding.kind for finding in verifier.report.findings] == [Kind.PAYLOAD]
+
+
+# --- the bytes ----------------------------------------------------------------------------------
+
+
+def test_commitments_are_made_as_the_page_says_and_by_nothing_else():
+    """By other functions than ours, as somebody would who has only the description."""
+
+    def keyed(message: bytes) -> bytes:
+        return hmac.new(b"s" * 32, message, "sha256").digest()
+
+    number = UUID(int=5).bytes
+    hidden = hashlib.sha256(b"\x02" + keyed(number + b"evidence") + b'"said so"').hexdigest()
+    payload = {
+        "handle": str(HANDLE),
+        "id": str(UUID(int=5)),
+        "method": "web_form",
+        "withheld": {"evidence": hidden},
+    }
+
+    assert OPENED[5].content == rfc8785.dumps(payload)
+    assert OPENED[5].salt == keyed(number)
+    assert OPENED[5].commitment == hashlib.sha256(b"\x01" + keyed(number) + rfc8785.dumps(payload)).digest()
+    assert "s" * 32 not in repr(SECRET)
