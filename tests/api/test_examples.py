@@ -38,7 +38,6 @@ CHANGING = {
     "checkpoint",
     "path",
     "sha256",
-    "commitment",
 }
 """Members whose values differ from run to run, as all ids do but those that an example itself makes."""
 LEARNT = {

@@ -209,5 +209,12 @@ async def test_a_pack_of_a_range_and_one_of_a_choice_verify(client, work, judge)
     content = await had(client, chosen)
     assert any("chosen entries are in their places" in words for words in await judge(content))
     with zipfile.ZipFile(io.BytesIO(content)) as pack:
-        assert pack.namelist() == ["HOW-TO-VERIFY.md", "verify.py", "keys", "checkpoint", "selection.ndjson"]
+        assert pack.namelist() == [
+            "HOW-TO-VERIFY.md",
+            "verify.py",
+            "keys",
+            "checkpoint",
+            "selection.ndjson",
+            "manifest",
+        ]
         assert "is not proved" in pack.read("HOW-TO-VERIFY.md").decode()

@@ -225,6 +225,7 @@ ROOTS = {
     "refused_tokens",
     "receipt_keys",
     "retention",
+    "routes",
     "root_keys",
     "rotation",
     "sequencer",

@@ -28,8 +28,7 @@ from service.decisions import Basis, Decision, Verdict
 from service.decisions.asking import Judged, content_hash
 from service.decisions.log import SqlDecisionLog
 from service.decisions.ports import Logged
-from service.exporting import Form
-from service.extents import Wanted
+from service.exports import Asked, ExportPurpose, Form, Wanted
 from service.kernel import SubjectId
 from service.settings import Settings
 from service.subjects import PutSubject
@@ -264,8 +263,8 @@ async def test_an_old_pack_verifies_after_an_erasure_and_a_new_one_opens_nothing
     (tmp_path / "keys").write_text(verifier_key(key) + "\n")
 
     async def pack(name: str) -> Path:
-        await exporting.export(settings, caller.tenant, Form.PACK, tmp_path / name, Wanted(after=size), bom=False,
-                               progress_on=Console(file=StringIO()))  # fmt: skip
+        asked = Asked(form=Form.PACK, purpose=ExportPurpose.INTERNAL_AUDIT, wanted=Wanted(after=size))
+        await exporting.export(settings, caller.tenant, asked, tmp_path / name, progress_on=Console(file=StringIO()))
         return tmp_path / name
 
     def proved(pack: Path) -> list[str]:

@@ -18,7 +18,7 @@ from service.audit import AuditEvent, Draft
 from service.audit.growing import GrowTree
 from service.audit.log_keys import LogKeys
 from service.audit.published import PublishedFiles
-from service.audit.tree_store import growing
+from service.audit.tree_store import add_public_key, growing
 from service.export_parts import files_of
 from service.exporter import Writer, export_by_itself
 from service.exports import Export, ExportPurpose, Form, Order, State, Wanted
@@ -62,6 +62,7 @@ async def log(begin, caller, database, clock, settings, tmp_path) -> AsyncIterat
         await tx.audit.append_many(drafts, by=caller)
     async with db.pool(database.urls.worker) as pool:
         keys = LogKeys.open(tmp_path / "log.keys", make=True)
+        await add_public_key(pool, keys.public[-1], clock())
         published = PublishedFiles(tmp_path / "checkpoints")
         grow = GrowTree(settings.log_name, growing(pool), keys.signer, published, clock, batch=100)
         while await grow(caller.tenant):
