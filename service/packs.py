@@ -16,12 +16,12 @@ from msgspec import Raw, Struct
 from service import app
 from service.audit import AuditEvent
 from service.audit.pack_pages import FIRST, Contents, how_to_verify, index_page
-from service.audit.packing import Pack
 from service.audit.proving import ReadLogKeys
 from service.audit.standalone import verifier
 from service.consent import StoredRecord
 from service.decisions.domain import Stored
 from service.extents import Source, lines
+from service.packing import Pack
 from service.policies.domain import RevisionDamaged
 from service.transaction import Begin
 
