@@ -14,7 +14,7 @@ from service.events.store import SqlOutbox
 from service.kernel import Clock, NewId, TenantId
 from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
-from service.reveals.store import SqlApprovalStore, SqlTokenStore
+from service.reveals.store import SqlApprovalStore, SqlRevealStore, SqlTokenStore
 from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
 from service.trials.store import SqlTrialStore
@@ -56,6 +56,7 @@ class Transaction:
         self.trials = SqlTrialStore(connection, tenant)
         self.approvals = SqlApprovalStore(connection, tenant)
         self.tokens = SqlTokenStore(connection, tenant)
+        self.reveals = SqlRevealStore(connection, tenant)
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]

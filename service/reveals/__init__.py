@@ -3,22 +3,25 @@
 from service.reveals.approval import Approval
 from service.reveals.approving import GiveApproval, ReadApprovals, RequestApproval
 from service.reveals.batches import RevealBatch
-from service.reveals.domain import RevealDenied, Revealed, Wish
-from service.reveals.ports import ApprovalStore, RevealLog, TokenStore
+from service.reveals.domain import OFFICER, RevealDenied, Revealed, Wish
+from service.reveals.ports import ApprovalStore, Nonce, RevealLog, RevealStore, TokenStore
 from service.reveals.tokens import IssueToken, RevokeToken
 from service.reveals.usecases import Reveal
 
 __all__ = [
+    "OFFICER",
     "Approval",
     "ApprovalStore",
     "GiveApproval",
     "IssueToken",
+    "Nonce",
     "ReadApprovals",
     "RequestApproval",
     "Reveal",
     "RevealBatch",
     "RevealDenied",
     "RevealLog",
+    "RevealStore",
     "Revealed",
     "RevokeToken",
     "TokenStore",

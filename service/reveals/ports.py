@@ -1,14 +1,14 @@
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 from service.audit import AuditTrail
-from service.kernel import Caller, TenantId
+from service.kernel import Caller, Handle, TenantId
 from service.reveals.approval import Approval
 from service.reveals.domain import Revealed
-from service.reveals.token import StandIn
+from service.reveals.token import Given, StandIn
 from service.subjects import SubjectStore
 from service.vault import KeyStore, Opening, Wanted
 
@@ -22,6 +22,14 @@ class RevealLog(Protocol):
         Raises:
             Unavailable: they could not be stored, so nothing of them must be told.
         """
+        ...
+
+
+class RevealStore(Protocol):
+    """What was read of one tenant's people."""
+
+    def of(self, handles: Collection[Handle]) -> AsyncIterator[Sequence[Revealed]]:
+        """Yield every reveal of a person, oldest first, some at a time."""
         ...
 
 
@@ -50,6 +58,10 @@ class TokenStore(Protocol):
 
     async def find(self, digest: bytes) -> StandIn | None:
         """Return a stand-in that is not revoked."""
+        ...
+
+    async def of(self, handles: Collection[Handle]) -> Sequence[Given]:
+        """Return every stand-in for a value of a person, also the revoked ones, oldest first."""
         ...
 
     async def revoke(self, digest: bytes, *, at: datetime) -> StandIn | None:
