@@ -5,10 +5,12 @@ from service.audit.evidence import receipt
 from service.audit.growing import origin_of, receipts_of
 from service.audit.ports import AuditTrail, SubjectResolver
 from service.audit.proving import ProveEntry
+from service.audit.sheet import BOM, harmless
 from service.audit.tree_ports import ReceiptSigner
 from service.audit.usecases import ReadEntries
 
 __all__ = [
+    "BOM",
     "AuditEvent",
     "AuditTrail",
     "Draft",
@@ -21,6 +23,7 @@ __all__ = [
     "ReceiptSigner",
     "SubjectResolver",
     "canonical",
+    "harmless",
     "leaf_hash",
     "origin_of",
     "receipt",

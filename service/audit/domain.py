@@ -70,6 +70,7 @@ class AuditEvent(StrEnum):
     VAULT_APPROVAL_GIVEN = "vault.approval_given"
     VAULT_KEY_ROTATED = "vault.key_rotated"
     VAULT_KEY_DESTROYED = "vault.key_destroyed"
+    PACKAGE_MADE = "package.made"
 
 
 class Draft(Struct, frozen=True, kw_only=True):

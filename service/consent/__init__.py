@@ -32,6 +32,7 @@ from service.consent.domain import (
 from service.consent.fold import EMPTY, fold, state_at
 from service.consent.merging import SettleMerge
 from service.consent.ports import Alongside, NoticeStore, Profiles, PurposeStore, RecordStore, StateStore
+from service.consent.receipts import shown
 from service.consent.union import Merged, agreed_at, joined
 from service.consent.usecases import (
     AppendRecords,
@@ -112,5 +113,6 @@ __all__ = [
     "fold",
     "is_tenant_purpose",
     "joined",
+    "shown",
     "state_at",
 ]

@@ -10,6 +10,7 @@ from service.kernel import DomainError
 
 # Refusals of commands, which end as a line on standard error and an exit code. No request can cause them.
 COMMANDS = {
+    "access",
     "activation",
     "auditing",
     "databases",
