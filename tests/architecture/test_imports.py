@@ -112,6 +112,7 @@ ADAPTERS = {
         "grouped",
         "normal",
         "pace",
+        "parcel",
         "envelope",
         "key_store",
         "moving_store",
