@@ -21,6 +21,7 @@ from service.consent.merging import SettleMerge
 from service.kernel import Handle, SubjectId
 from service.operations import OPERATOR, UnknownTenant, UnusableName
 from service.packages import Declared, Language
+from service.reveals.token import StandIn
 from service.settings import Settings
 from service.subjects import PutSubject, SubjectFacts, UnknownSubject
 from service.vault import DestroyKey, MoveValues, RingUnavailable, SubjectErased
@@ -189,6 +190,30 @@ async def test_everything_that_is_kept_about_a_person_is_in_it(
     assert b"berta" not in everything
     assert oct((tmp_path / "out.zip").stat().st_mode & 0o777) == "0o600"
     assert [path.name for path in tmp_path.iterdir()] == ["out.zip"]
+
+
+async def test_a_rule_of_a_policy_that_is_not_stored_any_more_is_told_by_its_id(package, put, decided):
+    decided(await put(ANNA, {"email": "anna@mail.example"}), revision=f"sha256:{'0' * 64}")
+
+    _, pack = await package()
+
+    assert [(each["rule"], each["title"], each["citation"]) for each in told(pack)["rules"]] == [
+        ("EU-EPD-01", "EU-EPD-01", ""),
+    ]  # fmt: skip
+
+
+async def test_who_holds_a_stand_in_for_a_value_is_a_recipient(package, put, begin, clock, caller):
+    handle = await put(ANNA, {"email": "anna@mail.example"})
+    stand_in = StandIn(digest=b"d" * 32, handle=handle, name="email", purpose="marketing", recipient="mailer")
+    async with begin(caller.tenant) as tx:
+        await tx.tokens.add(stand_in, actor="test", at=clock())
+
+    _, pack = await package(recipients={"mailer": "Mail Service Ltd"})
+
+    [recipient] = told(pack)["recipients"]
+    assert (recipient["who"], recipient["name"], recipient["role"]) == ("mailer", "Mail Service Ltd", "holder")
+    assert recipient["fields"] == ["email"]
+    assert stand_in.digest.hex() not in pack.read("package.json").decode()
 
 
 async def test_every_value_that_was_opened_is_a_reveal_and_the_next_package_tells_of_it(package, put, noted):
