@@ -75,7 +75,7 @@ opa: $(if $(filter $(abspath $(BUILT_OPA)),$(OPA)),$(BUILT_OPA))
 	@test "$$("$(OPA)" version 2>/dev/null | sed -n 's/^Version: //p')" = '$(OPA_VERSION)' || \
 		{ $(fail) "$(OPA) is not OPA $(OPA_VERSION), the version that tools/go.mod pins and that built the policies."; }
 
-$(BUILT_TLOGCHECK): tools/tlogcheck/main.go tools/tlogcheck/go.mod tools/tlogcheck/go.sum
+$(BUILT_TLOGCHECK): $(wildcard tools/tlogcheck/*.go) tools/tlogcheck/go.mod tools/tlogcheck/go.sum
 	$(say) 'Build what judges the audit log with the code of Go'
 	@cd tools/tlogcheck && CGO_ENABLED=0 go build -trimpath -o ../bin/tlogcheck .
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,15 +10,23 @@ from pathlib import Path
 from typing import Any, Final
 
 import uuid_utils
-from litestar import Controller, Litestar
+from litestar import Litestar
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from service import db
 from service.audit import ReadEntries, proof_api
-from service.audit import api as audit_api
-from service.audit.proving import ProveConsistency, ProveEntry, ReadCheckpoint, ReadLogKeys, ReadTiles
+from service.audit.holding import LiftHold, PlaceHold, ReadHolds
+from service.audit.proving import (
+    ProveConsistency,
+    ProveEntries,
+    ProveEntry,
+    ReadCheckpoint,
+    ReadLogKeys,
+    ReadTiles,
+    ReadTimestamp,
+)
 from service.audit.store import statement as audit_statement
 from service.bridges import known_tenant, resolver, when_stored
 from service.candidates import Bench, ReadPeople
@@ -31,9 +39,7 @@ from service.consent import (
     ReadRecords,
     ReadSubject,
     SettleMerge,
-    receipt_api,
 )
-from service.consent import api as consent_api
 from service.consent.issuing import ExportReceipt, IssueReceipt, ReadRecord
 from service.consent.profiles import ProfileReader
 from service.decisions import (
@@ -54,14 +60,15 @@ from service.decisions.log import SqlDecisionLog
 from service.decisions.opa import served
 from service.decisions.wasm import embedded
 from service.decisions.watched import WatchedLog
-from service.kernel import Clock, Contended, DomainError, NewId, TenantId, Unavailable
+from service.export_parts import parts as export_parts
+from service.kernel import Clock, NewId, TenantId
 from service.laws import activated_laws
 from service.policies import CheckOverlay, PutOverlay, ReadOverlay, ReadOverlayVersions
-from service.policies import api as policies_api
 from service.policies.governing import Governing
 from service.postgres import DatabaseUrls
-from service.readiness import active_law, checks
+from service.readiness import TOLERATED, active_law, checks
 from service.receipt_keys import ReceiptKeys, receipt_keys_file
+from service.refused_tokens import telling
 from service.reveals import (
     GiveApproval,
     IssueToken,
@@ -75,19 +82,19 @@ from service.reveals import api as reveals_api
 from service.reveals.domain import NONCE_BYTES
 from service.reveals.log import SqlRevealLog
 from service.root_keys import guarded_root_keys
+from service.routes import CONTROLLERS, STATUSES
 from service.settings import Settings
 from service.subjects import PutSubject
-from service.subjects import api as subjects_api
 from service.telemetry import Telemetry
 from service.tenants import NOBODY
-from service.transaction import Begin, opener
+from service.timeline import ReadTimeline
+from service.transaction import Begin, opener, search_opener
 from service.trials import ReadChanges, ReadTrial, ReadTrials, RunTrial, StartTrial
-from service.trials import api as trials_api
 from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
 from service.vault import FieldsOf, MoveValues, Opening, OpenTogether, OpenValues, Wanted
 from service.vault import api as vault_api
-from service.vault.ahead import one_ahead
+from service.vault.ahead import in_turn, one_ahead
 from service.vault.domain import RootUse
 from service.vault.envelope import seal, unseal
 from service.vault.grouped import Grouped
@@ -102,6 +109,7 @@ from service.vault.rotation import RootWrapped
 from service.vault.usecases import DeleteValue, Fields, PutField, PutValue, ReadValues
 from service.vault.writing import WriteValues
 from service.web.auth import Authenticator
+from service.web.failures import Failed, FailureCounts
 from service.web.health import health
 from service.web.keys import KeyRing
 from service.web.local_issuer import LocalIssuer
@@ -115,39 +123,6 @@ BUILD: Final = POLICIES / "build"
 
 FACTS: Final = POLICIES / "schemas" / "input.json"
 """The schema of the facts: what explanations take the unknown ones from."""
-
-STATUSES: Final[Mapping[type[DomainError], int]] = {
-    Unavailable: 503,
-    Contended: 503,
-    **audit_api.STATUS,
-    **proof_api.PROOF_STATUS,
-    **subjects_api.STATUS,
-    **consent_api.STATUS,
-    **receipt_api.RECEIPT_STATUS,
-    **decisions_api.STATUS,
-    **policies_api.STATUS,
-    **trials_api.STATUS,
-    **vault_api.STATUS,
-    **reveals_api.STATUS,
-}
-
-CONTROLLERS: Final[Sequence[type[Controller]]] = (
-    consent_api.RecordController,
-    receipt_api.ReceiptController,
-    consent_api.MergeController,
-    consent_api.RegistryController,
-    subjects_api.SubjectController,
-    decisions_api.DecisionController,
-    decisions_api.LawController,
-    policies_api.PolicyController,
-    trials_api.TrialController,
-    reveals_api.RevealController,
-    reveals_api.ApprovalController,
-    audit_api.AuditController,
-    proof_api.ProofController,
-    vault_api.FieldController,
-    vault_api.ValueController,
-)
 
 
 def utc_now() -> datetime:
@@ -179,7 +154,10 @@ async def running(
         uses = root_uses(opener(engine, clock, new_id))
         root = await stack.enter_async_context(guarded_root_keys(settings, uses, telemetry.ring_lost))
         keys = vault_keys(settings, root, engine, clock)
-        yield assemble(settings, engine, pool, ring, laws, runner, keys, telemetry, clock)
+        failures = FailureCounts(clock, telemetry.authentication_failed)
+        begin = opener(engine, clock, new_id)
+        await stack.enter_async_context(telling(failures, begin, known_tenant(begin), new_id))
+        yield assemble(settings, engine, pool, ring, laws, runner, keys, telemetry, clock, failures)
 
 
 def assemble(
@@ -192,6 +170,7 @@ def assemble(
     vault_keys: Keys,
     telemetry: Telemetry,
     clock: Clock = utc_now,
+    failed: Failed = lambda *_: None,
 ) -> Litestar:
     """Return the application over these parts. Opens nothing."""
     begin = opener(engine, clock, new_id)
@@ -202,17 +181,18 @@ def assemble(
     decide = Decide(profiles, begin, log, laws, clock, new_id)
     fields = Fields(begin)
     pace = LookupPace(settings.lookups_per_minute, clock)
-    lookup = Lookup(fields, normalised, Grouped(FindHolders(begin, vault_keys)), pace)
+    lookup = Lookup(fields, normalised, Grouped(FindHolders(search_opener(pool, clock, new_id), vault_keys)), pace)
     write_values = WriteValues(begin, vault_keys, seal, clock)
     write = Grouped(write_values)
-    put_value = PutValue(fields, normalised, write)
+    put_value = PutValue(fields, normalised, write, pace)
     open_values = OpenValues(begin, vault_keys, unseal, clock)
     reveals = SqlRevealLog(pool, audit_statement, new_id)
     nonce = partial(os.urandom, NONCE_BYTES)
     open_one: Grouped[Wanted, Opening] = Grouped(OpenTogether(open_values))
     prove, read_record = ProveEntry(begin, when_stored(begin)), ReadRecord(begin)
     receipt_keys = ReceiptKeys(receipt_keys_file(settings), begin, telemetry.receipt_keys_lost)
-    reveal = Reveal(decide, profiles, begin, open_values, open_one, reveals, clock, new_id, nonce)
+    alone = settings.officer_people_per_hour
+    reveal = Reveal(decide, profiles, begin, open_values, open_one, reveals, clock, new_id, nonce, most_alone=alone)
     return site(
         [
             *CONTROLLERS,
@@ -221,6 +201,7 @@ def assemble(
                 checks(engine, active_law(profiles, governing, laws)),
                 telemetry.registry,
                 lambda: governing.revision or policy.revision,
+                tolerated=TOLERATED,
             ),
         ],
         statuses=STATUSES,
@@ -255,22 +236,30 @@ def assemble(
             "give_approval": GiveApproval(begin, clock),
             "read_approvals": ReadApprovals(begin, clock),
             "read_entries": ReadEntries(begin, resolver(begin)),
+            "read_timeline": ReadTimeline(begin, ProveEntries(begin)),
+            "place_hold": PlaceHold(begin, resolver(begin), clock),
+            "lift_hold": LiftHold(begin, clock),
+            "read_holds": ReadHolds(begin),
             "read_checkpoint": ReadCheckpoint(begin),
+            "read_timestamp": ReadTimestamp(begin),
             "prove_entry": prove,
             "issue_receipt": IssueReceipt(read_record, prove, receipt_keys, settings.log_name, clock),
             "export_receipt": ExportReceipt(read_record),
             "prove_consistency": ProveConsistency(begin),
             "read_tiles": ReadTiles(begin),
             "read_log_keys": ReadLogKeys(begin, settings.log_name),
+            **export_parts(settings, begin, clock, new_id),
             "put_field": PutField(begin, clock),
             "fields_of": FieldsOf(begin),
             "put_value": put_value,
-            "import_values": ImportValues(begin, fields, normalised, write_values, one_ahead),
+            "import_values": ImportValues(begin, vault_keys, fields, normalised, write_values, one_ahead, in_turn),
             "lookup": lookup,
             "delete_value": DeleteValue(fields, write),
             "read_values": ReadValues(begin, vault_keys, unseal),
         },
-        authenticator=TenantGate(Authenticator(ring, clock, audience=settings.audience), known_tenant(begin)),
+        authenticator=TenantGate(
+            Authenticator(ring, clock, audience=settings.audience, failed=failed), known_tenant(begin), failed
+        ),
         hot={
             "decide": partial(decisions_api.decided, decide),
             "lookUp": partial(vault_api.found, lookup),

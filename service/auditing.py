@@ -1,21 +1,28 @@
 """`volens audit`: whether the log in the database is what was signed, and how it goes on after a loss."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg_pool import AsyncConnectionPool
 from rich.console import Console
 
 from service import db, operations, sequencer
 from service.app import utc_now
 from service.audit import AuditEvent
-from service.audit.examining import Examined, ExamineLog
-from service.audit.findings import Wrong
+from service.audit.anchors import read_anchors
+from service.audit.examining import TOLD, Examined, ExamineLog
+from service.audit.findings import Kind, Report, Wrong
+from service.audit.growing import origin_of
 from service.audit.log_keys import LogKeys, add_key
-from service.audit.notes import Checkpoint
+from service.audit.notes import LOG, Checkpoint, Key
+from service.audit.ranges import lines_of
+from service.audit.timestamps import Judge
 from service.audit.tree_ports import KeyPurpose
 from service.audit.tree_store import add_public_key, growing, public_keys, reading, with_tree
+from service.committed import Committed, ExamineCommitted
 from service.databases import migrated
 from service.kernel import DomainError, TenantId
 from service.own_files import FileUnusable
@@ -31,6 +38,12 @@ class NotHalted(DomainError):
     code = "not_halted"
 
 
+class AnchorsBroken(DomainError):
+    """A file of anchors doesn't hold together, or is of other logs."""
+
+    code = "anchors_broken"
+
+
 class Recovered(Struct, frozen=True, kw_only=True):
     """From where a log goes on."""
 
@@ -41,22 +54,60 @@ class Recovered(Struct, frozen=True, kw_only=True):
     """The file with the newest checkpoint of what was lost."""
 
 
-async def examine(settings: Settings, tenant: str | None, progress_on: Console) -> list[Examined]:
-    """Work every tree out again from its entries, and compare it with what was signed.
+async def examine(
+    settings: Settings, tenant: str | None, progress_on: Console, anchors: Sequence[Path] = ()
+) -> list[Examined]:
+    """Work every tree out again from its entries, and compare it with what was signed and anchored, and what is stored.
 
     Raises:
-        UnknownTenant, OwnerNeeded, Unavailable
+        UnknownTenant, OwnerNeeded, AnchorsBroken, Unavailable
     """
     with migrated(settings) as urls:
-        async with db.pool(urls.worker, size=2) as pool:
+        async with db.pool(urls.worker, size=2) as pool, operations.transactions(urls.app) as begin:
             tenants = await _named(urls, pool, tenant)
             keys = await public_keys(pool)
             look = ExamineLog(reading(pool), sequencer.published(settings), settings.log_name, keys)
+            origins = {origin_of(settings.log_name, each): each for each in await with_tree(pool)}
+            anchored = _anchored(anchors, origins, keys)
             found = []
             for each in tenants:
                 with bar(progress_on, f"entries of {each}") as advanced:
-                    found.append(await look(each, advanced))
+                    tree = await look(each, advanced, anchored.get(each, ()))
+                found.append(_together(tree, await ExamineCommitted(begin)(each, tree.entries)))
             return found
+
+
+def _together(tree: Examined, committed: Committed) -> Examined:
+    more = len(committed.findings) - TOLD
+    told = committed.findings if more <= 0 else [*committed.findings[:TOLD], f"and {more} more"]
+    return replace(tree, shown=committed.shown, closed=committed.closed, findings=[*tree.findings, *told])
+
+
+def _anchored(
+    anchors: Sequence[Path], origins: Mapping[str, TenantId], public: Sequence[bytes]
+) -> dict[TenantId, list[Checkpoint]]:
+    """Return what files of anchors hold of each tenant's log.
+
+    Raises:
+        AnchorsBroken: a line is none, isn't signed, doesn't go on from the one before, or is of a log that isn't here.
+    """
+    held: dict[TenantId, list[Checkpoint]] = {}
+    report = Report()
+    for place in anchors:
+
+        def believe(checkpoint: Checkpoint, where: str) -> None:
+            if checkpoint.origin not in origins:
+                raise Wrong(Kind.FOREIGN, f"the database has no log {checkpoint.origin}")
+            ours = [Key(checkpoint.origin, LOG, each) for each in public]
+            checkpoint.verify({(key.name, key.id): key for key in ours})
+
+        with place.open("rb") as file:
+            for checkpoint in read_anchors(lines_of(file), str(place), report, believe):
+                held.setdefault(origins[checkpoint.origin], []).append(checkpoint)
+    if report.findings:
+        first = report.findings[0]
+        raise AnchorsBroken(f"{first.place}: {first.kind.value}; {first.words}")
+    return held
 
 
 async def _named(urls: DatabaseUrls, pool: AsyncConnectionPool, name: str | None) -> Sequence[TenantId]:
@@ -82,7 +133,7 @@ async def recover(settings: Settings, tenant: str) -> Recovered:
             if was is None:
                 raise NotHalted(f"nothing halts the log of {tenant}")
             files = sequencer.published(settings)
-            lost = files.recall(known)
+            lost = await files.recall(known)
             async with operations.transactions(urls.app) as begin, begin(known) as tx:
                 await tx.audit.append(
                     event=AuditEvent.LOG_RECOVERED, object_id=_tree(lost), by=operations.as_operator(known)
@@ -108,10 +159,11 @@ def rotate(settings: Settings) -> bytes:
     return add_key(sequencer.keys_file(settings))
 
 
-async def rotate_receipts(settings: Settings) -> bytes:
+async def rotate_receipts(settings: Settings, *, lost: bool = False) -> bytes:
     """Add a key to the file of receipts, which signs them from the next start of what serves on.
 
-    Only then is it made to count, with all that the file holds: should that fail, receipts are signed as before.
+    Only then is it made to count, with all that the file holds: should that fail, receipts are signed as before. If
+    the file is `lost`, another one is made in its place; a file that is there is never replaced.
 
     Raises:
         FileUnusable, FileExposed: there is no file to which it could be added, or not the one that counts.
@@ -120,18 +172,52 @@ async def rotate_receipts(settings: Settings) -> bytes:
     place = receipt_keys_file(settings)
     with migrated(settings) as urls:
         async with db.pool(urls.worker, size=2) as pool:
-            held = LogKeys.open(place, make=False).public
-            if missing := set(await public_keys(pool, KeyPurpose.RECEIPTS)) - set(held):
-                raise FileUnusable(f"{place.name} lacks {len(missing)} of the keys by which receipts were signed")
-            added = add_key(place)
+            used = await public_keys(pool, KeyPurpose.RECEIPTS)
+            if lost:
+                if place.exists() and set(LogKeys.open(place, make=False).public) & set(used):
+                    raise FileUnusable(f"{place.name} is there, with a key of receipts: it isn't lost")
+                held, added = list[bytes](), LogKeys.open(place, make=True).public[-1]
+            else:
+                held = list(LogKeys.open(place, make=False).public)
+                if used and used[-1] not in held:
+                    raise FileUnusable(f"{place.name} lacks the newest key of receipts")
+                added = add_key(place)
             for public in (*held, added):
                 await add_public_key(pool, public, utc_now(), KeyPurpose.RECEIPTS)
     return added
 
 
-def verify(files: Sequence[Path], keys: Path | None, known: Sequence[Path], *, whole: bool) -> int:
-    """Verify what was handed out; return the exit code. Needs no database."""
+def verify(
+    files: Sequence[Path],
+    keys: Path | None,
+    known: Sequence[Path],
+    *,
+    whole: bool,
+    anchors: Sequence[Path] = (),
+    witnesses: Path | None = None,
+    tsa_roots: Path | None = None,
+) -> int:
+    """Verify what was handed out; return the exit code. Needs no database.
+
+    Raises:
+        FileUnusable: there are no certificates in `tsa_roots`, or what judges time-stamps isn't installed.
+    """
     from service.audit.verify import main
 
-    options = [*(["--keys", str(keys)] if keys else []), *(["--whole"] if whole else [])]
-    return main([*options, *(part for file in known for part in ("--known", str(file))), *map(str, files)])
+    named = [("--keys", keys), ("--witnesses", witnesses), *(("--known", file) for file in known)]
+    named += [("--anchor", file) for file in anchors]
+    options = [part for option, file in named if file for part in (option, str(file))]
+    return main([*options, *(["--whole"] if whole else []), *map(str, files)], _judge(tsa_roots))
+
+
+def _judge(roots: Path | None) -> Judge | None:
+    if roots is None:
+        return None
+    if find_spec("rfc3161_client") is None:
+        raise FileUnusable("time-stamps need the extra `timestamps`: install volens[timestamps]")
+    from service.audit.rfc3161 import Authorities  # the extra may be missing
+
+    try:
+        return Authorities.of(roots.read_bytes()).judge
+    except ValueError:
+        raise FileUnusable(f"{roots} holds no certificates") from None

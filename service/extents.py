@@ -11,6 +11,8 @@ from service.audit.evidence import export_header, export_line, spans_of_export
 from service.audit.notes import Checkpoint
 from service.audit.proving import signed_at
 from service.audit.tiles import tiles_for
+from service.choosing import LogBroken
+from service.exports import Wanted
 from service.kernel import DomainError, TenantId
 from service.transaction import Begin
 
@@ -23,21 +25,6 @@ class NothingToExport(DomainError):
     """The log has no entries in this range, or not all of them yet."""
 
     code = "nothing_to_export"
-
-
-class LogBroken(DomainError):
-    """The database has lost part of what was signed."""
-
-    code = "log_broken"
-
-
-class Wanted(Struct, frozen=True, kw_only=True):
-    """Which entries: by their places, or by when they were made. What is absent holds always."""
-
-    first: int = 0
-    after: int | None = None
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 class Extent(Struct, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ def exactly(pattern: str) -> Meta:
 
 SCOPES: Final = (
     "decide", "records:write", "records:read", "subjects:write", "policy:read", "policy:write", "audit:read",
+    "audit:export", "audit:hold",
     "vault:write", "vault:read", "vault:lookup", "vault:officer",
     "vault:reveal",
 )  # fmt: skip
@@ -36,6 +37,11 @@ Handle = NewType("Handle", UUID)
 TenantName = Annotated[str, exactly("[a-z0-9][a-z0-9-]{0,62}")]
 SubjectRef = Annotated[str, exactly("[A-Za-z0-9._:-]{1,128}")]
 """Has no room for an ``@`` or a ``+``: an address can't slip in as a key."""
+
+VAULT_WORDS: Final = ("approvals", "fields", "import", "lookup", "reveal", "tokens")
+"""What stands in the place of a subject in addresses of the vault."""
+NewSubjectRef = Annotated[str, exactly(f"(?!({'|'.join(VAULT_WORDS)})$)[A-Za-z0-9._:-]{{1,128}}")]
+"""A subject that comes into being. One named like a word of the vault could not be addressed there."""
 
 IdentifierId = Annotated[str, exactly("([a-z][a-z0-9_-]{0,62}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")]
 """The id of an e-mail address, number or device in the vault: a word or a UUID. No address or number fits."""

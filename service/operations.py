@@ -37,9 +37,10 @@ from service.postgres import DatabaseUrls
 from service.requests import check_deadlines
 from service.requests.artefacts import read_periods
 from service.requests.calendar_of import public_holidays
+from service.reveals.token import Recipient
 from service.settings import InvalidSettings, Settings
 from service.transaction import Begin, opener
-from service.web.local_issuer import LocalIssuer
+from service.web.local_issuer import CLIENT, LocalIssuer
 from service.web.tokens import SELF
 
 T = TypeVar("T")
@@ -94,7 +95,9 @@ def list_tenants(settings: Settings) -> list[str]:
         return tenants_of(urls)
 
 
-def sign_token(settings: Settings, name: str, scope: str, subject: str | None, ttl: timedelta) -> str:
+def sign_token(
+    settings: Settings, name: str, scope: str, subject: str | None, ttl: timedelta, client: str = CLIENT
+) -> str:
     """Return a token of the local issuer, and leave an audit entry that it was issued."""
     if not settings.local_issuer:
         raise InvalidSettings("VOLENS_LOCAL_ISSUER is off: the service would not accept a token of the local key")
@@ -105,12 +108,19 @@ def sign_token(settings: Settings, name: str, scope: str, subject: str | None, t
         raise UnusableName("--subject and the scope `self` go together")
     if subject is not None:
         written(subject, SubjectRef, "a subject is 1 to 128 of A-Z a-z 0-9 . _ : -")
+    written(client, Recipient, "a client is 1 to 128 of A-Z a-z 0-9 . _ : / | -")
     with migrated(settings) as urls:
-        return issue_token(settings, urls, tenant, " ".join(scopes), subject, ttl)
+        return issue_token(settings, urls, tenant, " ".join(scopes), subject, ttl, client)
 
 
 def issue_token(
-    settings: Settings, urls: DatabaseUrls, tenant: TenantId, scope: str, subject: str | None, ttl: timedelta
+    settings: Settings,
+    urls: DatabaseUrls,
+    tenant: TenantId,
+    scope: str,
+    subject: str | None,
+    ttl: timedelta,
+    client: str = CLIENT,
 ) -> str:
     """Sign what `sign_token` has checked. The entry comes first: no token exists of which the log knows nothing."""
     issuer = LocalIssuer.open(settings.data, settings.audience)
@@ -130,6 +140,7 @@ def issue_token(
         ttl=ttl,
         now=app.utc_now(),
         new_id=lambda: token_id,
+        client=client,
     )
 
 

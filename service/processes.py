@@ -15,7 +15,7 @@ import uvicorn
 from litestar import Litestar
 from rich.console import Console
 
-from service import activation, app, databases, db, demo, operations, sequencer, worker
+from service import activation, app, attesting, databases, db, demo, exporter, operations, sequencer, worker
 from service.decisions.artefacts import read_policy
 from service.kernel import SCOPES, DomainError, TenantId
 from service.laws import activated_laws
@@ -82,7 +82,7 @@ async def _run_all(
     async with _until_asked() as stop, app.running(settings, urls, telemetry) as application:
         server = Server(_config(application), ready.set)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        working = asyncio.create_task(_in_background(settings, urls.worker, telemetry, stop))
+        working = asyncio.create_task(_in_background(settings, urls, telemetry, stop))
         showing = asyncio.create_task(_welcome(_url(listener), token, ready, console))
         # whichever ends first ends the others: a server without its worker would pile up work unseen
         serving.add_done_callback(lambda _: stop.set())
@@ -141,21 +141,28 @@ def work(settings: Settings) -> None:
     _leave_no_core()
     with _until_signalled(), databases.migrated(settings) as urls:
         databases.refuse_unguarded_worker(urls)
-        _run(_work(settings, urls.worker, _telemetry(settings)))
+        _run(_work(settings, urls, _telemetry(settings)))
 
 
-async def _work(settings: Settings, url: str, telemetry: Telemetry) -> None:
+async def _work(settings: Settings, urls: DatabaseUrls, telemetry: Telemetry) -> None:
     async with _until_asked() as stop:
-        async with operations.transactions(url) as begin:
+        async with operations.transactions(urls.worker) as begin:
             # As `serve` does, but that a worker makes no root key: nothing of it needs one that isn't there.
             async with guarded_root_keys(settings, app.root_uses(begin), telemetry.ring_lost, make=False):
                 pass
-        await _in_background(settings, url, telemetry, stop)
+        await _in_background(settings, urls, telemetry, stop)
 
 
-async def _in_background(settings: Settings, url: str, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Work off jobs and place audit entries. Whichever fails ends the other: half a worker would go unseen."""
-    parts = [worker.work(url, telemetry, stop), sequencer.sequence(settings, url, telemetry, stop)]
+async def _in_background(settings: Settings, urls: DatabaseUrls, telemetry: Telemetry, stop: asyncio.Event) -> None:
+    """Do what nobody waits for. Whichever part fails ends the others: it would go unseen."""
+    attestors = attesting.attestors(settings)
+    parts = [
+        worker.work(urls.worker, telemetry, stop),
+        sequencer.sequence(settings, urls.worker, telemetry, stop),
+        exporter.export_by_itself(settings, urls, telemetry, stop),
+    ]
+    if attestors:
+        parts.append(attesting.attest(attestors, settings, urls.worker, telemetry, stop))
     tasks = [asyncio.create_task(part) for part in parts]
     for task in tasks:
         task.add_done_callback(lambda _: stop.set())

@@ -26,6 +26,9 @@ _ABOUT_A_STRANGER: Final = Question(
     at=datetime(2026, 1, 1, 9, tzinfo=UTC),
     context=Context(),
 )
+TOLERATED: Final = frozenset({"log"})
+"""Checks that take no requests away. The log of one tenant that is halted is no reason to refuse those of all others,
+nor theirs: entries are stored all the while, a withdrawal most of all, and what is halted is the signing."""
 _PAUSE: Final = 10.0
 """Seconds for which rules that failed are left alone: each try may hold everybody up until the engine gives in."""
 

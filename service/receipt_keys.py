@@ -4,11 +4,12 @@ They are a file of their own, because those processes shall not be able to sign 
 public half is in the database, where it stays for ever. A serving process can only state the first one there, and
 that is all that the database lets it: from then on a lost file, another file or a stolen password end in receipts
 that are refused, never in receipts under a key that nobody has reason to believe. Further keys are an operator's to
-add (`volens audit rotate-key --receipts`).
+add (`volens audit rotate-key --receipts`). A file needs the newest key that counts; earlier ones may be lost: what they
+signed is verified by their public halves.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from service.audit.log_keys import RECEIPTS_FILE, LogKeys
@@ -36,7 +37,7 @@ class ReceiptKeys:
         """Return the key to sign with, under a name.
 
         Raises:
-            Unavailable: the file lacks a key by which receipts were signed, or can't be read.
+            Unavailable: the file lacks the newest key that counts, or can't be read.
         """
         async with self._opening:
             if self._keys is None:
@@ -51,16 +52,16 @@ class ReceiptKeys:
                 async with self._begin(NOBODY) as tx:
                     await tx.log_keys.state_first_of_receipts(keys.public[-1])
                 used = await self._used()
-            if missing := used - set(keys.public):
-                raise FileUnusable(f"{self._place.name} lacks {len(missing)} of the keys by which receipts were signed")
+            if not used or used[-1] not in keys.public:
+                raise FileUnusable(f"{self._place.name} lacks the newest key of receipts")
             return keys.among(used)
         except (FileExposed, FileUnusable, OSError) as error:
             self._lost(error)
             raise Unavailable("receipts can't be signed now") from error
 
-    async def _used(self) -> set[bytes]:
+    async def _used(self) -> Sequence[bytes]:
         async with self._begin(NOBODY) as tx:
-            return {key.public for key in await tx.log_keys.public() if key.purpose is KeyPurpose.RECEIPTS}
+            return [key.public for key in await tx.log_keys.public() if key.purpose is KeyPurpose.RECEIPTS]
 
 
 def receipt_keys_file(settings: Settings) -> Path:

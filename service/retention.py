@@ -1,20 +1,32 @@
-"""What is past its retention goes: `volens vault expire`, and the worker by itself."""
+"""What is past its retention goes: `volens vault expire`, `volens audit expire`, and the worker by itself."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
+import msgspec
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from service import app, operations
+from service.audit import Content
+from service.audit.expiring import Advanced, ExpireContent
+from service.audit.keeping import Outcome, Period, UnusablePeriods, checked
 from service.bridges import known_tenant
+from service.consent.expiring import ExpireRecords
 from service.databases import migrated
+from service.decisions.artefacts import read_policy
+from service.kernel import TenantId
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.transaction import Begin
 from service.vault.expiring import ExpireVersions
 from service.vault.retention import Expired, Retained
 
 WORKER = "worker"
 """The actor of what the worker does by itself."""
+PERIODS: Final = app.POLICIES / "retention.json"
+"""How long the law has content kept, each period with its source."""
 
 
 async def expire(settings: Settings, tenant: str | None, progress_on: Console, *, dry: bool) -> Sequence[Expired]:
@@ -47,3 +59,79 @@ async def expire_by_itself(url: str, telemetry: Telemetry) -> None:
         for each in await ExpireVersions(begin, app.utc_now, app.new_id)(lambda *_: None, actor=WORKER):
             if each.removed:
                 telemetry.versions_expired(each.tenant, each.removed)
+
+
+async def expire_content(
+    settings: Settings, tenant: str | None, progress_on: Console, *, dry: bool
+) -> Sequence[Outcome]:
+    """Remove the content of all tenants, or of one, that is past its period; with `dry`, only count it.
+
+    Raises:
+        UnknownTenant
+    """
+    wanted = None if tenant is None else operations.tenant_named(tenant)
+    with migrated(settings) as urls:
+        columns = SpinnerColumn(), TextColumn("{task.description}")
+        with Progress(*columns, console=progress_on, transient=True, disable=not progress_on.is_terminal) as progress:
+            task = progress.add_task("content past its period")
+
+            def advanced(each: TenantId, content: Content, count: int) -> None:
+                progress.update(task, description=f"{content} of {each}: {count}")
+
+            async with operations.transactions(urls.worker) as begin:
+                run = ExpireAll(begin, operations.OPERATOR, advanced, dry=dry)
+                tenants = await run.tenants()
+                if wanted is not None and wanted not in tenants:
+                    raise operations.UnknownTenant(f"there is no tenant {tenant}; `volens tenant list` shows them")
+                return [outcome for each in tenants if wanted in (None, each) for outcome in await run(each)]
+
+
+async def expire_content_by_itself(url: str, telemetry: Telemetry) -> None:
+    """Remove it as the worker, and tell how much that was."""
+    async with operations.transactions(url) as begin:
+        run = ExpireAll(begin, WORKER, lambda *_: None, dry=False)
+        for tenant in await run.tenants():
+            for each in await run(tenant):
+                if each.removed:
+                    telemetry.content_expired(each.tenant, each.content, each.removed)
+
+
+class ExpireAll:
+    """Expires all content of a tenant: records first, since what is left of them is what decisions are made from."""
+
+    def __init__(self, begin: Begin, actor: str, advanced: Advanced, *, dry: bool) -> None:
+        self._periods = read_periods(PERIODS)
+        self._content = ExpireContent(begin, self._periods, app.utc_now, app.new_id)
+        self._records = ExpireRecords(begin, read_policy(app.BUILD).vocabulary, app.new_id)
+        self._actor = actor
+        self._advanced = advanced
+        self._dry = dry
+
+    async def tenants(self) -> Sequence[TenantId]:
+        return await self._content.tenants()
+
+    async def __call__(self, tenant: TenantId) -> Sequence[Outcome]:
+        [period] = [period for period in self._periods if period.content is Content.RECORD]
+        ended_by = period.ended_by(app.utc_now())
+        removed, held = await self._records(
+            tenant,
+            ended_by,
+            lambda count: self._advanced(tenant, Content.RECORD, count),
+            actor=self._actor,
+            dry=self._dry,
+        )
+        records = Outcome(tenant=tenant, content=Content.RECORD, ended_by=ended_by, removed=removed, held=held)
+        return [records, *await self._content(tenant, self._advanced, actor=self._actor, dry=self._dry)]
+
+
+def read_periods(place: Path) -> Sequence[Period]:
+    """Return how long content is kept.
+
+    Raises:
+        UnusablePeriods: the table is not one, and nothing may go by it.
+    """
+    try:
+        periods = msgspec.json.decode(place.read_bytes(), type=list[Period])
+    except (OSError, msgspec.MsgspecError) as error:
+        raise UnusablePeriods(f"{place.name} says no periods") from error
+    return checked(periods, app.utc_now())

@@ -90,10 +90,48 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="The file of the keys by which receipts are signed. Default: receipts.keys in the data folder."
         ),
     ] = None
+    witnesses_path: Annotated[
+        str | None,
+        Meta(
+            description="The file that names who cosigns the audit log (c2sp.org/tlog-policy). Unset: nobody is asked."
+        ),
+    ] = None
+    witness_seconds: Annotated[
+        int, Meta(ge=1, le=86_400, description="How often each witness is asked at most, in seconds.")
+    ] = 10
+    tsa_url: Annotated[
+        str | None,
+        Meta(description="A time-stamp authority (RFC 3161) for the audit log; needs the extra `timestamps`."),
+    ] = None
+    tsa_roots_path: Annotated[
+        str | None, Meta(description="The file (PEM) of the root certificates of the time-stamp authority.")
+    ] = None
+    tsa_seconds: Annotated[
+        int, Meta(ge=60, le=31_536_000, description="How often each log is time-stamped at most, in seconds.")
+    ] = 3600
+    exports_dir: Annotated[
+        str | None,
+        Meta(description="Folder of exports, which service and worker share. Default: exports in the data folder."),
+    ] = None
+    export_hours: Annotated[int, Meta(ge=1, le=8760, description="How long the file of an export lies, in hours.")] = 72
+    export_link_seconds: Annotated[
+        int, Meta(ge=1, le=86_400, description="How long a link to the file of an export is good, in seconds.")
+    ] = 900
+    export_four_eyes: Annotated[
+        bool, Meta(description="Have a second person agree to every export (true or false).")
+    ] = False
     lookups_per_minute: Annotated[
         int,
         Meta(ge=1, le=1_000_000, description="Lookups that a client may make in a minute, in each process."),
     ] = 600
+    officer_people_per_hour: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="People of whom an officer's client may read one by one in an hour; more need an approval.",
+        ),
+    ] = 20
     issuers: Annotated[
         tuple[IssuerSettings, ...],
         Meta(description='Trusted issuers, JSON: [{"issuer": URL, "jwks": URL or file, "tenant": only this one?}].'),
@@ -190,6 +228,7 @@ def _refuse_unusable(settings: Settings) -> None:
     if settings.opa_binary is not None and which(settings.opa_binary) is None:
         raise _unusable("opa_binary", "names no program that can be run")
     _refuse_unusable_ring(settings)
+    _refuse_unusable_authority(settings)
     names = [issuer.issuer for issuer in settings.issuers] + [ISSUER] * settings.local_issuer
     if len(set(names)) < len(names):
         raise _unusable("issuers", "lists an issuer twice")
@@ -210,6 +249,26 @@ def _refuse_unusable_ring(settings: Settings) -> None:
         raise _unusable("key_ring_url", "is no address https://HOST:PORT (http only on this machine)")
     if settings.key_ring == "aws-kms" and find_spec("boto3") is None:
         raise _unusable("key_ring", "aws-kms needs the extra `aws`: install volens[aws]")
+
+
+def _refuse_unusable_authority(settings: Settings) -> None:
+    """Refuse time-stamps that nobody could judge. A token is signed, and only a hash travels: http will do."""
+    if (settings.tsa_url is None) != (settings.tsa_roots_path is None):
+        raise _unusable("tsa_roots_path", "and VOLENS_TSA_URL go together")
+    if settings.tsa_url is None:
+        return
+    if not _is_web_address(settings.tsa_url):
+        raise _unusable("tsa_url", "is no address http(s)://HOST/PATH")
+    if find_spec("rfc3161_client") is None:
+        raise _unusable("tsa_url", "needs the extra `timestamps`: install volens[timestamps]")
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        address = urlsplit(url)
+        return bool(address.scheme in {"http", "https"} and address.hostname and address.port != 0)
+    except ValueError:  # a port that is no number
+        return False
 
 
 def _is_safe(url: str) -> bool:

@@ -76,9 +76,25 @@ class Telemetry:
             registry=self.registry,
         )
         self._placed = Counter("volens_audit_placed", "Audit entries in a signed tree.", registry=self.registry)
+        self._attested = Counter(
+            "volens_audit_attested",
+            "Answers of witnesses and time-stamp authorities: signed, silent, refused, fork.",
+            ("who", "outcome"),
+            registry=self.registry,
+        )
         self._expired = Counter(
             "volens_vault_versions_expired",
             "Versions of values removed because their retention had ended.",
+            registry=self.registry,
+        )
+        self._unauthenticated = Counter(
+            "volens_authentication_failures", "Tokens refused, by the reason.", ("why",), registry=self.registry
+        )
+        self._refused: dict[str, Counter] = {}
+        self._content = Counter(
+            "volens_content_expired",
+            "Decisions, records, facts and events removed because their period of retention had ended.",
+            ("content",),
             registry=self.registry,
         )
         self._policy = Gauge("volens_policy", "The active policy revision.", ("revision",), registry=self.registry)
@@ -147,10 +163,37 @@ class Telemetry:
         """Note that nothing more is signed for a tenant until an operator says what happened."""
         self.log.error("log_halted", tenant=tenant, cause=why)
 
+    def attested(self, who: str) -> None:
+        """Note that a witness cosigned, or a time-stamp authority stamped, what the log signed."""
+        self._attested.labels(who, "signed").inc()
+
+    def not_attested(self, who: str, why: str) -> None:
+        """Note that one of them gave no answer that counts. It is asked again."""
+        self._attested.labels(who, "silent").inc()
+        self.log.warning("log_unattested", host=who, cause=why)
+
+    def log_refused(self, who: str, tenant: str, why: str, *, fork: bool, again: bool) -> None:
+        """Note that one of them says no; with `fork`, because it saw another tree. `again`: as it did before."""
+        self._attested.labels(who, "fork" if fork else "refused").inc()
+        if not again:
+            self.log.error("log_forked" if fork else "log_refused", host=who, tenant=tenant, cause=why)
+
     def versions_expired(self, tenant: str, count: int) -> None:
         """Note that so many versions of values of a tenant were past their retention, and are gone."""
         self._expired.inc(count)
         self.log.info("versions_expired", tenant=tenant, count=count)
+
+    def authentication_failed(self, why: str) -> None:
+        """Note a refused token, whoever's it is."""
+        counted = self._refused.get(why)
+        if counted is None:
+            counted = self._refused[why] = self._unauthenticated.labels(why)
+        counted.inc()
+
+    def content_expired(self, tenant: str, content: str, count: int) -> None:
+        """Note that so much content of a kind was past its period, and is gone."""
+        self._content.labels(content).inc(count)
+        self.log.info("content_expired", tenant=tenant, job=content, count=count)
 
     def policy(self, revision: str) -> None:
         """Note the policy revision that answers from now on."""

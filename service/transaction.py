@@ -4,18 +4,22 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from service.audit.store import SqlAuditTrail, SqlLogKeys, SqlTree
+from service.audit.keeping_store import SqlContentStore, SqlHoldStore, SqlTraces
+from service.audit.store import SqlAuditAppender, SqlAuditTrail, SqlLogKeys, SqlSubjectLog, SqlTree
+from service.consent.keeping_store import SqlOldRecordStore
 from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStore, SqlStateStore
-from service.db import TENANT_SETTING, answering
+from service.db import TENANT_SETTING, answering, lease
 from service.decisions.store import SqlDecisionStore
 from service.events.store import SqlOutbox
+from service.exports.store import SqlExportStore
 from service.kernel import Clock, NewId, TenantId
 from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
-from service.reveals.store import SqlApprovalStore, SqlRevealStore, SqlTokenStore
-from service.subjects.store import SqlSubjectStore
+from service.reveals.store import SqlAloneStore, SqlApprovalStore, SqlRevealStore, SqlTokenStore
+from service.subjects.store import SqlNames, SqlSubjectStore
 from service.tenants import SqlTenants
 from service.trials.store import SqlTrialStore
 from service.trips import Trips
@@ -23,7 +27,7 @@ from service.vault.key_store import SqlKeyStore
 from service.vault.moving_store import SqlMovingStore
 from service.vault.retention_store import SqlRetentionStore
 from service.vault.rotation_store import SqlRotationStore
-from service.vault.store import SqlValueStore
+from service.vault.store import SqlHolders, SqlValueStore
 
 _ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %(tenant)s, true)"
 
@@ -37,6 +41,10 @@ class Transaction:
         self.tenants = SqlTenants(connection, tenant, clock)
         self.outbox = SqlOutbox(trips, tenant, new_id)
         self.audit = SqlAuditTrail(connection, trips, tenant, clock, new_id)
+        self.subject_log = SqlSubjectLog(connection, tenant)
+        self.content = SqlContentStore(connection, tenant)
+        self.traces = SqlTraces(connection, tenant)
+        self.holds = SqlHoldStore(connection, tenant)
         self.tree = SqlTree(connection, tenant)
         self.log_keys = SqlLogKeys(connection)
         self.keys = SqlKeyStore(connection, trips, tenant)
@@ -46,6 +54,7 @@ class Transaction:
         self.moving = SqlMovingStore(connection, tenant)
         self.subjects = SqlSubjectStore(connection, trips, tenant, new_id)
         self.records = SqlRecordStore(connection, tenant)
+        self.old_records = SqlOldRecordStore(connection, tenant)
         self.states = SqlStateStore(connection, tenant, clock)
         self.notices = SqlNoticeStore(connection, tenant, clock)
         self.purposes = SqlPurposeStore(connection, tenant, clock)
@@ -54,9 +63,11 @@ class Transaction:
         self.revisions = SqlRevisionStore(connection)
         self.recent = SqlRecentFacts(connection)
         self.trials = SqlTrialStore(connection, tenant)
-        self.approvals = SqlApprovalStore(connection, tenant)
-        self.tokens = SqlTokenStore(connection, tenant)
         self.reveals = SqlRevealStore(connection, tenant)
+        self.approvals = SqlApprovalStore(connection, tenant)
+        self.alone = SqlAloneStore(connection, tenant)
+        self.tokens = SqlTokenStore(connection, tenant)
+        self.exports = SqlExportStore(connection, tenant)
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]
@@ -79,5 +90,33 @@ def opener(engine: AsyncEngine, clock: Clock, new_id: NewId) -> Begin:
             async with engine.begin() as connection:
                 await Trips(connection)(_ENTER, {"tenant": tenant})
                 yield Transaction(connection, tenant, clock, new_id)
+
+    return begin
+
+
+class Searching:
+    """What looking for people touches. Each trip is a transaction of its own."""
+
+    def __init__(self, trips: Trips, tenant: TenantId, clock: Clock, new_id: NewId) -> None:
+        self.together = trips.together
+        self.values = SqlHolders(trips, tenant)
+        self.subjects = SqlNames(trips, tenant)
+        self.audit = SqlAuditAppender(trips, tenant, clock, new_id)
+
+
+BeginSearching = Callable[[TenantId], AbstractAsyncContextManager[Searching]]
+
+
+def search_opener(pool: AsyncConnectionPool, clock: Clock, new_id: NewId) -> BeginSearching:
+    """Return what lends connections for hot searches, which are durable trip by trip.
+
+    Raises:
+        Unavailable: the database doesn't answer.
+    """
+
+    @asynccontextmanager
+    async def begin(tenant: TenantId) -> AsyncIterator[Searching]:
+        async with lease(pool) as connection:
+            yield Searching(Trips(connection, first=[(_ENTER, {"tenant": tenant})]), tenant, clock, new_id)
 
     return begin

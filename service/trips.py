@@ -26,10 +26,14 @@ class _Asked(Struct, eq=False):
 
 
 class Trips:
-    """Asks PostgreSQL on the connection of one transaction."""
+    """Asks PostgreSQL on one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(
+        self, connection: "AsyncConnection | psycopg.AsyncConnection[Any]", *, first: Sequence[Statement] = ()
+    ) -> None:
+        """Have `first` go before every trip: on a connection that commits by itself each is a transaction."""
         self._connection = connection
+        self._first = first
         self._waiting: list[_Asked] = []
 
     async def __call__(self, query: str, parameters: Mapping[str, Any]) -> Rows:
@@ -76,12 +80,15 @@ class Trips:
     async def _sent(self, statements: Sequence[Statement]) -> list[Rows]:
         driver = self._driver()
         async with driver.pipeline():
-            cursors = [await driver.execute(query, parameters) for query, parameters in statements]
-        return [[] if cursor.description is None else await cursor.fetchall() for cursor in cursors]
+            cursors = [await driver.execute(query, parameters) for query, parameters in (*self._first, *statements)]
+        asked = cursors[len(self._first) :]
+        return [[] if cursor.description is None else await cursor.fetchall() for cursor in asked]
 
     def _driver(self) -> psycopg.AsyncConnection[Any]:
-        held = self._connection.sync_connection
-        driver = None if held is None else held.connection.driver_connection
+        driver: Any = self._connection
+        if isinstance(driver, AsyncConnection):
+            held = driver.sync_connection
+            driver = None if held is None else held.connection.driver_connection
         if not isinstance(driver, psycopg.AsyncConnection):
             raise TypeError("a transaction has a connection of psycopg's")
         return driver

@@ -48,6 +48,12 @@ def build(url: str, telemetry: Telemetry) -> procrastinate.App:
         """Remove versions of values whose retention has ended. What a killed one leaves is left for the next."""
         await retention.expire_by_itself(url, telemetry)
 
+    @app.periodic(cron="41 2 * * *")
+    @app.task(name="expire_content", queue="upkeep", queueing_lock="expire_content", pass_context=False)
+    async def expire_content(timestamp: int) -> None:
+        """Remove content whose period of retention has ended. What a killed one leaves is left for the next."""
+        await retention.expire_content_by_itself(url, telemetry)
+
     return app
 
 

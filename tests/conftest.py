@@ -28,7 +28,7 @@ TEMPLATE = "volens_template"
 SCOPES = """
     decide records:write records:read subjects:write requests:write requests:manage
     vault:write vault:read vault:lookup vault:reveal vault:officer
-    audit:read audit:export policy:read policy:write admin
+    audit:read audit:hold audit:export policy:read policy:write admin
 """
 
 

@@ -1,27 +1,51 @@
 """The tamper-evident log: what was done, by whom, to which object."""
 
-from service.audit.domain import AuditEvent, Draft, Entry, Page, Position, Query, canonical, leaf_hash
+from service.audit.domain import (
+    NOBODYS,
+    AuditEvent,
+    Draft,
+    Entry,
+    Opened,
+    Page,
+    Payload,
+    Position,
+    Query,
+    Secret,
+    canonical,
+    leaf_hash,
+)
 from service.audit.evidence import receipt
 from service.audit.growing import origin_of, receipts_of
-from service.audit.ports import AuditTrail, SubjectResolver
-from service.audit.proving import ProveEntry
+from service.audit.keeping import Content, ContentExpired
+from service.audit.keeping_ports import Traces
+from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
+from service.audit.proving import ProveEntries, ProveEntry
 from service.audit.sheet import BOM, harmless
 from service.audit.tree_ports import ReceiptSigner
 from service.audit.usecases import ReadEntries
 
 __all__ = [
     "BOM",
+    "NOBODYS",
     "AuditEvent",
     "AuditTrail",
+    "Content",
+    "ContentExpired",
     "Draft",
     "Entry",
+    "Opened",
     "Page",
+    "Payload",
     "Position",
+    "ProveEntries",
     "ProveEntry",
     "Query",
     "ReadEntries",
     "ReceiptSigner",
+    "Secret",
+    "SubjectLog",
     "SubjectResolver",
+    "Traces",
     "canonical",
     "harmless",
     "leaf_hash",

@@ -20,15 +20,16 @@ sorts keys makes the same bytes. The leaf hash is that of RFC 6962, section
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
+from service.audit.commitments import commitment_of, salt_of, withheld
 from service.kernel import Caller, Handle, Instant, SubjectId, TenantId
 
 VERSION: Final = 1
@@ -55,6 +56,17 @@ class AuditEvent(StrEnum):
     STATE_REBUILT = "state.rebuilt"
     LOG_RECOVERED = "log.recovered"
     AUDIT_EXPORTED = "audit.exported"
+    AUDIT_EXPORT_REQUESTED = "audit.export_requested"
+    AUDIT_EXPORT_APPROVED = "audit.export_approved"
+    AUDIT_EXPORT_LINKED = "audit.export_linked"
+    AUDIT_EXPORT_DOWNLOADED = "audit.export_downloaded"
+    AUDIT_EXPORT_DELETED = "audit.export_deleted"
+    AUDIT_FILTER_STORED = "audit.filter_stored"
+    AUDIT_FILTER_DELETED = "audit.filter_deleted"
+    AUTHENTICATION_FAILED = "authentication.failed"
+    CONTENT_EXPIRED = "content.expired"
+    HOLD_PLACED = "hold.placed"
+    HOLD_LIFTED = "hold.lifted"
     VAULT_FIELD_STORED = "vault.field_stored"
     VAULT_VALUE_STORED = "vault.value_stored"
     VAULT_VALUE_DELETED = "vault.value_deleted"
@@ -73,17 +85,60 @@ class AuditEvent(StrEnum):
     PACKAGE_MADE = "package.made"
 
 
+NOBODYS: Final = Handle(UUID(int=0))
+"""Has the tenant's own secret, for payloads that are about nobody we know."""
+
+
+class Secret(bytes):
+    """From which the salts of a person's commitments follow. It doesn't show itself."""
+
+    def __repr__(self) -> str:
+        return "Secret(hidden)"
+
+
+class Opened(Struct, frozen=True):
+    """A payload as an entry commits to it, and the salt that proves it."""
+
+    salt: bytes
+    content: bytes
+    """JSON per RFC 8785."""
+
+    @property
+    def commitment(self) -> bytes:
+        return commitment_of(self.salt, self.content)
+
+
+class Payload(Struct, frozen=True):
+    """What an entry tells of."""
+
+    shown: Mapping[str, Any]
+    """Members in JSON that may be shown to whoever is shown the entry. No fractions."""
+    withheld: Mapping[str, bytes] = {}
+    """What may not, by name, in bytes that stand for it: in the payload each is a hash under a salt of its own."""
+
+    def opened(self, secret: Secret, entry: UUID) -> Opened:
+        members = self.shown
+        if self.withheld:
+            hashes = {
+                name: withheld(salt_of(secret, entry.bytes, name), value).hex() for name, value in self.withheld.items()
+            }
+            members = {**members, "withheld": hashes}
+        return Opened(salt_of(secret, entry.bytes), _sorted.encode(members))
+
+
 class Draft(Struct, frozen=True, kw_only=True):
     """What a use case knows of an entry; the log adds id, time and who did it."""
 
     event: AuditEvent
     object_id: str
     subject: Handle | None = None
+    payload: Payload | None = None
+    """What the entry commits to, if the subject still has a secret; without a subject, under the tenant's."""
     commitment: bytes | None = None
-    """Salted hash of a payload. Without the salt, a hash of something guessable is a leak.
+    """In place of a payload, a hash that needs no salt, since nothing in it is about a person.
 
-    Only two commit without one: `overlay.stored` to the overlay's JSON per RFC 8785, in which nothing is about a
-    person, and `audit.exported` to the SHA-256 of the file that was handed out, so that it can be told from another.
+    `overlay.stored`, `notice.stored` and `purpose.stored` commit to the SHA-256 of their JSON per RFC 8785, and
+    `audit.exported` to that of the file that was handed out, so that it can be told from another.
     """
 
 
@@ -105,7 +160,11 @@ class Entry(Struct, frozen=True, kw_only=True):
     commitment: bytes | None
 
     @classmethod
-    def of(cls, draft: Draft, *, by: Caller, entry_id: UUID, at: datetime) -> "Entry":
+    def of(cls, draft: Draft, *, by: Caller, entry_id: UUID, at: datetime, secret: Secret | None = None) -> "Entry":
+        """Return the entry of a draft. Without a `secret` it doesn't commit to the draft's payload."""
+        commitment = draft.commitment
+        if draft.payload is not None and secret is not None:
+            commitment = draft.payload.opened(secret, entry_id).commitment
         return cls(
             tenant=by.tenant,
             id=entry_id,
@@ -115,7 +174,7 @@ class Entry(Struct, frozen=True, kw_only=True):
             subject=draft.subject,
             actor=by.actor,
             request=by.request,
-            commitment=draft.commitment,
+            commitment=commitment,
         )
 
 
@@ -135,6 +194,7 @@ class _Members(Struct, frozen=True, kw_only=True):
 
 
 _encoder: Final = msgspec.json.Encoder()
+_sorted: Final = msgspec.json.Encoder(order="sorted")
 
 
 class Position(Struct, frozen=True):

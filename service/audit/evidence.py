@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from service.audit.notes import Checkpoint
 from service.audit.ranges import EXPORT
+from service.audit.selections import SELECTION, Spine, gap
 from service.audit.signing import Signer
-from service.audit.tiles import ReadTile, Span, hashes_of, spans_around, spans_within
+from service.audit.tiles import ReadTile, Span, hashes_of, span_hash, spans_around, spans_within
 from service.audit.tree import leaf_hash
 from service.audit.verify import CONSISTENCY, PROOF, RECEIPT
 
@@ -67,6 +68,51 @@ def export_header(first: int, after: int, checkpoint: str, read: ReadTile) -> by
 def export_line(index: int, entry: bytes) -> bytes:
     """Return the line of one entry, by its canonical bytes, without its end."""
     return b'{"index":%d,"leaf":"%b","entry":%b}' % (index, leaf_hash(entry).hex().encode(), entry)
+
+
+class SelectionLines:
+    """Writes the lines of a selection, each without its end: `header`, a `line` for each entry, and `end`."""
+
+    def __init__(self, checkpoint: str) -> None:
+        self._note = checkpoint
+        self.size = Checkpoint.parse(checkpoint).size
+        self._spine = Spine()
+        self._entries = 0
+
+    def spans(self, indexes: Iterable[int], *, last: bool = False) -> list[Span]:
+        """Return the subtrees that the next lines name, with `last` also those of the end: read their tiles first."""
+        spans: list[Span] = []
+        at = self._spine.size
+        for index in (*indexes, *([self.size] if last else ())):
+            spans += gap(at, index)
+            at = index + 1
+        return spans
+
+    def header(self, wanted: Mapping[str, Any]) -> bytes:
+        return _ASCII({"format": SELECTION, "checkpoint": self._note, "wanted": wanted}).encode()
+
+    def line(self, index: int, entry: bytes, read: ReadTile) -> bytes:
+        skip, tree, leaf = self._skip(index, read), self._spine.root(), leaf_hash(entry)
+        self._spine.push(leaf, 1)
+        self._entries += 1
+        return b'{"index":%d,"skip":[%b],"tree":"%b","leaf":"%b","entry":%b}' % (
+            index,
+            skip,
+            tree.hex().encode(),
+            leaf.hex().encode(),
+            entry,
+        )
+
+    def end(self, read: ReadTile) -> bytes:
+        return b'{"entries":%d,"skip":[%b]}' % (self._entries, self._skip(self.size, read))
+
+    def _skip(self, index: int, read: ReadTile) -> bytes:
+        roots = []
+        for low, high in gap(self._spine.size, index):
+            root = span_hash((low, high), self.size, read)
+            self._spine.push(root, high - low)
+            roots.append(b'"%b"' % root.hex().encode())
+        return b",".join(roots)
 
 
 def _base64url(content: bytes) -> str:

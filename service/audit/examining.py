@@ -25,6 +25,10 @@ class Examined(Struct, frozen=True, kw_only=True):
     """In the tree."""
     waiting: int
     checkpoints: int
+    shown: int = 0
+    """Payloads that are what the log committed to."""
+    closed: int = 0
+    """Payloads of people who were erased: whether they are, nobody can tell any more."""
     findings: Sequence[str]
 
 
@@ -38,7 +42,8 @@ class ExamineLog:
         self._name = name
         self._public = public
 
-    async def __call__(self, tenant: TenantId, advanced: Advanced) -> Examined:
+    async def __call__(self, tenant: TenantId, advanced: Advanced, anchored: Sequence[Checkpoint] = ()) -> Examined:
+        """Return what was found. `anchored` were kept elsewhere: the tree has to go on from each of them."""
         origin = origin_of(self._name, tenant)
         keys = {(origin, key.id): key for key in (Key(origin, LOG, public) for public in self._public)}
         async with self._begin(tenant) as log:
@@ -51,9 +56,14 @@ class ExamineLog:
                 findings.add(f"{left_out} entries have no place in the tree and don't wait for one")
             size = 0 if head is None else head.size
             signed = _signed(notes, origin, keys, findings)
-            kept = self._published.recall(tenant)
+            kept = await self._published.recall(tenant)
             if kept is not None:
                 _expected(signed, kept, size, keys, findings)
+            for each in anchored:
+                if each.size > size:
+                    findings.add(f"a tree of {each.size} entries is anchored, and the database has one of {size}")
+                elif signed.setdefault(each.size, each.root) != each.root:
+                    findings.add(f"another tree of {each.size} entries is anchored than was signed")
             entries = await _replayed(log, size, signed, findings, advanced)
         if entries != size:
             findings.add(f"the tree has {size} entries, and {entries} are in their places")

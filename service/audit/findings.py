@@ -27,6 +27,8 @@ class Kind(str, Enum):  # noqa: UP042, its successor is not in every auditor's P
     FORK = "two different trees of the same size"
     REPLAYED = "older than a checkpoint that is known"
     RECEIPT = "receipt and entry do not belong together"
+    UNWITNESSED = "too few witnesses cosigned"
+    TIMESTAMP = "a time-stamp does not hold"
 
 
 class Wrong(Exception):

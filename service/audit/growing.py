@@ -3,11 +3,11 @@
 from typing import Final
 
 from service.audit.findings import Wrong
+from service.audit.jws import RECEIPTS
 from service.audit.notes import Checkpoint
 from service.audit.signing import checkpoint_text, signed
 from service.audit.tiles import Edge, edge_of
 from service.audit.tree_ports import BeginGrowing, GrowingLog, Head, LogHalted, Published, SignerOf
-from service.audit.verify import RECEIPTS
 from service.kernel import Clock, TenantId
 
 BATCH: Final = 5_000
@@ -70,12 +70,12 @@ class GrowTree:
             text = checkpoint_text(origin, growth.edge.size, growth.edge.root)
             note = signed(text, [self._signer_of(origin)])
             await log.sign(growth.edge.size, note, self._clock())
-        self._published.keep(tenant, note)
+        await self._published.keep(tenant, note)
         return len(leaves)
 
     async def _compare(self, log: GrowingLog, head: Head, tenant: TenantId) -> None:
         """Refuse to go on from a tree that is older than one that was signed, or another."""
-        note = self._published.recall(tenant)
+        note = await self._published.recall(tenant)
         if note is None:
             return
         try:

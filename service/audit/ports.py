@@ -1,8 +1,10 @@
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Protocol
 
-from service.audit.domain import AuditEvent, Draft, Entry, Position, Query
+from service.audit.domain import AuditEvent, Draft, Entry, Position, Query, Secret
 from service.kernel import Caller, Handle, SubjectId, TenantId
 
 
@@ -22,11 +24,19 @@ class AuditTrail(Protocol):
         ...
 
     async def append_many(self, drafts: Sequence[Draft], *, by: Caller) -> None:
-        """Add an entry for each draft, in one round trip."""
+        """Add an entry for each draft: a round trip, and one more where a draft has a payload."""
         ...
 
     async def append_each(self, drafts: Sequence[tuple[Caller, Draft]]) -> None:
         """Add an entry for each draft, of what different callers did, in one round trip."""
+        ...
+
+    async def secrets(self, handles: Collection[Handle]) -> Mapping[Handle, Secret]:
+        """Return the secrets of those subjects who have one: who was erased has none any more."""
+        ...
+
+    async def destroy_secrets(self, handle: Handle) -> AbstractSet[Handle]:
+        """Destroy the secret of a subject, and of those who were merged into this one; return whose there were."""
         ...
 
     async def find(
@@ -35,6 +45,27 @@ class AuditTrail(Protocol):
         """Return at most `limit` entries that come after a position, by (time, id).
 
         `subject` is the handle of the subject whom `query` names.
+        """
+        ...
+
+
+class SubjectLog(Protocol):
+    """What the log says about people."""
+
+    async def about(
+        self,
+        handles: Collection[Handle],
+        events: Collection[AuditEvent],
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        after: Position | None,
+        newest_first: bool,
+        limit: int,
+    ) -> Sequence[Entry]:
+        """Return at most `limit` entries that name one of `handles`, from `since` to before `until`, by (time, id).
+
+        They come after a position in that order, or in the reverse one if it is `newest_first`.
         """
         ...
 

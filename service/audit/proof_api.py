@@ -10,7 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
 from service.audit.domain import AuditEvent
-from service.audit.proof_schemas import ConsistencyView, LogKeysView, LogKeyView
+from service.audit.proof_schemas import ConsistencyView, LogKeysView, LogKeyView, TimestampView
 from service.audit.proving import (
     CheckpointUnknown,
     EntryUnclear,
@@ -21,7 +21,9 @@ from service.audit.proving import (
     ReadCheckpoint,
     ReadLogKeys,
     ReadTiles,
+    ReadTimestamp,
     TileUnknown,
+    TimestampUnknown,
 )
 from service.audit.tiles import Tile
 from service.kernel import Caller, DomainError, TenantName
@@ -34,6 +36,7 @@ PROOF_STATUS: Final[Mapping[type[DomainError], int]] = {
     EntryUnknown: HTTPStatus.NOT_FOUND,
     EntryWaits: HTTPStatus.CONFLICT,
     TileUnknown: HTTPStatus.NOT_FOUND,
+    TimestampUnknown: HTTPStatus.NOT_FOUND,
 }
 _FOR_EVER: Final = {"cache-control": "public, max-age=31536000, immutable"}
 _TEXT: Final = {200: ResponseSpec(str, media_type=MediaType.TEXT, description="A text, to keep as it is.")}
@@ -41,6 +44,13 @@ _BYTES: Final = {200: ResponseSpec(bytes, media_type="application/octet-stream",
 
 Size = Annotated[
     int | None, QueryParameter(ge=0, le=2**53 - 1, description="Against the tree of so many entries; else the newest.")
+]
+Cosigners = Annotated[
+    int, QueryParameter(ge=0, le=100, description="The newest tree, or that size, if so many witnesses cosigned it.")
+]
+Least = Annotated[
+    int | None,
+    QueryParameter(ge=0, le=2**53 - 1, description="The first of a tree of at least so many entries; else the newest."),
 ]
 Entry = Annotated[UUID | None, QueryParameter(description="The id of an audit entry.")]
 Record = Annotated[UUID | None, QueryParameter(description="The id of a record: the entry that it was stored.")]
@@ -61,13 +71,26 @@ class ProofController(Controller):
 
     @get("/checkpoint", operation_id="readCheckpoint", opt=needs("audit:read"), responses=documented(404) | _TEXT)
     async def checkpoint(
-        self, request: Request[Caller, Any, Any], read_checkpoint: NamedDependency[ReadCheckpoint], size: Size = None
+        self,
+        request: Request[Caller, Any, Any],
+        read_checkpoint: NamedDependency[ReadCheckpoint],
+        size: Size = None,
+        cosigners: Cosigners = 0,
     ) -> Response[str]:
         """Read what the log signed: origin, size and root of its tree (c2sp.org/tlog-checkpoint).
 
-        Keep it. Whoever has an old one can tell whether anything before it was changed.
+        Lines of witnesses who saw it follow that of the log. Keep it. Whoever has an old one can tell whether
+        anything before it was changed.
         """
-        return _text(await read_checkpoint(size, by=request.user))
+        return _text(await read_checkpoint(size, cosigners, by=request.user))
+
+    @get("/timestamp", operation_id="readTimestamp", opt=needs("audit:read"), responses=documented(404))
+    async def timestamp(
+        self, request: Request[Caller, Any, Any], read_timestamp: NamedDependency[ReadTimestamp], size: Least = None
+    ) -> TimestampView:
+        """Read what a time-stamp authority (RFC 3161) said of a checkpoint: that it was there, and when."""
+        note, token = await read_timestamp(size, by=request.user)
+        return TimestampView(checkpoint=note, token=base64.b64encode(token).decode())
 
     @get(
         "/proofs/inclusion",

@@ -24,6 +24,16 @@ class ConsistencyView(Struct, frozen=True, kw_only=True):
         return cls(old=proved.old, new=proved.new, proof=[node.hex() for node in proved.hashes])
 
 
+class TimestampView(Struct, frozen=True, kw_only=True):
+    """When a time-stamp authority saw what the log had signed."""
+
+    format: Literal["volens-timestamp/v1"] = "volens-timestamp/v1"
+    checkpoint: str
+    """Signed. The token is over the SHA-256 of it as the log signed it, without lines of witnesses."""
+    token: str
+    """A DER TimeStampResp (RFC 3161) in base64."""
+
+
 class LogKeyView(Struct, frozen=True, kw_only=True):
     """The public half of a key of the log, or of its receipts."""
 

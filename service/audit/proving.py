@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service.audit.domain import AuditEvent, Consistency
+from service.audit.domain import AuditEvent, Consistency, Entry, canonical
 from service.audit.evidence import proof_text
 from service.audit.growing import origin_of, receipts_of
 from service.audit.notes import LOG, Checkpoint, Key
@@ -50,20 +50,50 @@ class TileUnknown(DomainError):
     code = "tile_unknown"
 
 
+class TimestampUnknown(DomainError):
+    """No tree of this size, or a larger one, has a time-stamp."""
+
+    code = "timestamp_unknown"
+
+
 class ReadCheckpoint:
     """Show what was signed."""
 
     def __init__(self, begin: BeginReading) -> None:
         self._begin = begin
 
-    async def __call__(self, size: int | None, *, by: Caller) -> str:
-        """Return the signed note of the newest tree, or of the one of `size`.
+    async def __call__(self, size: int | None, cosigners: int = 0, *, by: Caller) -> str:
+        """Return the signed note of the newest tree, or of the one of `size`, that so many witnesses cosigned.
 
         Raises:
             CheckpointUnknown
         """
         async with self._begin(by.tenant) as tx:
-            return await signed_at(tx.tree, size, "size")
+            if not cosigners:
+                return await signed_at(tx.tree, size, "size")
+            note = await tx.tree.checkpoint(size, cosigners)
+        if note is None:
+            raise CheckpointUnknown("no such tree has so many cosignatures", parameters=["cosigners"])
+        return note
+
+
+class ReadTimestamp:
+    """Show what a time-stamp authority said of what was signed."""
+
+    def __init__(self, begin: BeginReading) -> None:
+        self._begin = begin
+
+    async def __call__(self, size: int | None, *, by: Caller) -> tuple[str, bytes]:
+        """Return the first checkpoint of at least `size` entries that has a time-stamp, or the last, and the token.
+
+        Raises:
+            TimestampUnknown
+        """
+        async with self._begin(by.tenant) as tx:
+            found = await tx.tree.timestamp(size)
+        if found is None:
+            raise TimestampUnknown("no such tree was time-stamped yet", parameters=["size"] if size else [])
+        return found
 
 
 class Proved(Struct, frozen=True, kw_only=True):
@@ -130,6 +160,32 @@ class ProveEntry:
         if entry is None:
             raise EntryUnknown("the log has no such entry")
         return await self._proved(entry, size, by)
+
+
+class ProveEntries:
+    """Prove several entries at once, against the newest checkpoint. The tiles that they share are read once."""
+
+    def __init__(self, begin: BeginReading) -> None:
+        self._begin = begin
+
+    async def __call__(self, entries: Sequence[Entry], *, by: Caller) -> Mapping[UUID, str]:
+        """Return the proofs, by entry, of those that have their place in a signed tree."""
+        async with self._begin(by.tenant) as tx:
+            note = await tx.tree.checkpoint(None)
+            if note is None or not entries:
+                return {}
+            size = Checkpoint.parse(note).size
+            places = await tx.tree.places([entry.id for entry in entries])
+            spans = {entry: spans_of_inclusion(index, size) for entry, index in places.items() if index < size}
+            wanted = {tile for each in spans.values() for tile in tiles_for(each, size)}
+            held = await tx.tree.tiles(sorted(wanted)) if wanted else {}
+        return {
+            entry.id: proof_text(
+                places[entry.id], hashes_of(spans[entry.id], size, held.__getitem__), note, canonical(entry)
+            )
+            for entry in entries
+            if entry.id in spans
+        }
 
 
 class ProveConsistency:

@@ -1,5 +1,6 @@
 """What was published, beside the database: a restored one is known by it."""
 
+import asyncio
 import re
 from itertools import count
 from pathlib import Path
@@ -14,16 +15,21 @@ _TENANT: Final = re.compile("[a-z0-9][a-z0-9-]{0,62}")
 
 
 class PublishedFiles:
-    """A file for each tenant, with its newest checkpoint."""
+    """A file for each tenant, with its newest checkpoint.
+
+    A disk may take long, and `volens up` answers requests on the same event loop: files are read and written in
+    threads.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def recall(self, tenant: TenantId) -> str | None:
+    async def recall(self, tenant: TenantId) -> str | None:
         try:
-            return read_own(self._place(tenant)).decode(errors="replace")  # what is damaged is no checkpoint
+            kept = await asyncio.to_thread(read_own, self._place(tenant))
         except FileNotFoundError:
             return None
+        return kept.decode(errors="replace")  # what is damaged is no checkpoint
 
     def tenants(self) -> list[TenantId]:
         """Return those whose logs were published. Files by other names are nobody's."""
@@ -31,8 +37,8 @@ class PublishedFiles:
             return []
         return sorted(TenantId(file.name) for file in self._folder.iterdir() if _TENANT.fullmatch(file.name))
 
-    def keep(self, tenant: TenantId, note: str) -> None:
-        replace_own(self._place(tenant), note.encode())
+    async def keep(self, tenant: TenantId, note: str) -> None:
+        await asyncio.to_thread(replace_own, self._place(tenant), note.encode())
 
     def set_aside(self, tenant: TenantId) -> Path | None:
         """Keep the newest checkpoint under another name, where nothing compares with it; return where it is."""

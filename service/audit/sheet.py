@@ -39,11 +39,11 @@ def heading() -> bytes:
     return _written([COLUMNS])
 
 
-def rows(first: int, entries: Iterable[bytes]) -> bytes:
-    """Return the lines of canonical entries, the first of which has the place `first`."""
+def rows(places: Iterable[int], entries: Iterable[bytes]) -> bytes:
+    """Return the lines of canonical entries, each with its place."""
     return _written(
         (str(index), leaf_hash(entry).hex(), *map(harmless, msgspec.structs.astuple(_decode(entry))))
-        for index, entry in enumerate(entries, first)
+        for index, entry in zip(places, entries, strict=False)
     )
 
 

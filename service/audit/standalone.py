@@ -4,7 +4,9 @@ from importlib import import_module
 from inspect import getsource
 from typing import Final
 
-PARTS: Final = ("findings", "tree", "ed25519", "notes", "ranges", "verify")
+PARTS: Final = (
+    "findings", "tree", "ed25519", "notes", "ranges", "selections", "quorum", "anchors", "timestamps", "jws", "verify",
+)  # fmt: skip
 """In the order of their imports. They import the standard library and one another, and share no names."""
 _FUTURE: Final = "from __future__ import annotations\n"
 

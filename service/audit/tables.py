@@ -82,6 +82,40 @@ audit_checkpoint = Table(
 )
 """What was signed: a note for every size that the tree had after a batch."""
 
+commitment_secret = Table(
+    "commitment_secret",
+    metadata,
+    tenant_column(),
+    Column("handle", Uuid, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+)
+"""From which the salts of commitments follow, one for each subject, and one for each tenant under the handle 0.
+
+The database makes them, with the subject and with the tenant. The application may read and delete them.
+"""
+
+audit_cosignature = Table(
+    "audit_cosignature",
+    metadata,
+    tenant_column(),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", Id, primary_key=True),
+    Column("line", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index(None, "tenant", "key", "size"),
+)
+"""Which witness saw a checkpoint: its key as name+id, its line of the note, and when by its own clock."""
+
+audit_timestamp = Table(
+    "audit_timestamp",
+    metadata,
+    tenant_column(),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("token", LargeBinary, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""What a time-stamp authority said of a checkpoint (`service.audit.timestamps`), and when by its clock."""
+
 log_key = Table(
     "log_key",
     metadata,
@@ -90,3 +124,31 @@ log_key = Table(
     Column("since", UtcDateTime, nullable=False),
 )
 """The public half of every key that ever signed: `log` or `receipts`. Served for ever."""
+
+audit_hold = Table(
+    "audit_hold",
+    metadata,
+    tenant_column(),
+    Column("name", Id, primary_key=True),
+    Column("handle", Uuid),
+    Column("since", UtcDateTime),
+    Column("until", UtcDateTime),
+    Column("reason", Id, nullable=False),
+    Column("reference", Id),
+    Column("placed_at", UtcDateTime, nullable=False),
+    Column("placed_by", Id, nullable=False),
+    Column("lifted_at", UtcDateTime),
+)
+"""What officers hold: of one person or of all, of a period or of any time."""
+
+expired = Table(
+    "expired",
+    metadata,
+    tenant_column(),
+    Column("kind", Id, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("handle", Uuid),
+    Column("at", UtcDateTime, nullable=False),
+    Column("expired_at", UtcDateTime, nullable=False),
+)
+"""A row for each decision and record that is gone, with when it was stored. Only grows; the application looks."""

@@ -1,6 +1,6 @@
 """What growing, proving and examining a tree need of where it lies."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import StrEnum
@@ -78,8 +78,8 @@ class GrowingLog(Protocol):
 class Published(Protocol):
     """The newest checkpoint that left this machine's hands, kept beside the database and not in it."""
 
-    def recall(self, tenant: TenantId) -> str | None: ...
-    def keep(self, tenant: TenantId, note: str) -> None: ...
+    async def recall(self, tenant: TenantId) -> str | None: ...
+    async def keep(self, tenant: TenantId, note: str) -> None: ...
 
 
 BeginGrowing = Callable[[TenantId], AbstractAsyncContextManager[GrowingLog]]
@@ -140,6 +140,10 @@ class Tree(Protocol):
     """One tenant's tree, to read."""
 
     async def place(self, entry: UUID) -> int | None: ...
+    async def places(self, entries: Collection[UUID]) -> Mapping[UUID, int]:
+        """Return the places of those that have one."""
+        ...
+
     async def canonical(self, entry: UUID) -> bytes | None:
         """Return the bytes of an entry, which its leaf is the hash of."""
         ...
@@ -148,8 +152,12 @@ class Tree(Protocol):
         """Return the first entry between two instants that tells this of an object."""
         ...
 
-    async def checkpoint(self, size: int | None) -> str | None:
-        """Return what was signed at a size, or last."""
+    async def checkpoint(self, size: int | None, cosigners: int = 0) -> str | None:
+        """Return what was signed at a size, or last, with the lines of witnesses. At least so many witnesses signed."""
+        ...
+
+    async def timestamp(self, size: int | None) -> tuple[str, bytes] | None:
+        """Return the first checkpoint of so many entries or more that has a time-stamp, or the last, and its token."""
         ...
 
     async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
@@ -158,6 +166,10 @@ class Tree(Protocol):
 
     async def entries(self, first: int, after: int) -> Sequence[bytes]:
         """Return the canonical bytes of the entries [first, after) in their order. What is gone is left out."""
+        ...
+
+    async def entries_at(self, places: Sequence[int]) -> Sequence[bytes]:
+        """Return the canonical bytes of the entries at these places, in their order. What is gone is left out."""
         ...
 
     async def around(self, since: datetime, until: datetime, size: int) -> tuple[int, int] | None:

@@ -56,7 +56,7 @@ _NEXT_WAITING: Final = """
     SELECT tenant FROM waiting WHERE tenant IS NOT NULL
 """
 """One look into an index for each tenant, however much waits."""
-_KEYS: Final = "SELECT public FROM log_key WHERE purpose = %s"
+_KEYS: Final = "SELECT public FROM log_key WHERE purpose = %s ORDER BY since, public"
 _ADD_KEY: Final = "INSERT INTO log_key (public, purpose, since) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 _BEGUN: Final = "SELECT tenant FROM audit_head ORDER BY tenant"
 
@@ -77,7 +77,7 @@ class SqlGrowingLog:
         return [Leaf(entry, leaf) for entry, leaf in await self._run(_WAITING, most=most)]
 
     async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
-        held = await _held(self._connection, self._tenant, wanted)
+        held = await held_tiles(self._connection, self._tenant, wanted)
         for tile in wanted:
             if len(held.get(tile, b"")) < tile.width * HASH:
                 raise LogHalted(f"the database lacks {tile.path} of the tree")
@@ -180,7 +180,7 @@ class SqlStoredLog:
         return [note for (note,) in await cursor.fetchall()]
 
     async def held(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
-        return await _held(self._connection, self._tenant, wanted)
+        return await held_tiles(self._connection, self._tenant, wanted)
 
     async def counted(self) -> tuple[int, int]:
         [(waiting, left_out)] = await (await self._run(_LEFT_OUT)).fetchall()
@@ -190,7 +190,7 @@ class SqlStoredLog:
         return await self._connection.execute(statement, {"tenant": self._tenant})
 
 
-async def _held(connection: AsyncConnection, tenant: TenantId, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
+async def held_tiles(connection: AsyncConnection, tenant: TenantId, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
     if not wanted:
         return {}
     asked = msgspec.json.encode([{"level": tile.level, "number": tile.number} for tile in wanted]).decode()

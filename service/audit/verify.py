@@ -1,6 +1,6 @@
 """Verify what an audit log of Volens hands out, without a network, a database or anybody's word.
 
-    python3 verify.py [--keys FILE] [--known FILE]... [--whole] FILE...
+    python3 verify.py [--keys FILE] [--known FILE]... [--anchor FILE]... [--witnesses FILE] [--whole] FILE...
 
 The log is a Merkle tree (RFC 9162, section 2) over entries; it signs the root of its tree. Evidence comes as
 
@@ -12,7 +12,11 @@ The log is a Merkle tree (RFC 9162, section 2) over entries; it signs the root o
                  is compact, EdDSA, of typ consent-receipt+jwt, signed by the key "origin/receipts" (kid: name+id); its
                  claim `jti` is the object of the entry, `leaf` the entry's hash
     export       a range of entries, complete: see the part on ranges
+    anchor       lines of checkpoints, kept elsewhere: see the part on anchors. `--anchor`: one that you trust
+    timestamp    a token over a checkpoint: see the part on timestamps. It needs more than this file: openssl ts -verify
+    selection    some entries, each in its place: see the part on selections
     keys         lines as in c2sp.org/signed-note, whom you believe. Get them elsewhere than the evidence
+    witnesses    whose cosignatures a checkpoint needs: see the part on quorum
     pack         a ZIP with any of these. Its own `keys` are believed where no others are given
 
 Ends with 0 when something is proved and nothing wrong, with 1 when not, with 2 when it can't read what it was given.
@@ -27,12 +31,16 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Final, TextIO
+from typing import BinaryIO, Final, TextIO
 
-from service.audit.ed25519 import verify_ed25519
+from service.audit.anchors import ANCHOR, read_anchors
 from service.audit.findings import Kind, Report, Wrong
-from service.audit.notes import LOG, Checkpoint, Keys, decoded, parse_keys
+from service.audit.jws import claims_of
+from service.audit.notes import Checkpoint, Keys, decoded, parse_keys
+from service.audit.quorum import Policy
 from service.audit.ranges import EXPORT, Range, document, hashes_in, lines_of, members_of
+from service.audit.selections import SELECTION, Selection
+from service.audit.timestamps import TIMESTAMP, Judge, stamped, timestamp_in
 from service.audit.tree import leaf_hash, verify_consistency, verify_inclusion
 
 PROOF: Final = "c2sp.org/tlog-proof@v1"
@@ -42,19 +50,25 @@ LARGEST: Final = 1 << 24
 """Bytes of a single piece of evidence at most. An export is a stream, and has no limit."""
 _FORM: Final = re.compile(r'\{\s*"format"\s*:\s*"([^"]*)"')
 _NOTE: Final = re.compile(r"[^\n]+\n[0-9]+\n[^\n]+\n")
-RECEIPTS: Final = "/receipts"
-"""What the name of the key that signs receipts adds to the origin."""
 
 
 class Verifier:
     """Takes evidence piece by piece and reports on all of it."""
 
-    def __init__(self, keys: Keys, *, whole: bool = False) -> None:
-        """With `whole`, an export that leaves out entries of its tree is incomplete."""
+    def __init__(
+        self, keys: Keys, *, whole: bool = False, policy: Policy | None = None, stamps: Judge | None = None
+    ) -> None:
+        """With `whole`, an export that leaves out entries of its tree is incomplete.
+
+        With a `policy`, its keys are believed too, and evidence needs its quorum. `stamps` judges time-stamps.
+        """
         self.report = Report()
-        self._keys = keys
+        self._keys = {**keys, **(policy.keys if policy else {})}
         self._whole = whole
+        self._policy = policy
+        self._stamps = stamps
         self._known: list[Checkpoint] = []
+        self._anchored: list[Checkpoint] = []
         self._seen: dict[tuple[str, int], tuple[bytes, str]] = {}
         self._witnessed: dict[str, dict[int, int]] = {}
 
@@ -62,6 +76,34 @@ class Verifier:
         """Remember a checkpoint that the auditor had already. Evidence may not be older, nor differ."""
         with self.report.at(place):
             self._known.append(self._checkpoint(note, place, current=False))
+
+    def anchored(self, file: BinaryIO, place: str) -> None:
+        """Remember checkpoints that were kept where nobody can change them. Evidence may be older, but not differ."""
+        with self._proving(place) as proved:
+            held = read_anchors(
+                lines_of(file),
+                place,
+                self.report,
+                lambda checkpoint, where: self._believe(checkpoint, where, current=False),
+            )
+            self._anchored += held
+            if not held:
+                raise Wrong(Kind.FORMAT, "nothing is anchored in it")
+            for last in {checkpoint.origin: checkpoint for checkpoint in held}.values():
+                number = sum(checkpoint.origin == last.origin for checkpoint in held)
+                proved.append(f"{number} anchors of {last.origin}, each the beginning of the next, up to {last.size}")
+
+    def timestamp(self, text: str, place: str) -> None:
+        with self._proving(place) as proved:
+            note, token = timestamp_in(text)
+            checkpoint = self._checkpoint(note, place, current=False)
+            if self._stamps is None:
+                raise Wrong(
+                    Kind.TIMESTAMP, "whose time-stamps are believed wasn't said, or this verifier can't judge any"
+                )
+            at = self._stamps(token, stamped(checkpoint))
+            self._saw(checkpoint, int(at.timestamp()))
+            proved.append(f"{checkpoint.origin} had signed a tree of {checkpoint.size} entries at {at.isoformat()}")
 
     def checkpoint(self, note: str, place: str) -> None:
         with self._proving(place) as proved:
@@ -89,7 +131,7 @@ class Verifier:
         with self._proving(place) as proved:
             read = document(text, RECEIPT, {"receipt": str, "proof": str})
             checkpoint, index, entry = self._included(read["proof"], place, None)
-            claims = self._claims(read["receipt"], checkpoint.origin)
+            claims = claims_of(read["receipt"], checkpoint.origin, self._keys)
             if claims.get("leaf") != leaf_hash(entry).hex():
                 raise Wrong(Kind.RECEIPT, f"the receipt is about another entry than entry {index}")
             if claims.get("jti") != members_of(entry).get("object"):
@@ -104,13 +146,28 @@ class Verifier:
             with self.report.at(f"{place}, checkpoint"):
                 self._believe(checkpoint, f"{place}, checkpoint")
             entries.read(lines, self._witnessed.get(checkpoint.origin, {}))
-            entries.close(self._known)
+            entries.close([*self._known, *self._anchored])
             if self._whole and (entries.first, entries.after) != (0, checkpoint.size):
                 words = f"the export has entries {entries.first} to {entries.after - 1} of {checkpoint.size}"
                 self.report.find(Kind.RANGE_INCOMPLETE, place, words)
             proved.append(
                 f"the {entries.after - entries.first} entries from {entries.first} are those that {checkpoint.origin} "
                 f"signed, in a tree of {checkpoint.size}; none is missing"
+            )
+
+    def selection(self, file: BinaryIO, place: str) -> None:
+        with self._proving(place) as proved:
+            lines = lines_of(file)
+            chosen = Selection(next(lines, b""), place, self.report)
+            checkpoint = chosen.checkpoint
+            with self.report.at(f"{place}, checkpoint"):
+                self._believe(checkpoint, f"{place}, checkpoint")
+            chosen.read(lines)
+            if self._whole:
+                self.report.find(Kind.RANGE_INCOMPLETE, place, "it is a selection, which proves no completeness")
+            proved.append(
+                f"{chosen.entries} chosen entries are in their places in the tree of {checkpoint.size} that "
+                f"{checkpoint.origin} signed; whether others belong to them is not proved"
             )
 
     def _checkpoint(self, note: str, place: str, *, current: bool = True) -> Checkpoint:
@@ -122,50 +179,30 @@ class Verifier:
         """Verify the signatures, and compare with what was seen of this log before."""
         at = checkpoint.verify(self._keys)
         if at is not None:
-            witnessed = self._witnessed.setdefault(checkpoint.origin, {})
-            witnessed[checkpoint.size] = min(at, witnessed.get(checkpoint.size, at))
+            self._saw(checkpoint, at)
         root, where = self._seen.setdefault((checkpoint.origin, checkpoint.size), (checkpoint.root, place))
         if root != checkpoint.root:
             raise Wrong(Kind.FORK, f"another tree of {checkpoint.size} entries was signed: {where}")
         newest = max((known.size for known in self._known if known.origin == checkpoint.origin), default=0)
         if current and checkpoint.size < newest:
             raise Wrong(Kind.REPLAYED, f"a tree of {checkpoint.size} entries, and one of {newest} is known")
+        if current and self._policy:
+            self._policy.verify(checkpoint)
+
+    def _saw(self, checkpoint: Checkpoint, at: int) -> None:
+        """Remember that somebody else had seen this tree at this POSIX second."""
+        witnessed = self._witnessed.setdefault(checkpoint.origin, {})
+        witnessed[checkpoint.size] = min(at, witnessed.get(checkpoint.size, at))
 
     def _included(self, text: str, place: str, entry: bytes | None) -> tuple[Checkpoint, int, bytes]:
-        head, _, note = text.partition("\n\n")
-        lines = head.split("\n")
-        extra = lines.pop(1)[6:] if lines[1:] and lines[1].startswith("extra ") else None
-        number = lines[1][6:] if lines[1:] and lines[1].startswith("index ") else ""
-        if lines[0] != PROOF or not number.isdecimal() or not number.isascii() or str(int(number[:20])) != number:
-            raise Wrong(Kind.FORMAT, f"not {PROOF}")
-        hashes = [decoded(line) for line in lines[2:]]
-        if any(len(node) != 32 for node in hashes):
-            raise Wrong(Kind.FORMAT, "not a list of hashes")
+        note, index, hashes, extra = _proof_in(text)
         if entry is None:
             if extra is None:
                 raise Wrong(Kind.FORMAT, "the proof has no entry with it")
             entry = decoded(extra)
         checkpoint = self._checkpoint(note, place)
-        verify_inclusion(leaf_hash(entry), int(number), checkpoint.size, hashes, checkpoint.root)
-        return checkpoint, int(number), entry
-
-    def _claims(self, receipt: str, origin: str) -> dict[str, Any]:
-        """Verify a JWS (RFC 7515, compact) and return what it claims."""
-        header, claims, signature = [*receipt.split(".", 2), "", ""][:3]
-        stated = members_of(_base64url(header))
-        name, _, key_id = str(stated.get("kid")).partition("+")
-        if stated != {"alg": "EdDSA", "typ": "consent-receipt+jwt", "kid": f"{name}+{key_id}"}:
-            raise Wrong(Kind.FORMAT, "not a receipt: its header has other members or values")
-        if name != origin + RECEIPTS:
-            raise Wrong(Kind.UNKNOWN_KEY, f"receipts of {origin} are signed by {origin}{RECEIPTS}")
-        key = next(
-            (key for key in self._keys.values() if (key.name, key.id.hex(), key.type) == (name, key_id, LOG)), None
-        )
-        if key is None:
-            raise Wrong(Kind.UNKNOWN_KEY, f"the receipt is signed by {name}+{key_id}")
-        content = _base64url(claims)
-        verify_ed25519(key.public, f"{header}.{claims}".encode(), _base64url(signature))
-        return members_of(content)
+        verify_inclusion(leaf_hash(entry), index, checkpoint.size, hashes, checkpoint.root)
+        return checkpoint, index, entry
 
     @contextmanager
     def _proving(self, place: str) -> Iterator[list[str]]:
@@ -182,10 +219,18 @@ class Verifier:
         start = file.read(1000).decode("utf-8", "replace")
         file.seek(0)
         form = _FORM.match(start)
-        if form and form[1] == EXPORT:
-            self.export(file, place)
+        streams: dict[str, Callable[[BinaryIO, str], None]] = {EXPORT: self.export, SELECTION: self.selection}
+        if form and form[1] in streams:
+            streams[form[1]](file, place)
             return True
-        judges: dict[str, Callable[[str, str], None]] = {CONSISTENCY: self.consistency, RECEIPT: self.receipt}
+        if form and form[1] == ANCHOR:
+            self.anchored(file, place)
+            return True
+        judges: dict[str, Callable[[str, str], None]] = {
+            CONSISTENCY: self.consistency,
+            RECEIPT: self.receipt,
+            TIMESTAMP: self.timestamp,
+        }
         judge = judges.get(form[1] if form else "")
         if start.startswith(PROOF):
             judge = self.proof
@@ -213,6 +258,20 @@ class Verifier:
                 self.report.find(Kind.FORMAT, where, f"it can't be unpacked: {error}")
 
 
+def _proof_in(text: str) -> tuple[str, int, list[bytes], str | None]:
+    """Return the checkpoint's note, the index, the hashes and the extra data of a proof."""
+    head, _, note = text.partition("\n\n")
+    lines = head.split("\n")
+    extra = lines.pop(1)[6:] if lines[1:] and lines[1].startswith("extra ") else None
+    number = lines[1][6:] if lines[1:] and lines[1].startswith("index ") else ""
+    if lines[0] != PROOF or not number.isdecimal() or not number.isascii() or str(int(number[:20])) != number:
+        raise Wrong(Kind.FORMAT, f"not {PROOF}")
+    hashes = [decoded(line) for line in lines[2:]]
+    if any(len(node) != 32 for node in hashes):
+        raise Wrong(Kind.FORMAT, "not a list of hashes")
+    return note, int(number), hashes, extra
+
+
 def _text(content: bytes) -> str:
     try:
         return content.decode()
@@ -220,28 +279,34 @@ def _text(content: bytes) -> str:
         raise Wrong(Kind.FORMAT, "not UTF-8") from None
 
 
-def _base64url(text: str) -> bytes:
-    """Decode base64url without padding (RFC 7515, section 2) in its one canonical spelling."""
-    if "+" in text or "/" in text or "=" in text:
-        raise Wrong(Kind.FORMAT, "not base64url")
-    return decoded(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))
-
-
 def _shown(entry: bytes) -> str:
     return entry.decode("ascii", "backslashreplace")
 
 
-def verified(files: Sequence[str], keys: str | None, known: Sequence[str], *, whole: bool) -> Report:
+def verified(
+    files: Sequence[str],
+    keys: str | None,
+    known: Sequence[str],
+    *,
+    whole: bool,
+    anchors: Sequence[str] = (),
+    witnesses: str | None = None,
+    stamps: Judge | None = None,
+) -> Report:
     """Verify files by their names.
 
     Raises:
-        OSError, BadZipFile, Wrong: a file, or the keys, can't be read.
+        OSError, BadZipFile, Wrong: a file, the keys, or the policy of witnesses, can't be read.
     """
     packs = {name: zipfile.ZipFile(name) for name in files if zipfile.is_zipfile(name)}
     believed = _read(keys) if keys else b"".join(_keys_in(pack) for pack in packs.values())
-    verifier = Verifier(parse_keys(_text(believed)), whole=whole)
+    policy = Policy.parse(_text(_read(witnesses))) if witnesses else None
+    verifier = Verifier(parse_keys(_text(believed)), whole=whole, policy=policy, stamps=stamps)
     for name in known:
         verifier.known(_text(_read(name)), name)
+    for name in anchors:
+        with open(name, "rb") as file:
+            verifier.anchored(file, name)
     for name in files:
         if name in packs:
             verifier.pack(packs[name], name)
@@ -261,15 +326,26 @@ def _read(name: str) -> bytes:
         return file.read(LARGEST)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], stamps: Judge | None = None) -> int:
+    """Verify the files that `arguments` name; return the exit code. `stamps` judges time-stamps."""
     parser = argparse.ArgumentParser(description="Verify evidence from an audit log of Volens, offline.")
     parser.add_argument("files", nargs="+", metavar="FILE", help="checkpoint, proof, receipt, export, or a ZIP of them")
     parser.add_argument("--keys", metavar="FILE", help="verifier keys that you believe, one a line")
     parser.add_argument("--known", metavar="FILE", action="append", default=[], help="a checkpoint you had already")
+    parser.add_argument("--anchor", metavar="FILE", action="append", default=[], help="anchors that you trust")
+    parser.add_argument("--witnesses", metavar="FILE", help="a policy (c2sp.org/tlog-policy) that evidence must meet")
     parser.add_argument("--whole", action="store_true", help="an export must have all entries of its tree")
     asked = parser.parse_args(arguments)
     try:
-        report = verified(asked.files, asked.keys, asked.known, whole=asked.whole)
+        report = verified(
+            asked.files,
+            asked.keys,
+            asked.known,
+            whole=asked.whole,
+            anchors=asked.anchor,
+            witnesses=asked.witnesses,
+            stamps=stamps,
+        )
     except (OSError, zipfile.BadZipFile, Wrong) as error:
         _say(f"can't verify: {error}", sys.stderr)
         return 2

@@ -49,18 +49,20 @@ def tenant_list(as_json: bool, data_dir: str | None) -> None:
 @click.option("--tenant", "tenant_name", required=True, help="The tenant the token speaks for.")
 @click.option("--scope", required=True, help=f"One or more, with blanks between: {', '.join(SCOPES)}, self.")
 @click.option("--subject", help="With scope `self`: the one subject it reaches.")
+@click.option("--client", default="volens-cli", show_default=True, help="Who asks, in the audit log and for approvals.")
 @click.option("--ttl", type=Span(), default="1h", show_default=True, help="How long it is good for: 90s, 15m, 1h, 7d.")
 @data_option
-def token(tenant_name: str, scope: str, subject: str | None, ttl: timedelta, data_dir: str | None) -> None:
+def token(tenant_name: str, scope: str, subject: str | None, client: str, ttl: timedelta, data_dir: str | None) -> None:
     """Sign a token with the local key, and print it alone. The audit log says that it was issued.
 
     Each scope opens some operations, which /docs names. The scope `self`, with --subject, makes a
-    customer's own token.
+    customer's own token. What two people have to agree on takes two clients: --client names one.
 
     \b
     TOKEN=$(volens token --tenant demo --scope "decide records:write")
     TOKEN=$(volens token --tenant demo --scope self --subject anna --ttl 15m)
+    SECOND=$(volens token --tenant demo --scope vault:officer --client second-officer)
     """
     from service import operations
 
-    click.echo(operations.sign_token(read_settings(data_dir=data_dir), tenant_name, scope, subject, ttl))
+    click.echo(operations.sign_token(read_settings(data_dir=data_dir), tenant_name, scope, subject, ttl, client))

@@ -1,5 +1,6 @@
 """Records, notices and purposes, and the state they amount to."""
 
+from service.consent.committed import payload_of, purpose_hash
 from service.consent.domain import (
     Act,
     Appended,
@@ -113,6 +114,8 @@ __all__ = [
     "fold",
     "is_tenant_purpose",
     "joined",
+    "payload_of",
+    "purpose_hash",
     "shown",
     "state_at",
 ]

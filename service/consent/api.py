@@ -92,7 +92,7 @@ class RecordController(Controller):
         "/records",
         operation_id="appendRecords",
         opt=needs("records:write", own=True),
-        responses=documented(404, 409)
+        responses=documented(404, 409, 410)
         | {HTTPStatus.OK: ResponseSpec(RecordsReceived, generate_examples=False, description=AGAIN)},
     )
     async def append(
@@ -143,7 +143,7 @@ class RecordController(Controller):
         operation_id="readSubject",
         tags=["Subjects"],
         opt=needs("records:read", own=True),
-        responses=documented(404),
+        responses=documented(404, 410),
     )
     async def subject(
         self,

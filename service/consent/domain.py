@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 
+from service.audit import Secret
 from service.consent.vocabulary import Action, Channel, RecordChannel, RecordPurpose
 from service.kernel import DomainError, Handle, Instant, SubjectId, exactly
 from service.subjects import NO_FLAGS, Flags, SubjectFacts
@@ -274,6 +275,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     facts: SubjectFacts
     flags: Flags = NO_FLAGS
     state: State
+    secret: Secret | None = None
+    """From which the log commits to what it tells of them."""
 
 
 class Rebuilt(Struct, frozen=True, kw_only=True):

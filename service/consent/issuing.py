@@ -3,11 +3,20 @@
 from typing import Any
 from uuid import UUID
 
-from service.audit import AuditEvent, ProveEntry, ReceiptSigner, leaf_hash, origin_of, receipt, receipts_of
-from service.consent.domain import StoredRecord
+from service.audit import (
+    AuditEvent,
+    Content,
+    ContentExpired,
+    ProveEntry,
+    ReceiptSigner,
+    leaf_hash,
+    origin_of,
+    receipt,
+    receipts_of,
+)
 from service.consent.ports import Begin, ConsentTransaction
 from service.consent.receipts import GIVEN, NotAConsent, Receipt, Told, UnknownRecord, content, shown, status
-from service.kernel import Caller, Clock
+from service.kernel import Caller, Clock, Handle
 
 
 class ReadRecord:
@@ -21,10 +30,14 @@ class ReadRecord:
 
         Raises:
             UnknownRecord: there is none, or it is somebody else's.
+            ContentExpired: it was kept until its period ended.
         """
         async with self._begin(by.tenant) as tx:
             record = (await tx.records.find([record_id])).get(record_id)
-            if record is None or not await _is_theirs(tx, record, by):
+            gone = None if record else (await tx.traces.of(Content.RECORD, [record_id])).get(record_id)
+            if gone is not None and await _is_of(tx, gone.handle, by):
+                raise ContentExpired("the record was kept until its period ended")
+            if record is None or not await _is_of(tx, record.handle, by):
                 raise UnknownRecord("no such record")
             said = record.statement
             versions = [] if said.notice_version is None else await tx.notices.of_version(said.notice_version)
@@ -85,8 +98,8 @@ class ExportReceipt:
         return told
 
 
-async def _is_theirs(tx: ConsentTransaction, record: StoredRecord, by: Caller) -> bool:
+async def _is_of(tx: ConsentTransaction, whose: Handle | None, by: Caller) -> bool:
     if by.subject is None:
         return True
     handle = await tx.subjects.handle_of(by.subject)
-    return handle is not None and (record.handle == handle or record.handle in await tx.subjects.former(handle))
+    return handle is not None and (whose == handle or whose in await tx.subjects.former(handle))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from service.audit import AuditTrail
+from service.audit import AuditTrail, Traces
 from service.consent.domain import Notice, NoticeContent, OwnPurpose, Position, Profile, State, StoredRecord
 from service.events import Outbox
 from service.kernel import Handle, SubjectId, TenantId
@@ -110,6 +110,8 @@ class ConsentTransaction(Protocol):
     def purposes(self) -> PurposeStore: ...
     @property
     def audit(self) -> AuditTrail: ...
+    @property
+    def traces(self) -> Traces: ...
     @property
     def outbox(self) -> Outbox: ...
 

@@ -6,6 +6,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 
+from service.audit import Secret
 from service.consent.domain import Profile, StateUnreadable
 from service.consent.fold import EMPTY, decode
 from service.consent.ports import Alongside
@@ -15,9 +16,10 @@ from service.subjects import NO_FLAGS, Flags, SubjectFacts
 
 _ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %s, true)"
 _PROFILES: Final = """
-    SELECT who.subject, who.handle, who.version, who.facts, who.flags, will.version, will.state
+    SELECT who.subject, who.handle, who.version, who.facts, who.flags, will.version, will.state, hidden.secret
     FROM subject AS who
     LEFT JOIN consent_state AS will ON will.tenant = who.tenant AND will.handle = who.handle
+    LEFT JOIN commitment_secret AS hidden ON hidden.tenant = who.tenant AND hidden.handle = who.handle
     WHERE who.tenant = %s AND who.subject = ANY(string_to_array(%s, ','))
 """
 _MAPPINGS: Final = """
@@ -117,7 +119,13 @@ class ProfileReader(Generic[G]):
 
 
 def _profile(
-    handle: Any, version: int, facts: bytes, flags: bytes | None, state_format: int | None, state: bytes | None
+    handle: Any,
+    version: int,
+    facts: bytes,
+    flags: bytes | None,
+    state_format: int | None,
+    state: bytes | None,
+    secret: bytes | None,
 ) -> Profile | StateUnreadable:
     try:
         return Profile(
@@ -126,6 +134,7 @@ def _profile(
             facts=_facts.decode(facts),
             flags=NO_FLAGS if flags is None else _flags.decode(flags),
             state=EMPTY if state is None or state_format is None else decode(state, version=state_format),
+            secret=None if secret is None else Secret(secret),
         )
     except StateUnreadable as error:
         return error

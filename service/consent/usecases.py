@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from service.audit import AuditEvent, Draft
+from service.audit import AuditEvent, Content, ContentExpired, Draft
+from service.consent.committed import payload_of, purpose_hash
 from service.consent.domain import (
     OWN_ACTS,
     Appended,
@@ -59,6 +60,7 @@ class AppendRecords:
         Raises:
             RecordIdReused, RecordFromTheFuture, UnknownPurpose, NotTheirOwn,
             UnknownSubject: nothing was stored.
+            ContentExpired: nor where a record was stored before, and has gone.
         """
         now = self._clock()
         wanted = _one_of_each(submissions)
@@ -72,6 +74,9 @@ class AppendRecords:
             ensured = await tx.subjects.ensure([submission.subject for submission in wanted.values()], now)
             states = await tx.states.lock(set(ensured.handles.values()))
             stored = dict(await tx.records.find(wanted))
+            if gone := await tx.traces.of(Content.RECORD, wanted.keys() - stored.keys()):
+                places = [f"/records/{n}/id" for n, submission in enumerate(submissions) if submission.id in gone]
+                raise ContentExpired("a record of this id was kept until its period ended", pointers=places)
             new = []
             for submission in wanted.values():
                 handle = ensured.handles[submission.subject]
@@ -160,13 +165,20 @@ async def _tell(
 ) -> None:
     """Audit and announce what was stored: the subjects first, then their records."""
     created = sorted(ensured.handles[subject] for subject in ensured.created)
-    happened = [(AuditEvent.SUBJECT_CREATED, str(handle), handle) for handle in created]
-    happened += [(AuditEvent.RECORD_STORED, str(record.id), record.handle) for record in new]
-    await tx.audit.append_many(
-        [Draft(event=event, object_id=object_id, subject=handle) for event, object_id, handle in happened], by=by
-    )
+    happened = [
+        Draft(event=AuditEvent.SUBJECT_CREATED, object_id=str(handle), subject=handle) for handle in created
+    ] + [
+        Draft(
+            event=AuditEvent.RECORD_STORED,
+            object_id=str(record.id),
+            subject=record.handle,
+            payload=payload_of(record),
+        )
+        for record in new
+    ]
+    await tx.audit.append_many(happened, by=by)
     await tx.outbox.add(
-        [Event(type=event.value, object_id=object_id, subject=handle, at=now) for event, object_id, handle in happened]
+        [Event(type=each.event.value, object_id=each.object_id, subject=each.subject, at=now) for each in happened]
     )
 
 
@@ -209,6 +221,7 @@ class ReadSubject:
 
         Raises:
             UnknownSubject
+            ContentExpired: not all of what was known then is still there.
         """
         async with self._begin(by.tenant) as tx:
             found = await tx.subjects.find(subject, as_of=as_of)
@@ -217,6 +230,8 @@ class ReadSubject:
             if as_of is None:
                 state = await tx.states.read(found.handle)
             else:
+                if await tx.traces.of_person(Content.RECORD, found.handle, as_of):
+                    raise ContentExpired("some of what was known then was kept until its period ended")
                 state = fold(EMPTY, await tx.records.history(found.handle, as_of=as_of), self._vocabulary)
         return Overview(subject=subject, version=found.version, facts=found.facts, flags=found.flags, state=state)
 
@@ -320,7 +335,7 @@ class PutPurpose:
                 raise PurposeRedefined("this purpose exists and differs")
             if new:
                 event = AuditEvent.PURPOSE_STORED
-                await tx.audit.append(event=event, object_id=purpose.purpose, by=by)
+                await tx.audit.append(event=event, object_id=purpose.purpose, by=by, commitment=purpose_hash(purpose))
                 await tx.outbox.add([Event(type=event.value, object_id=purpose.purpose, at=self._clock())])
         return new
 

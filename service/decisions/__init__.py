@@ -20,6 +20,7 @@ from service.decisions.domain import (
     Verdict,
     governed_by,
 )
+from service.decisions.domain import Stored as LoggedDecision
 from service.decisions.explaining import Explanation, LawAsked, Outcome, RuleOutcome
 from service.decisions.inquiries import ReadCoverage, ReadPolicy, ReadRule
 from service.decisions.measures import measured, month_edges
@@ -60,6 +61,7 @@ __all__ = [
     "Laws",
     "LogEntry",
     "LogPlace",
+    "LoggedDecision",
     "Made",
     "Memo",
     "Outcome",

@@ -99,7 +99,7 @@ class DecisionController(Controller):
         "/decisions/{decision:uuid}",
         operation_id="readDecision",
         opt=needs("decide", own=True),
-        responses=documented(404),
+        responses=documented(404, 410),
     )
     async def read(
         self,

@@ -1,5 +1,6 @@
 """May we? The question, the verdict of the policy, and the decision that is logged."""
 
+import hashlib
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -7,8 +8,9 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
+from service.audit import Payload
 from service.consent import Channel, Purpose
 from service.decisions.context import Context
 from service.kernel import DomainError, Handle, Unavailable, exactly
@@ -132,6 +134,29 @@ class Stored(Struct, frozen=True, kw_only=True):
     retry_after: str | None
     valid_until: datetime | None
     actor: str
+
+    def payload(self, facts_hash: bytes | None = None) -> Payload:
+        """Return what the log commits to: all of it, with a hash of the facts that isn't shown with the rest."""
+        until = self.valid_until
+        return Payload(
+            {
+                "actor": self.actor,
+                "at": self.at.astimezone(UTC),
+                "channel": self.channel,
+                "decided_at": self.decided_at.astimezone(UTC),
+                "handle": self.handle,
+                "id": self.id,
+                "overlay_version": self.overlay_version,
+                "permit": self.permit,
+                "purpose": self.purpose,
+                "records": self.records,
+                "retry_after": self.retry_after,
+                "revision": self.revision,
+                "valid_until": None if until is None else until.astimezone(UTC),
+                "verdict": Raw(self.verdict),
+            },
+            {"facts": facts_hash or hashlib.sha256(self.facts).digest()},
+        )
 
 
 class Replay(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ PostgreSQL treats as one transaction: a statement that fails undoes them all.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import starmap
 from typing import Any, Final
@@ -14,8 +15,9 @@ from typing import Any, Final
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 
-from service.audit import AuditEvent, Draft, Entry
+from service.audit import NOBODYS, AuditEvent, Draft, Entry, Secret
 from service.db import TENANT_SETTING, Coalescer, lease
+from service.decisions.domain import Stored
 from service.decisions.ports import Logged
 from service.kernel import NewId, TenantId
 
@@ -25,7 +27,12 @@ AuditStatement = Callable[[Sequence[Entry]], tuple[str, Mapping[str, Any]]]
 REMEMBERED: Final = 100_000
 """Rows known to be stored; about ten megabytes. A row that was forgotten is offered again, which does nothing."""
 
+FORGOTTEN_AFTER: Final = 3_600.0
+"""Seconds. Retention takes facts that no decision points to, and none is younger than thirty days: what is remembered
+here has one."""
+
 _ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %(tenant)s, true)"
+_OWN: Final = "SELECT secret FROM commitment_secret WHERE tenant = %(tenant)s AND handle = %(handle)s"
 _FACTS: Final = """
     INSERT INTO facts (tenant, hash, body)
     SELECT %(tenant)s, decode(hash, 'hex'), body FROM json_to_recordset(%(rows)s::json) AS row (hash text, body text)
@@ -59,6 +66,9 @@ class SqlDecisionLog:
         self._audit = audit
         self._new_id = new_id
         self._stored: dict[tuple[TenantId, str, bytes], None] = {}
+        self._secrets: dict[TenantId, Secret] = {}
+        """Of tenants. They are never destroyed."""
+        self._since = time.monotonic()
         self._coalesced: Coalescer[Logged, BaseException] = Coalescer(self._flush)
 
     async def append(self, logged: Logged) -> None:
@@ -84,7 +94,10 @@ class SqlDecisionLog:
             for logged in decisions
             if (key := (tenant, logged.decision.revision, logged.judged.facts_hash)) not in self._stored
         }
-        audit, entries = self._audit([self._entry(logged) for logged in decisions])
+        own = self._secrets.get(tenant)
+        if own is None and any(logged.decision.handle is None for logged in decisions):
+            own = await self._own(tenant)
+        audit, entries = self._audit([self._entry(logged, own) for logged in decisions])
         async with lease(self._pool) as connection, connection.pipeline():
             await connection.execute(_ENTER, {"tenant": tenant})
             if new:
@@ -96,14 +109,33 @@ class SqlDecisionLog:
         self._remember(new)
 
     def _remember(self, keys: Iterable[tuple[TenantId, str, bytes]]) -> None:
-        if len(self._stored) > REMEMBERED:
+        if len(self._stored) > REMEMBERED or time.monotonic() - self._since > FORGOTTEN_AFTER:
             self._stored.clear()
+            self._since = time.monotonic()
         self._stored.update(dict.fromkeys(keys))
 
-    def _entry(self, logged: Logged) -> Entry:
+    async def _own(self, tenant: TenantId) -> Secret | None:
+        """Return the tenant's secret, for decisions about people whom nobody has told us about."""
+        async with lease(self._pool) as connection:
+            async with connection.pipeline():
+                await connection.execute(_ENTER, {"tenant": tenant})
+                found = await connection.execute(_OWN, {"tenant": tenant, "handle": NOBODYS})
+            row = await found.fetchone()
+        if row is None:
+            return None
+        self._secrets[tenant] = Secret(row[0])
+        return self._secrets[tenant]
+
+    def _entry(self, logged: Logged, own: Secret | None) -> Entry:
         decision = logged.decision
-        draft = Draft(event=AuditEvent.DECISION_MADE, object_id=str(decision.id), subject=decision.handle)
-        return Entry.of(draft, by=logged.by, entry_id=self._new_id(), at=decision.decided_at)
+        draft = Draft(
+            event=AuditEvent.DECISION_MADE,
+            object_id=str(decision.id),
+            subject=decision.handle,
+            payload=_to_stored(logged).payload(logged.judged.facts_hash),
+        )
+        secret = own if decision.handle is None else logged.secret
+        return Entry.of(draft, by=logged.by, entry_id=self._new_id(), at=decision.decided_at, secret=secret)
 
 
 def _json(rows: Iterable[dict[str, Any]]) -> str:
@@ -120,6 +152,28 @@ def _verdict(logged: Logged) -> dict[str, Any]:
         "hash": logged.judged.facts_hash.hex(),
         "body": logged.judged.body.decode(),
     }
+
+
+def _to_stored(logged: Logged) -> Stored:
+    """Return the decision as it will be read."""
+    decision = logged.decision
+    return Stored(
+        id=decision.id,
+        handle=decision.handle,
+        channel=decision.channel,
+        purpose=decision.purpose,
+        at=decision.at,
+        decided_at=decision.decided_at,
+        permit=decision.permit,
+        revision=decision.revision,
+        overlay_version=decision.overlay,
+        facts=logged.facts,
+        verdict=logged.judged.body,
+        records=decision.records,
+        retry_after=None if decision.retry_after is None else decision.retry_after.isoformat(),
+        valid_until=decision.valid_until,
+        actor=logged.by.actor,
+    )
 
 
 def _row(logged: Logged) -> dict[str, Any]:

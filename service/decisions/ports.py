@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from service.audit import Secret, Traces
 from service.consent import StoredRecord
 from service.decisions.asking import Engine, Judged
 from service.decisions.domain import Decision, Stored, Verdict
@@ -68,6 +69,8 @@ class Logged(Struct, frozen=True, kw_only=True, eq=False):
     facts: bytes
     judged: Judged
     by: Caller
+    secret: Secret | None = None
+    """Of the subject. A decision about nobody we know is committed to under the tenant's."""
 
 
 class DecisionLog(Protocol):
@@ -177,6 +180,8 @@ class DecisionTransaction(Protocol):
     def records(self) -> RecordHistory: ...
     @property
     def subjects(self) -> Handles: ...
+    @property
+    def traces(self) -> Traces: ...
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[DecisionTransaction]]

@@ -45,5 +45,6 @@ decision = Table(
     Column("request", Id, nullable=False),
     Column("overlay_version", Integer, nullable=False, server_default="0"),
     Index(None, "tenant", "decided_at", "id"),
+    Index(None, "tenant", "facts_hash"),
     comment="One row per decision, pointing to its facts and verdict by hash. The handle outlives the subject's link.",
 )

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from service.audit import Content, ContentExpired
 from service.consent import Channel, Profile, Profiles, State, StateUnreadable, is_tenant_purpose, state_at
 from service.decisions.asking import Answer, answer
 from service.decisions.clocks import Zones
@@ -84,7 +85,13 @@ class Decide:
             answered = await self._ask(law, situation, by.tenant)
             decision = self._decision(law.policy, in_force, question, profile, answered, now)
             await self._log.append(
-                Logged(decision=decision, facts=answered.filled.facts, judged=answered.judged, by=by)
+                Logged(
+                    decision=decision,
+                    facts=answered.filled.facts,
+                    judged=answered.judged,
+                    by=by,
+                    secret=None if profile is None else profile.secret,
+                )
             )
         except DecisionUnavailable:
             raise
@@ -241,12 +248,16 @@ class ReadDecision:
         Raises:
             DecisionUnknown: the tenant has no such decision, or it isn't about the
                 subject whose own token asks.
+            ContentExpired: it was kept until its period ended.
             DecisionUnavailable: the replay found nobody who answers.
         """
         async with self._begin(by.tenant) as tx:
             stored = await tx.decisions.find(decision)
             own = None if by.subject is None else await tx.subjects.handle_of(by.subject)
             theirs = set() if own is None else {own, *await tx.subjects.former(own)}
+            gone = None if stored else (await tx.traces.of(Content.DECISION, [decision])).get(decision)
+        if gone is not None and (by.subject is None or gone.handle in theirs):
+            raise ContentExpired("the decision was kept until its period ended")
         if stored is None or (by.subject is not None and stored.handle not in theirs):
             raise DecisionUnknown("there is no decision with this id")
         verdict = msgspec.json.decode(stored.verdict, type=Verdict)

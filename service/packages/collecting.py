@@ -163,7 +163,7 @@ class Collect:
                 [
                     FactsTold(version=each.version, at=each.at, former=handle != person.handle, facts=each.facts)
                     for handle in person.handles
-                    for each in await tx.subjects.versions(handle)
+                    for each in await tx.subjects.dated_versions(handle)
                 ]
             )
             state = state_told(await tx.states.read(person.handle))

@@ -1,9 +1,10 @@
 """Reading the vault in plain: decide first, open then, and leave a trace before anything is told."""
 
-from service.reveals.approval import Approval
+from service.reveals.approval import Approval, SecondPersonNeeded
 from service.reveals.approving import GiveApproval, ReadApprovals, RequestApproval
 from service.reveals.batches import RevealBatch
-from service.reveals.domain import OFFICER, RevealDenied, Revealed, Wish
+from service.reveals.disclosing import Disclose
+from service.reveals.domain import OFFICER, OfficersOnly, RevealDenied, Revealed, Shown, Wish
 from service.reveals.ports import ApprovalStore, Nonce, RevealLog, RevealStore, TokenStore
 from service.reveals.tokens import IssueToken, RevokeToken
 from service.reveals.usecases import Reveal
@@ -12,9 +13,11 @@ __all__ = [
     "OFFICER",
     "Approval",
     "ApprovalStore",
+    "Disclose",
     "GiveApproval",
     "IssueToken",
     "Nonce",
+    "OfficersOnly",
     "ReadApprovals",
     "RequestApproval",
     "Reveal",
@@ -24,6 +27,8 @@ __all__ = [
     "RevealStore",
     "Revealed",
     "RevokeToken",
+    "SecondPersonNeeded",
+    "Shown",
     "TokenStore",
     "Wish",
 ]

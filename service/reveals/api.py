@@ -11,7 +11,13 @@ from litestar.params import FromPath
 
 from service.decisions import Context
 from service.kernel import Caller, DomainError, SubjectId
-from service.reveals.approval import ApprovalNeeded, ApprovalUnknown, ApprovalUnusable, SecondPersonNeeded
+from service.reveals.approval import (
+    ApprovalNeeded,
+    ApprovalUnknown,
+    ApprovalUnusable,
+    SecondPersonNeeded,
+    TooManyPeople,
+)
 from service.reveals.approving import GiveApproval, ReadApprovals, RequestApproval
 from service.reveals.batches import RevealBatch
 from service.reveals.domain import ChannelNeeded, OfficersOnly, RevealDenied, RevealUnclear
@@ -52,6 +58,7 @@ STATUS: Final[Mapping[type[DomainError], int]] = {
     RevealUnclear: HTTPStatus.CONFLICT,
     SecondPersonNeeded: HTTPStatus.CONFLICT,
     TokenUnknown: HTTPStatus.NOT_FOUND,
+    TooManyPeople: HTTPStatus.TOO_MANY_REQUESTS,
 }
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -76,7 +83,7 @@ class RevealController(Controller):
         "/reveal",
         operation_id="reveal",
         opt=needs("vault:reveal"),
-        responses=documented(404, 409, 410),
+        responses=documented(404, 409, 410, 429),
         status_code=HTTPStatus.OK,
     )
     async def reveal(
@@ -89,7 +96,8 @@ class RevealController(Controller):
         nobody told us about. What a field doesn't allow for the purpose comes masked, and so does,
         for a contact, an address of another channel than the one that was decided on. The reveal
         is in the audit log before the answer leaves. The purposes `dsr_response` and `legal_claim`
-        need no decision, but the scope `vault:officer`. A `token` stands for subject, fields and purpose.
+        need no decision, but the scope `vault:officer`; of more than a few people an hour only a batch
+        with an approval may read for them. A `token` stands for subject, fields and purpose.
         """
         return await revealed(reveal, request.user, data)
 

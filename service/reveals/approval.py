@@ -12,6 +12,9 @@ from service.kernel import DomainError
 LASTS: Final = timedelta(hours=24)
 """From the request on, so that a forgotten approval opens nothing."""
 
+ALONE: Final = timedelta(hours=1)
+"""For so long each person counts whom an officer reads without an approval."""
+
 
 class ApprovalUnknown(DomainError):
     """The tenant has no approval with this id."""
@@ -29,6 +32,12 @@ class ApprovalUnusable(DomainError):
     """The approval doesn't cover what is asked: it is another's, not given, used, expired, or about something else."""
 
     code = "approval_unusable"
+
+
+class TooManyPeople(DomainError):
+    """An officer has read as many people one by one as may be without a second person."""
+
+    code = "too_many_people"
 
 
 class SecondPersonNeeded(DomainError):
@@ -75,7 +84,9 @@ class Approval(Struct, frozen=True, kw_only=True):
             SecondPersonNeeded, ApprovalUnusable
         """
         if actor == self.requested_by:
-            raise SecondPersonNeeded("somebody else has to agree, with a token of their own")
+            raise SecondPersonNeeded(
+                "another client than the one that asked has to agree", requested_by=self.requested_by
+            )
         if self.state(now) is not ApprovalState.WAITING:
             raise ApprovalUnusable(f"nothing to agree to: it is {self.state(now)}", state=self.state(now))
 

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
 
@@ -134,6 +135,21 @@ class RevealBatch:
                     continue
             return opened
 
+    async def merged(
+        self, settled: Sequence[_Settled], opened: Mapping[Handle, Opening], by: Caller
+    ) -> AbstractSet[int]:
+        """Return the lines of people who have another key by now: they were merged with somebody meanwhile."""
+        erased = {handle for handle, opening in opened.items() if handle in opening.erased}
+        gone = [each for each in settled if each.handle in erased]
+        if not gone:
+            return set()
+        async with self._begin(by.tenant) as tx:
+            return {
+                each.asked.line
+                for each in gone
+                if each.asked.subject is not None and await tx.subjects.handle_of(each.asked.subject) != each.handle
+            }
+
     async def answer(
         self,
         question: BatchQuestion,
@@ -144,11 +160,15 @@ class RevealBatch:
     ) -> Sequence[Answered]:
         settled = await self.settle(question, asked, by)
         opened = await self.open(question, settled, by)
+        merged = await self.merged(settled, opened, by)
         now = self._clock()
         reveals: list[Revealed] = []
         answers: list[Answered] = []
         for each in settled:
             opening = None if each.handle is None else opened.get(each.handle)
+            if each.asked.line in merged:  # the next who asks is told about who they are now
+                answers.append(Answered(asked=each.asked, outcome=Outcome.UNAVAILABLE))
+                continue
             if (closed := _closed(each, opening)) is not None or each.wish is None:
                 answers.append(closed or Answered(asked=each.asked, outcome=Outcome.INVALID))
                 continue

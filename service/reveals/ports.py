@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -26,7 +26,10 @@ class RevealLog(Protocol):
 
 
 class RevealStore(Protocol):
-    """What was read of one tenant's people."""
+    """Reads what was revealed."""
+
+    async def several(self, reveals: Collection[UUID]) -> Mapping[UUID, Revealed]:
+        """Return those that there are."""
 
     def of(self, handles: Collection[Handle]) -> AsyncIterator[Sequence[Revealed]]:
         """Yield every reveal of a person, oldest first, some at a time."""
@@ -48,6 +51,18 @@ class ApprovalStore(Protocol):
 
     async def page(self, *, before: UUID | None, limit: int) -> Sequence[Approval]:
         """Return at most `limit` approvals that are older than `before`, newest first."""
+        ...
+
+
+class AloneStore(Protocol):
+    """Whom officers read one by one, with nobody's approval."""
+
+    async def admit(self, actor: str, handle: Handle, *, most: int, since: datetime, at: datetime) -> datetime | None:
+        """Note that `actor` reads this person, unless it would be one more than `most` since then.
+
+        Return nothing, or when the first of those counted was read. Who is counted already costs nothing. Of several
+        at once, in whatever processes, one waits for the other's transaction.
+        """
         ...
 
 
@@ -76,6 +91,8 @@ class RevealTransaction(Protocol):
     def subjects(self) -> SubjectStore: ...
     @property
     def approvals(self) -> ApprovalStore: ...
+    @property
+    def alone(self) -> AloneStore: ...
     @property
     def tokens(self) -> TokenStore: ...
     @property

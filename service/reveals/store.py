@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -37,16 +37,29 @@ _REVOKE = text(
     """
 )
 
-
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:tenant || ' ' || :actor, 0))")
+_DROP_PAST = text("DELETE FROM reveal_alone WHERE tenant = :tenant AND actor = :actor AND at <= :since")
+_READ_ALONE = text(
+    """
+    SELECT count(*), coalesce(bool_or(handle = :handle), false), min(at) FROM reveal_alone
+    WHERE tenant = :tenant AND actor = :actor
+    """
+)
+_READ_ONE_MORE = text("INSERT INTO reveal_alone (tenant, actor, handle, at) VALUES (:tenant, :actor, :handle, :at)")
 _AT_ONCE: Final = 1_000
 
 
 class SqlRevealStore:
-    """Reads what `reveals/log.py` writes; rows never leave this class."""
+    """Reads the log of reveals. `reveals/log.py` writes it, many at a time."""
 
     def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
         self._connection = connection
         self._tenant = tenant
+
+    async def several(self, reveals: Collection[UUID]) -> Mapping[UUID, Revealed]:
+        wanted = select(reveal).where(reveal.c.tenant == self._tenant, reveal.c.id.in_(reveals))
+        found = await self._connection.execute(wanted)
+        return {row.id: msgspec.convert(row, Revealed, from_attributes=True) for row in found}
 
     async def of(self, handles: Collection[Handle]) -> AsyncIterator[Sequence[Revealed]]:
         row = reveal.c
@@ -96,6 +109,26 @@ class SqlApprovalStore:
         await self._connection.execute(
             update(reveal_approval).where(row.tenant == self._tenant, row.id == approval).values(**values)
         )
+
+
+class SqlAloneStore:
+    """Keeps whom officers read alone. Never commits: the transaction that built it does."""
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    async def admit(self, actor: str, handle: Handle, *, most: int, since: datetime, at: datetime) -> datetime | None:
+        asked = {"tenant": self._tenant, "actor": actor, "handle": handle, "since": since, "at": at}
+        await self._connection.execute(_ONE_AT_A_TIME, asked)
+        await self._connection.execute(_DROP_PAST, asked)
+        counted, known, first = (await self._connection.execute(_READ_ALONE, asked)).one()
+        if known:
+            return None
+        if counted >= most:
+            return first or at
+        await self._connection.execute(_READ_ONE_MORE, asked)
+        return None
 
 
 class SqlTokenStore:

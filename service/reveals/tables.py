@@ -39,3 +39,13 @@ reveal_approval = Table(
     Column("used_at", UtcDateTime),
 )
 """What one officer asked to read of many people at once, and a second one allowed, once."""
+
+reveal_alone = Table(
+    "reveal_alone",
+    metadata,
+    tenant_column(),
+    Column("actor", Id, primary_key=True),
+    Column("handle", Uuid, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""Whom an officer's client read without an approval, and when first, for as long as it counts."""

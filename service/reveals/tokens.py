@@ -2,10 +2,10 @@ from typing import Any
 
 from service.audit import AuditEvent
 from service.consent import Profiles, UnknownPurpose, is_tenant_purpose
-from service.kernel import Caller, Clock, SubjectId, TenantId, Unavailable
+from service.kernel import Caller, Clock, SubjectId, TenantId
 from service.reveals.ports import Begin, Nonce
 from service.reveals.token import StandIn, TokenUnknown, digest, written
-from service.reveals.usecases import erased, refuse_outsiders
+from service.reveals.usecases import erased, merging, refuse_outsiders
 from service.subjects import UnknownSubject
 from service.vault import FieldsOf, FieldUnknown, KeyAccess, Name
 
@@ -49,7 +49,7 @@ class IssueToken:
             # gets one, or there would be nothing to hold.
             held = await self._keys.ensure_subject_keys(tx.keys, tenant_key, [handle])
             if await tx.subjects.handle_of(subject) != handle:
-                raise Unavailable("somebody merges them with others at this moment")
+                raise merging()
             if handle in held.erased:
                 raise erased()
             stand_in = StandIn(digest=digest(token), handle=handle, name=name, purpose=purpose, recipient=recipient)

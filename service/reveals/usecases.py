@@ -1,11 +1,13 @@
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from math import ceil
+from typing import Any, Final
 from uuid import UUID
 
 from service.consent import Channel, Profiles, is_tenant_purpose
 from service.decisions import Context, Decide, Decision, DecisionView
-from service.kernel import Caller, Clock, Handle, NewId, TenantId
+from service.kernel import Caller, Clock, Handle, NewId, TenantId, Unavailable
+from service.reveals.approval import ALONE, TooManyPeople
 from service.reveals.domain import (
     OFFICER,
     ChannelNeeded,
@@ -31,6 +33,13 @@ from service.vault import (
     Wanted,
 )
 
+FOLLOWED: Final = 3
+"""So often a reveal begins anew, with its decision, because the person was merged with somebody meanwhile."""
+
+
+class _Merged(Exception):
+    """The person has another handle by now than the one that was decided on."""
+
 
 class Reveal:
     """Read values of one person: decide first, open then, and leave a trace before anything is told."""
@@ -46,6 +55,8 @@ class Reveal:
         clock: Clock,
         new_id: NewId,
         nonce: Nonce,
+        *,
+        most_alone: int,
     ) -> None:
         self._decide = decide
         self._profiles = profiles
@@ -56,6 +67,7 @@ class Reveal:
         self._clock = clock
         self._new_id = new_id
         self._nonce = nonce
+        self._most_alone = most_alone
 
     async def __call__(self, wish: Wish, *, by: Caller) -> Shown:
         """Return the values that `by` may have now; those of fields that aren't for it are masked.
@@ -63,14 +75,23 @@ class Reveal:
         Raises:
             RevealDenied: the decision is no. It is in the details, and was logged.
             OfficersOnly, ChannelNeeded, UnknownPurpose, UnknownZone: the question can't be asked like this.
+            TooManyPeople: an officer reads more people one by one than may be without an approval.
             UnknownSubject: an officer asks about somebody nobody told us about; to others it is a denial.
             SubjectErased
             DecisionUnavailable, Unavailable, Unreadable: nothing was opened, or nothing is told of it.
         """
         refuse_outsiders(wish.purpose, by, version=wish.version)
+        for _ in range(FOLLOWED):
+            try:
+                return await self._revealed(wish, by)
+            except _Merged:
+                continue
+        raise merging()
+
+    async def _revealed(self, wish: Wish, by: Caller) -> Shown:
         decision = None
         if wish.for_officers:
-            handle: Handle | None = await self._known(wish, by.tenant)
+            handle: Handle | None = await self._admitted(wish, by)
         else:
             decision = await self._decided(wish, by)
             handle = decision.handle
@@ -80,7 +101,7 @@ class Reveal:
         if handle is not None:
             opening = await self._opened(wish, handle, by)
             if handle in opening.erased:
-                raise erased()
+                raise await self._gone(wish, handle, by.tenant)
             opened, fields = opening.values[handle], opening.fields
         allowing = await purposes(self._profiles, wish.purpose, by.tenant)
         reveal, shown = given(
@@ -95,12 +116,15 @@ class Reveal:
         Raises:
             TokenUnknown: also to everybody but its recipient.
             SubjectErased
+            Unavailable: whose it is is merged with somebody at this moment.
         """
         async with self._begin(by.tenant) as tx:
             stand_in = await tx.tokens.find(digest(token))
             if stand_in is None or stand_in.recipient != by.actor:
                 raise TokenUnknown("there is no such token for this client")
             subject = (await tx.subjects.names([stand_in.handle])).get(stand_in.handle)
+            if subject is None and await tx.tokens.find(digest(token)) != stand_in:
+                raise merging()
         if subject is None:
             raise erased()
         return Wish(
@@ -113,11 +137,19 @@ class Reveal:
             return await self._open_one(Wanted(handle=handle, names=wish.fields, by=by))
         return await self._open_values(by.tenant, {handle: wish.fields}, version=wish.version)
 
-    async def _known(self, wish: Wish, tenant: TenantId) -> Handle:
-        async with self._begin(tenant) as tx:
+    async def _admitted(self, wish: Wish, by: Caller) -> Handle:
+        """Return whom an officer may read alone; that it was asked counts, whatever becomes of it."""
+        now = self._clock()
+        async with self._begin(by.tenant) as tx:
             handle = await tx.subjects.handle_of(wish.subject)
-        if handle is None:
-            raise UnknownSubject("there is no such subject")
+            if handle is None:
+                raise UnknownSubject("there is no such subject")
+            first = await tx.alone.admit(by.actor, handle, most=self._most_alone, since=now - ALONE, at=now)
+        if first is not None:
+            raise TooManyPeople(
+                f"without an approval a client reads {self._most_alone} people an hour; ask for one, and read a batch",
+                after=max(1, ceil((first + ALONE - now).total_seconds())),
+            )
         return handle
 
     async def _decided(self, wish: Wish, by: Caller) -> Decision:
@@ -131,9 +163,14 @@ class Reveal:
         )
         if not decision.permit:
             if decision.handle is not None and await self._is_erased(decision.handle, by):
-                raise erased()
+                raise await self._gone(wish, decision.handle, by.tenant)
             raise RevealDenied("the decision is no, so nothing was opened", decision=DecisionView.of(decision))
         return decision
+
+    async def _gone(self, wish: Wish, handle: Handle, tenant: TenantId) -> Exception:
+        """Return why there is no key: the person was forgotten, or a merge gave them another one meanwhile."""
+        async with self._begin(tenant) as tx:
+            return erased() if await tx.subjects.handle_of(wish.subject) == handle else _Merged()
 
     async def _is_erased(self, handle: Handle, by: Caller) -> bool:
         """Return whether the key is gone for good. Where no ring answers, the denial alone is told."""
@@ -167,6 +204,10 @@ async def purposes(profiles: Profiles[Any], purpose: str, tenant: TenantId) -> f
     """Return what fields may allow it by: its own name, and for a tenant's own purpose what that maps onto as well."""
     mapped = await profiles.maps_to(tenant, purpose) if is_tenant_purpose(purpose) else None
     return frozenset({purpose} if mapped is None else {purpose, mapped})
+
+
+def merging() -> Unavailable:
+    return Unavailable("somebody merges them with others at this moment; asking again is safe")
 
 
 def erased() -> SubjectErased:

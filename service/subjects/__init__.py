@@ -16,6 +16,7 @@ from service.subjects.domain import (
     UnknownJurisdiction,
     UnknownSubject,
     UnknownZone,
+    payload_of,
 )
 from service.subjects.merging import (
     AlreadyMerged,
@@ -52,6 +53,7 @@ __all__ = [
     "UnknownJurisdiction",
     "UnknownSubject",
     "UnknownZone",
+    "payload_of",
     "unite_facts",
     "unite_flags",
 ]

@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter
 
-from service.kernel import Caller, DomainError, SubjectId
+from service.kernel import VAULT_WORDS, Caller, DomainError, SubjectId
 from service.subjects.domain import ContradictoryFacts, SubjectFacts, UnknownJurisdiction, UnknownSubject, UnknownZone
 from service.subjects.schemas import FactsView
 from service.subjects.usecases import PutSubject
@@ -25,7 +25,10 @@ FIRST: Final = ResponseSpec(FactsView, generate_examples=False, description="The
 
 SubjectPath = Annotated[
     str,
-    PathParameter(pattern=r"^[A-Za-z0-9._:-]{1,128}$(?!\n)", description="The tenant's own opaque id of the person."),
+    PathParameter(
+        pattern=rf"^(?!({'|'.join(VAULT_WORDS)})$)[A-Za-z0-9._:-]{{1,128}}$(?!\n)",
+        description="The tenant's own opaque id of the person; no word that stands in its place in the vault.",
+    ),
 ]
 
 

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 
+import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from service.audit import Payload
 from service.kernel import DomainError, Handle, Instant, SubjectId, exactly
 
 Place = Annotated[str, exactly("[A-Z]{2}(-[A-Z0-9]{1,3})?")]
@@ -209,6 +211,11 @@ def dated(facts: SubjectFacts, before: SubjectFacts, now: datetime) -> SubjectFa
 
 def _day(instant: datetime) -> date:
     return instant.astimezone(UTC).date()
+
+
+def payload_of(handle: Handle, version: int, facts: SubjectFacts) -> Payload:
+    """Return what the log commits to of facts: none of them is shown with the rest."""
+    return Payload({"handle": handle, "version": version}, {"facts": msgspec.json.encode(facts, order="sorted")})
 
 
 class Stored(Struct, frozen=True, kw_only=True):

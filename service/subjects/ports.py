@@ -44,11 +44,15 @@ class SubjectStore(Protocol):
         """Return an ensured subject, whom no other transaction changes until this one ends."""
         ...
 
+    async def versions(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[tuple[int, SubjectFacts]]]:
+        """Return every version of the facts that were stored under each handle, oldest first."""
+        ...
+
     async def add_version(self, handle: Handle, version: int, facts: SubjectFacts, at: datetime) -> None:
         """Store the facts of a locked subject as `version`, which is the latest from now on. Earlier ones stay."""
         ...
 
-    async def versions(self, handle: Handle) -> Sequence[FactsVersion]:
+    async def dated_versions(self, handle: Handle) -> Sequence[FactsVersion]:
         """Return every version of the facts of a person, oldest first."""
         ...
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.audit import ContentExpired
 from service.kernel import Handle, NewId, SubjectId, TenantId, Unavailable
 from service.subjects.domain import NO_FACTS, NO_FLAGS, Ensured, FactsVersion, Flags, Named, Subject, SubjectFacts
 from service.subjects.tables import subject as row
@@ -34,6 +35,11 @@ _HELD: Final = f"{_HANDLES} ORDER BY subject FOR KEY SHARE"
 _NAMES: Final = """
     SELECT handle, subject FROM subject
     WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[]) AND merged_at IS NULL
+"""
+_VERSIONS: Final = """
+    SELECT handle, version, facts FROM subject_facts
+    WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[])
+    ORDER BY handle, version
 """
 
 _MOVE_PAIRS: Final = text(
@@ -68,16 +74,28 @@ _flags: Final = msgspec.json.Decoder(Flags)
 _UNKNOWN: Final = _encoder.encode(NO_FACTS)
 
 
-class SqlSubjectStore:
+class SqlNames:
+    """Knows what a tenant calls its subjects."""
+
+    def __init__(self, ask: Trips, tenant: TenantId) -> None:
+        self._ask = ask
+        self._tenant = tenant
+
+    async def names(self, handles: Collection[UUID]) -> Mapping[UUID, SubjectId]:
+        wanted = ",".join(handle.hex for handle in handles)
+        found = await self._ask(_NAMES, {"tenant": self._tenant, "handles": wanted})
+        return {handle: SubjectId(subject) for handle, subject in found}
+
+
+class SqlSubjectStore(SqlNames):
     """Keeps `Subject` rows and every version of their facts; rows never leave this class.
 
     Never commits: the transaction that built the store does.
     """
 
     def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId, new_id: NewId) -> None:
+        super().__init__(ask, tenant)
         self._connection = connection
-        self._ask = ask
-        self._tenant = tenant
         self._new_id = new_id
 
     async def ensure(self, subjects: Sequence[SubjectId], at: datetime) -> Ensured:
@@ -115,11 +133,6 @@ class SqlSubjectStore:
         counted = await self._connection.scalar(everybody)
         return int(counted or 0)
 
-    async def names(self, handles: Collection[UUID]) -> Mapping[UUID, SubjectId]:
-        wanted = ",".join(handle.hex for handle in handles)
-        found = await self._ask(_NAMES, {"tenant": self._tenant, "handles": wanted})
-        return {handle: SubjectId(subject) for handle, subject in found}
-
     async def find(self, subject: SubjectId, *, as_of: datetime | None = None) -> Subject | None:
         found = await self._connection.execute(_SUBJECT.where(row.c.tenant == self._tenant, row.c.subject == subject))
         known = found.one_or_none()
@@ -138,13 +151,29 @@ class SqlSubjectStore:
         then = versions.one_or_none()
         flags = _to_flags(known.flags)
         if then is None:
+            await self._refuse_what_went(known.handle)
             return Subject(handle=known.handle, version=0, facts=NO_FACTS, flags=flags)
         return Subject(handle=known.handle, version=then.version, facts=_decoder.decode(then.facts), flags=flags)
+
+    async def _refuse_what_went(self, handle: Handle) -> None:
+        """Nothing is known of a time before the first version, unless that isn't the first there was."""
+        oldest = select(func.min(subject_facts.c.version)).where(
+            subject_facts.c.tenant == self._tenant, subject_facts.c.handle == handle
+        )
+        if (await self._connection.scalar(oldest) or 1) > 1:
+            raise ContentExpired("what was known then was kept until its period ended")
 
     async def lock(self, handle: Handle) -> Subject:
         wanted = _SUBJECT.where(row.c.tenant == self._tenant, row.c.handle == handle, row.c.merged_at.is_(None))
         # Not for the key: that would wait for those who ensured the subject, who may wait for this as well.
         return _to_subject((await self._connection.execute(wanted.with_for_update(key_share=True))).one())
+
+    async def versions(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[tuple[int, SubjectFacts]]]:
+        wanted = ",".join(handle.hex for handle in handles)
+        found: dict[Handle, list[tuple[int, SubjectFacts]]] = {}
+        for handle, version, facts in await self._ask(_VERSIONS, {"tenant": self._tenant, "handles": wanted}):
+            found.setdefault(Handle(handle), []).append((version, _decoder.decode(facts)))
+        return found
 
     async def add_version(self, handle: Handle, version: int, facts: SubjectFacts, at: datetime) -> None:
         encoded = _encoder.encode(facts)
@@ -157,7 +186,7 @@ class SqlSubjectStore:
             .values(version=version, facts=encoded)
         )
 
-    async def versions(self, handle: Handle) -> Sequence[FactsVersion]:
+    async def dated_versions(self, handle: Handle) -> Sequence[FactsVersion]:
         column = subject_facts.c
         found = await self._connection.execute(
             select(column.version, column.at, column.facts)

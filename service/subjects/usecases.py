@@ -1,7 +1,7 @@
 from service.audit import AuditEvent, Draft
 from service.events import Event
 from service.kernel import Caller, Clock, SubjectId
-from service.subjects.domain import Gazetteer, Stored, Subject, SubjectFacts, check_consistency, dated
+from service.subjects.domain import Gazetteer, Stored, Subject, SubjectFacts, check_consistency, dated, payload_of
 from service.subjects.ports import Begin
 
 
@@ -33,13 +33,18 @@ class PutSubject:
             after = Subject(handle=before.handle, version=before.version + 1, facts=facts)
             await tx.subjects.add_version(after.handle, after.version, facts, now)
             handle = str(after.handle)
-            happened = [AuditEvent.SUBJECT_STORED]
+            drafts = [
+                Draft(
+                    event=AuditEvent.SUBJECT_STORED,
+                    object_id=handle,
+                    subject=after.handle,
+                    payload=payload_of(after.handle, after.version, facts),
+                )
+            ]
             if ensured.created:
-                happened.insert(0, AuditEvent.SUBJECT_CREATED)
-            await tx.audit.append_many(
-                [Draft(event=event, object_id=handle, subject=after.handle) for event in happened], by=by
-            )
+                drafts.insert(0, Draft(event=AuditEvent.SUBJECT_CREATED, object_id=handle, subject=after.handle))
+            await tx.audit.append_many(drafts, by=by)
             await tx.outbox.add(
-                [Event(type=event.value, object_id=handle, subject=after.handle, at=now) for event in happened]
+                [Event(type=each.event.value, object_id=handle, subject=after.handle, at=now) for each in drafts]
             )
         return Stored(subject=after, first=before.version == 0)

@@ -1,6 +1,6 @@
 """Personal data, under one key per person. The only slice that ever sees plaintext."""
 
-from service.vault.destroying import DestroyKey
+from service.vault.destroying import DestroyKey, Forget, Suppress
 from service.vault.domain import RingUnavailable, SubjectErased, TenantKey, Unreadable
 from service.vault.fields import OFFICER_PURPOSES, USES, Field, FieldName, FieldUnknown, Name, ValueName
 from service.vault.moving import MoveValues
@@ -18,6 +18,7 @@ __all__ = [
     "FieldName",
     "FieldUnknown",
     "FieldsOf",
+    "Forget",
     "KeyAccess",
     "KeyStore",
     "MoveValues",
@@ -29,6 +30,7 @@ __all__ = [
     "Opening",
     "RingUnavailable",
     "SubjectErased",
+    "Suppress",
     "TenantKey",
     "Unreadable",
     "ValueName",

@@ -1,10 +1,16 @@
 """Work on the next while the one before is dealt with."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, Final, TypeVar
+
+from service.kernel import Contended, Unavailable
 
 T = TypeVar("T")
+
+PATIENCE: Final = 2.0
+"""Seconds that a work waits for the one before while it holds what that may need to begin anew."""
 
 
 async def one_ahead(items: AsyncIterator[T]) -> AsyncGenerator[T]:
@@ -21,3 +27,57 @@ async def one_ahead(items: AsyncIterator[T]) -> AsyncGenerator[T]:
     finally:
         coming.cancel()
         await asyncio.wait([coming])
+
+
+class Turn:
+    """The place of a work among those that follow each other."""
+
+    def __init__(self, before: "asyncio.Task[Any] | None", patience: float) -> None:
+        self._before = before
+        self._patience = patience
+        self.prepared = asyncio.Event()
+
+    async def mine(self, *, holding: bool) -> None:
+        self.prepared.set()
+        if self._before is None:
+            return
+        ended, _ = await asyncio.wait({self._before}, timeout=self._patience if holding else None)
+        if not ended:
+            raise Contended("the one before may wait for what is held")
+        if self._before.cancelled() or self._before.exception() is not None:
+            raise Unavailable("the one before was not done")
+
+
+async def in_turn(
+    works: AsyncIterator[Callable[[Turn], Awaitable[T]]], *, patience: float = PATIENCE
+) -> AsyncGenerator[T]:
+    """Do `works`, and yield what each returns, in their order: two at a time, of which the later one prepares itself.
+
+    An error comes after what came before it, and ends those under way.
+    """
+    under_way: set[asyncio.Task[T]] = set()
+
+    async def begun() -> AsyncGenerator[asyncio.Task[T]]:
+        before = None
+        async for work in works:
+            turn = Turn(before, patience)
+            before = asyncio.ensure_future(work(turn))
+            under_way.add(before)
+            prepared = asyncio.create_task(turn.prepared.wait())
+            try:
+                await asyncio.wait({before, prepared}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                prepared.cancel()
+            yield before
+
+    try:
+        async with aclosing(one_ahead(begun())) as tasks:
+            async for task in tasks:
+                answer = await task
+                under_way.discard(task)
+                yield answer
+    finally:
+        for task in under_way:
+            task.cancel()
+        if under_way:
+            await asyncio.wait(under_way)

@@ -13,7 +13,7 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from service.kernel import Caller, DomainError, SubjectId
 from service.vault.domain import SubjectErased, Unreadable
 from service.vault.fields import BUILT_IN, FieldRedefined, FieldUnknown, FieldUnusable
-from service.vault.importing import CutOff, Done, ImportValues, Line, LineRefused, Summary
+from service.vault.importing import CutOff, Done, ImportDiffers, ImportValues, Line, LineRefused, Summary
 from service.vault.lookup import Lookup
 from service.vault.opening import FieldsOf
 from service.vault.schemas import (
@@ -43,11 +43,12 @@ STATUS: Final[Mapping[type[DomainError], int]] = {
     FieldUnknown: HTTPStatus.NOT_FOUND,
     FieldUnusable: HTTPStatus.CONFLICT,
     SubjectErased: HTTPStatus.GONE,
+    ImportDiffers: HTTPStatus.CONFLICT,
     ImportMoved: HTTPStatus.CONFLICT,
     LineRefused: HTTPStatus.BAD_REQUEST,
     Suppressed: HTTPStatus.CONFLICT,
     TooManyLookups: HTTPStatus.TOO_MANY_REQUESTS,
-    Unreadable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Unreadable: HTTPStatus.INTERNAL_SERVER_ERROR,
     ValueMoved: HTTPStatus.PRECONDITION_FAILED,
     ValueRefused: HTTPStatus.BAD_REQUEST,
     ValueUnknown: HTTPStatus.NOT_FOUND,
@@ -155,6 +156,30 @@ def _may_repeat(sent: bytes, value: Any) -> bool:
     """
     members = _MEMBERS + (len(value) if isinstance(value, dict) else 0)
     return sent.count(b":") != members and not (isinstance(value, str) and sent.count(b'"') == _QUOTES)
+
+
+async def _begun(told: AsyncIterator[list[Done] | Summary]) -> AsyncIterator[list[Done] | Summary]:
+    """Return the same when the first of it is there. Until then an import of other lines is refused as a whole.
+
+    Raises:
+        ImportDiffers
+    """
+    first: list[Done] | Summary | DomainError
+    try:
+        first = await anext(told)
+    except ImportDiffers:
+        raise
+    except DomainError as error:
+        first = error
+
+    async def everything() -> AsyncIterator[list[Done] | Summary]:
+        if isinstance(first, DomainError):
+            raise first
+        yield first
+        async for each in told:
+            yield each
+
+    return everything()
 
 
 async def _encoded(told: AsyncIterator[list[Done] | Summary], *, refused_only: bool) -> AsyncGenerator[bytes]:
@@ -295,7 +320,7 @@ class ValueController(Controller):
         "/import",
         operation_id="importValues",
         opt=needs("vault:write") | lined(Line, Line, Done, Summary, CutOff),
-        responses=documented(415),
+        responses=documented(409, 415),
         status_code=HTTPStatus.OK,
         request_max_body_size=None,
     )
@@ -310,12 +335,13 @@ class ValueController(Controller):
 
         A line is `{"subject": …, "field": …, "value": …}`. The answer has a line for each, in their
         order, as soon as it is durable, and a summary at the end: without one it was cut off.
-        Then send the same lines again with the same `import`: what was dealt with is skipped. A
+        Then send the same lines again with the same `import`: what was dealt with is skipped, and
+        other lines than those under that id are 409 `import_differs`. A
         line that is refused doesn't harm the others. Read while you send, or ask for the refused only.
         """
         lines = Lines.of(request, longest=LONGEST, blank=True)
         told = import_values(lines.chunks(), _line, import_id=import_id or uuid4(), by=request.user)
-        return LineResponse(_encoded(told, refused_only=refused_only))
+        return LineResponse(_encoded(told if import_id is None else await _begun(told), refused_only=refused_only))
 
     @get(
         "/{subject:str}",

@@ -2,17 +2,20 @@
 
 Equal values have equal hashes, and nothing else follows from one without its key (docs/adr/0010-blind-indexes.md).
 HMAC-SHA-256 over `volens.index`, the field and the form; of suppression over `volens.suppression`, the type and the
-form; each piece but the last ends with a zero byte, which no field or type has in it.
+form; of the lines of an import, under the key of suppression, over `volens.import`, its id and their SHA-256. Each
+piece but the last ends with a zero byte, which no field or type has in it.
 """
 
 import hmac
 from typing import Final
+from uuid import UUID
 
 from service.vault.domain import HashKey
 from service.vault.fields import FieldType
 from service.vault.values import Digest, Mark
 
 _INDEX: Final = b"volens.index"
+_IMPORT: Final = b"volens.import"
 _SUPPRESSION: Final = b"volens.suppression"
 
 
@@ -28,6 +31,11 @@ def index_digest(key: HashKey, field: str, matched: bytes) -> Digest:
 def suppression_mark(key: HashKey, kind: FieldType, matched: bytes) -> Mark:
     """Return the mark of an address in whatever field of its type it turns up."""
     return Mark(kind=kind.value, digest=_digest(key, _SUPPRESSION, kind.value.encode(), matched))
+
+
+def lines_mark(key: HashKey, import_id: UUID, lines: bytes) -> bytes:
+    """Return what the lines of an import are known by: their own hash would be one of values, and guessable."""
+    return _digest(key, _IMPORT, import_id.hex.encode(), lines)
 
 
 def _digest(key: HashKey, *pieces: bytes) -> bytes:

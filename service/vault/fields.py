@@ -25,6 +25,10 @@ LARGEST_DOCUMENT: Final = 1024 * 1024
 HIDDEN: Final = "•••"
 _SHORT: Final = 6
 """Of so few characters the last two would tell too much."""
+_WORD: Final = 2
+"""Of so few characters the first would tell too much."""
+_KINDS: Final = frozenset({"application", "audio", "font", "image", "message", "model", "multipart", "text", "video"})
+"""The top-level media types that are registered. What stands behind the slash is the tenant's own word."""
 
 
 class FieldType(StrEnum):
@@ -59,7 +63,7 @@ class Masking(StrEnum):
     AREA = "area"
     """Country and the first two characters of the postcode."""
     KIND = "kind"
-    """The media type of a document."""
+    """Whether a document is an image, a text and so on."""
     HIDDEN = "hidden"
 
 
@@ -206,16 +210,23 @@ def mask(field: Field, value: Any) -> str:
     match field.masking:
         case Masking.EMAIL:
             local, _, domain = value.rpartition("@")
-            return f"{local[:1]}{HIDDEN}@{domain[:1]}{HIDDEN}.{domain.rpartition('.')[2]}"
+            place, _, last = domain.rpartition(".")
+            return f"{_initial(local)}@{_initial(place)}.{last}"
         case Masking.LAST_TWO:
             return HIDDEN + (value[-2:] if len(value) > _SHORT else "")
         case Masking.INITIALS:
-            return " ".join(f"{word[0]}{HIDDEN}" for word in value.split()[:3]) or HIDDEN
+            return " ".join(map(_initial, value.split()[:3])) or HIDDEN
         case Masking.YEAR:
             return f"{value[:4]}-••-••"
         case Masking.AREA:
-            return f"{value['country']} {(value.get('postcode') or '')[:2]}{HIDDEN}"
+            postcode = value.get("postcode") or ""
+            return f"{value['country']} {postcode[:2] if len(postcode) > _WORD else ''}{HIDDEN}"
         case Masking.KIND:
-            return f"{value['media_type']} {HIDDEN}"
+            kind = value["media_type"].partition("/")[0]
+            return f"{kind} {HIDDEN}" if kind in _KINDS else HIDDEN
         case Masking.HIDDEN:
             return HIDDEN
+
+
+def _initial(word: str) -> str:
+    return f"{word[:1]}{HIDDEN}" if len(word) > _WORD else HIDDEN

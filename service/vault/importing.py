@@ -1,20 +1,26 @@
 """Import values: a line each, stored in pieces, each piece with how far the import has got by then.
 
 Whoever was cut off sends the same lines again under the same id. Those that were dealt with are skipped, so nothing
-is stored twice, and nothing is left out.
+is stored twice, and nothing is left out. That they are the same is seen by a keyed hash of them, kept with the count.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+import hashlib
+import hmac
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct, field
 
-from service.kernel import Caller, DomainError, SubjectId, SubjectRef, Unavailable
+from service.kernel import Caller, DomainError, NewSubjectRef, SubjectId, Unavailable
+from service.vault.blind import lines_mark
+from service.vault.domain import HashKey
 from service.vault.fields import Name, ValueName
+from service.vault.ports import KeyAccess
 from service.vault.usecases import Fields
-from service.vault.value_ports import BeginValues, Normalise
+from service.vault.value_ports import BeginValues, Normalise, Turn
 from service.vault.values import Write, Written
 from service.vault.writing import Outcome, Part, WriteValues
 
@@ -27,7 +33,7 @@ BYTES: Final = 4 * 1024 * 1024
 class Line(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A value of a person."""
 
-    subject: SubjectRef
+    subject: NewSubjectRef
     field: ValueName
     value: Any
 
@@ -41,6 +47,12 @@ class LineRefused(DomainError):
     code = "line_refused"
 
 
+class ImportDiffers(DomainError):
+    """Other lines were sent under the id of this import. None of them was skipped or stored."""
+
+    code = "import_differs"
+
+
 class Done(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What became of a line."""
 
@@ -49,7 +61,6 @@ class Done(Struct, frozen=True, kw_only=True, omit_defaults=True):
     outcome: str
     """`stored`, `refused`, or `blank`."""
     version: int | None = None
-    shared_with: int | None = None
     code: str | None = None
     detail: str | None = None
 
@@ -83,6 +94,8 @@ class Checked(Struct, frozen=True, kw_only=True):
     """Lines before it, with those that an earlier attempt had dealt with."""
     done: int
     """Lines by its end."""
+    seen: bytes
+    """What hashes all of those."""
     outcomes: list[Outcome | None]
     writes: Mapping[int, Write]
     """By the place in the piece."""
@@ -91,18 +104,36 @@ class Checked(Struct, frozen=True, kw_only=True):
 Ahead = Callable[[AsyncIterator[Checked]], AsyncGenerator[Checked]]
 """Yields the same, and has the next worked on meanwhile."""
 
+Store = Callable[[Turn], Awaitable[tuple[int, list[Done]]]]
+"""Stores a piece and returns the lines dealt with by its end, and what became of its own."""
+
+InTurn = Callable[[AsyncIterator[Store]], AsyncGenerator[tuple[int, list[Done]]]]
+"""Yields what each returns, and has the next prepare itself meanwhile."""
+
 
 class ImportValues:
-    """Store a stream of values, and tell what became of each. While a piece is stored, the next is read."""
+    """Store a stream of values, and tell what became of each.
+
+    While a piece is stored, the next is prepared, and the one after that is read.
+    """
 
     def __init__(
-        self, begin: BeginValues, fields: Fields, normalise: Normalise, write: WriteValues, ahead: Ahead
+        self,
+        begin: BeginValues,
+        keys: KeyAccess,
+        fields: Fields,
+        normalise: Normalise,
+        write: WriteValues,
+        ahead: Ahead,
+        in_turn: InTurn,
     ) -> None:
         self._begin = begin
+        self._keys = keys
         self._fields = fields
         self._normalise = normalise
         self._write = write
         self._ahead = ahead
+        self._in_turn = in_turn
 
     async def __call__(
         self, lines: AsyncIterator[Sequence[bytes | None]], read: Read, *, import_id: UUID, by: Caller
@@ -110,35 +141,43 @@ class ImportValues:
         """Yield the outcomes piece by piece, in the order of the lines, each when it is durable; then the summary.
 
         Raises:
+            ImportDiffers: these are not the lines that were dealt with; before anything was yielded.
             ImportMoved: another connection goes on with it.
             RingUnavailable, Unavailable: what was yielded is stored; go on from there.
         """
         async with self._begin(by.tenant) as tx:
-            skipped = await tx.values.import_done(import_id)
+            skipped, seen = await tx.values.import_done(import_id)
+        sameness = _Sameness(await self._keys.suppression_key(by.tenant), import_id, skipped, seen)
         done, stored, refused = 0, 0, 0
-        async with aclosing(self._ahead(self._checked(lines, read, skipped, by))) as pieces:
-            async for piece in pieces:
-                done = piece.done
-                if piece.before == done:
-                    continue
-                part = Part(import_id=import_id, before=piece.before, done=done, by=by)
-                written = await self._write(by.tenant, list(piece.writes.values()), part=part)
-                outcomes = piece.outcomes
-                for number, outcome in zip(piece.writes, written, strict=True):
-                    outcomes[number] = outcome
-                told = [_told(piece.before + number, outcome) for number, outcome in enumerate(outcomes, start=1)]
+        async with (
+            aclosing(self._ahead(self._checked(lines, read, sameness, by))) as pieces,
+            aclosing(self._in_turn(partial(self._store, piece, import_id, by) async for piece in pieces)) as answers,
+        ):
+            async for answer in answers:
+                done, told = answer
                 stored += sum(each.outcome == "stored" for each in told)
                 refused += sum(each.outcome == "refused" for each in told)
-                yield told
+                if told:
+                    yield told
         yield Summary(import_=import_id, lines=done, skipped=min(skipped, done), stored=stored, refused=refused)
 
+    async def _store(self, piece: Checked, import_id: UUID, by: Caller, turn: Turn) -> tuple[int, list[Done]]:
+        if piece.before == piece.done:
+            return piece.done, []
+        part = Part(import_id=import_id, before=piece.before, done=piece.done, seen=piece.seen, by=by, turn=turn)
+        written = await self._write(by.tenant, list(piece.writes.values()), part=part)
+        outcomes = piece.outcomes
+        for number, outcome in zip(piece.writes, written, strict=True):
+            outcomes[number] = outcome
+        return piece.done, [_told(piece.before + number, outcome) for number, outcome in enumerate(outcomes, start=1)]
+
     async def _checked(
-        self, lines: AsyncIterator[Sequence[bytes | None]], read: Read, skipped: int, by: Caller
+        self, lines: AsyncIterator[Sequence[bytes | None]], read: Read, sameness: "_Sameness", by: Caller
     ) -> AsyncIterator[Checked]:
         """Yield the pieces read, without the lines that were dealt with."""
         done = 0
         async for piece in _pieces(lines):
-            fresh = piece[max(0, skipped - done) :]
+            fresh = sameness.after(piece)
             done += len(piece)
             outcomes: list[Outcome | None] = [None] * len(fresh)
             writes: dict[int, Write] = {}
@@ -151,7 +190,8 @@ class ImportValues:
                     raise
                 except DomainError as error:
                     outcomes[number] = error
-            yield Checked(before=done - len(fresh), done=done, outcomes=outcomes, writes=writes)
+            yield Checked(before=done - len(fresh), done=done, seen=sameness.seen(), outcomes=outcomes, writes=writes)
+        sameness.check()
 
     async def _understood(self, line: bytes | None, read: Read, by: Caller) -> Write:
         if line is None:
@@ -161,6 +201,47 @@ class ImportValues:
         known = await self._fields.of(by.tenant, name.field)
         value = self._normalise(known.type, said.value)
         return Write(subject=SubjectId(said.subject), name=name, field=known, value=value, by=by)
+
+
+class _Sameness:
+    """Whether the lines that were dealt with are those that come again."""
+
+    def __init__(self, key: HashKey, import_id: UUID, skipped: int, seen: bytes) -> None:
+        self._key = key
+        self._import_id = import_id
+        self._left = skipped
+        self._expected = seen
+        self._hash = hashlib.sha256()
+
+    def after(self, piece: Sequence[bytes | None]) -> Sequence[bytes | None]:
+        """Return the lines of the next piece that are new.
+
+        Raises:
+            ImportDiffers: those before them are others than the last time.
+        """
+        known, fresh = piece[: self._left], piece[self._left :]
+        for line in known:
+            self._take(line)
+        self._left -= len(known)
+        if fresh:
+            self.check()
+        for line in fresh:
+            self._take(line)
+        return fresh
+
+    def check(self) -> None:
+        """Raises: ImportDiffers: as above, or there are fewer lines than were dealt with."""
+        if self._left or (self._expected and not hmac.compare_digest(self.seen(), self._expected)):
+            raise ImportDiffers("other lines were sent under this id before", parameters=["import"])
+        self._expected = b""
+
+    def seen(self) -> bytes:
+        return lines_mark(self._key, self._import_id, self._hash.digest())
+
+    def _take(self, line: bytes | None) -> None:
+        """Take a line behind its length, so that no two sequences of lines are the same bytes; -1 is one too long."""
+        self._hash.update((-1 if line is None else len(line)).to_bytes(8, signed=True))
+        self._hash.update(line or b"")
 
 
 async def _pieces(chunks: AsyncIterator[Sequence[bytes | None]]) -> AsyncIterator[list[bytes | None]]:
@@ -182,5 +263,5 @@ def _told(line: int, outcome: Outcome | None) -> Done:
     if outcome is None:
         return Done(line=line, outcome="blank")
     if isinstance(outcome, Written):
-        return Done(line=line, outcome="stored", version=outcome.version, shared_with=outcome.shared_with)
+        return Done(line=line, outcome="stored", version=outcome.version)
     return Done(line=line, outcome="refused", code=outcome.code, detail=str(outcome))

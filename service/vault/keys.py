@@ -21,7 +21,6 @@ from service.vault.domain import (
     SubjectKey,
     SubjectKeys,
     TenantKey,
-    Unreadable,
 )
 from service.vault.envelope import new_subject_key, unwrap_subject_key, wrap_subject_key
 from service.vault.ports import Begin, KeyRing, KeyStore
@@ -148,8 +147,8 @@ class Keys:
         if known is None:
             # Read here and not while loading, which may outlive the caller's transaction.
             stored = [key for key in await store.wrapped(KeyPurpose.TENANT) if key.version == version]
-            if not stored:
-                raise Unreadable("the key does not open")
+            if not stored:  # a trigger keeps it while anything hangs from it: what was read is old
+                raise Unavailable("the tenant's key was replaced meanwhile; asking again is safe")
             known = await self._memory.get(place, lambda: self._tenant_key(tenant, stored[0]))
         return known
 

@@ -8,14 +8,14 @@ from service.kernel import Caller, DomainError, SubjectId, TenantId
 from service.vault.blind import form, index_digest
 from service.vault.ports import KeyAccess
 from service.vault.usecases import Fields
-from service.vault.value_ports import BeginValues, Finder, Normalise, Pace
+from service.vault.value_ports import BeginSearch, Finder, Normalise, Pace
 from service.vault.values import FieldNotIndexed, Search, TooManyLookups
 
 
 class FindHolders:
-    """Answer searches together: one transaction, one audit entry for each person found."""
+    """Answer searches together, with one audit entry for each person found, durable before anybody is told."""
 
-    def __init__(self, begin: BeginValues, keys: KeyAccess) -> None:
+    def __init__(self, begin: BeginSearch, keys: KeyAccess) -> None:
         self._begin = begin
         self._keys = keys
 
@@ -35,14 +35,15 @@ class FindHolders:
         async with self._begin(tenant) as tx:
             held = await tx.values.holders({digest for each in digests for digest in each})
             found = [{handle for digest in each for handle in held[digest]} for each in digests]
-            names = await tx.subjects.names({handle for each in found for handle in each}) if any(found) else {}
-            await tx.audit.append_each(
+            told = tx.audit.append_each(
                 [
                     (search.by, Draft(event=AuditEvent.VAULT_LOOKED_UP, object_id=search.field.name, subject=handle))
                     for search, handles in zip(searches, found, strict=True)
                     for handle in (sorted(handles) if handles else [None])
                 ]
             )
+            everybody = {handle for each in found for handle in each}
+            names, *_ = await tx.together(tx.subjects.names(everybody), told)
         return [sorted(names[handle] for handle in handles if handle in names) for handles in found]
 
 

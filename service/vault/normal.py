@@ -20,6 +20,10 @@ from service.vault.values import ValueRefused
 
 LONGEST_TEXT: Final = 10_000
 LONGEST_IDENTIFIER: Final = 200
+_LONGEST_LOCAL: Final = 64
+"""Octets before the ``@`` (RFC 5321, 4.5.3.1.1)."""
+_UNSEEN: Final = frozenset({"Cf", "Co", "Cs", "Cn"})
+"""Categories of what has no width or no meaning: zero-width and bidirectional marks, private and unassigned."""
 
 _PLAIN_EMAIL: Final = re.compile(
     r"(?=[^@]{1,64}@)[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*@(?:[a-z0-9]{1,63}\.){1,3}([a-z]{2,24})"
@@ -62,8 +66,12 @@ def _email(value: Any) -> str | None:
     if (plain := _PLAIN_EMAIL.fullmatch(text)) and plain[1] not in _SPECIAL:
         return text
     try:
-        local, _, domain = validate_email(text, check_deliverability=False).normalized.rpartition("@")
+        checked = validate_email(text, check_deliverability=False, strict=True)
     except EmailNotValidError:
+        return None
+    local, _, domain = checked.normalized.rpartition("@")
+    # The library leaves letters that only look like others, and counts characters where RFC 6531 counts octets.
+    if len(local.encode()) > _LONGEST_LOCAL or unicodedata.normalize("NFKC", local) != local:
         return None
     return f"{local}@{domain.lower()}"
 
@@ -90,8 +98,11 @@ def _text(value: Any) -> str | None:
 
 
 def _identifier(value: Any) -> str | None:
-    text = _text(value)
+    """Refuses what nobody sees, and keeps one spelling of what looks alike: no search would find it otherwise."""
+    text = _text(unicodedata.normalize("NFKC", value)) if isinstance(value, str) else None
     if text is None or len(text) > LONGEST_IDENTIFIER:
+        return None
+    if any(unicodedata.category(character) in _UNSEEN for character in text):
         return None
     return " ".join(text.split())
 
@@ -128,10 +139,10 @@ _RULES: Final[Mapping[FieldType, Callable[[Any], Any]]] = {
     FieldType.DOCUMENT: _document,
 }
 _EXPECTED: Final[Mapping[FieldType, str]] = {
-    FieldType.EMAIL: "one address, such as `ann@mail.example`",
+    FieldType.EMAIL: "one address, such as `ann@mail.example`, 64 octets before the `@` at most, none hidden",
     FieldType.PHONE: "a number with its country, such as `+49 30 123456`, and no extension",
     FieldType.TEXT: f"1 to {LONGEST_TEXT:,} characters, no control characters",
-    FieldType.IDENTIFIER: f"1 to {LONGEST_IDENTIFIER} characters, no control characters",
+    FieldType.IDENTIFIER: f"1 to {LONGEST_IDENTIFIER} characters, none of them hidden",
     FieldType.DATE: "a day, such as `1980-05-17`",
     FieldType.ADDRESS: "`lines`, `locality`, `country` as two capital letters, and perhaps `region` and `postcode`",
     FieldType.DOCUMENT: "`media_type`, and `content` in base64, 1 MiB at most",

@@ -18,7 +18,7 @@ class Uses(Protocol):
     async def __call__(self) -> Sequence[RootUse]: ...
 
     async def samples(self) -> Sequence[tuple[RootUse, RootWrapped]]:
-        """Return the same, each with one of the keys."""
+        """Return the same with a few of the keys, the oldest of each version first: one key a row."""
         ...
 
 
@@ -29,7 +29,8 @@ class GuardedRing:
     this one, neither ring alone would open everything. Unwrapping needs no guard: it fails by itself.
 
     That a ring has a version of the same name says nothing: every key of `transit` begins at ``v1``. It has to open
-    a key of each version, and for `proven` seconds, or until something does not open, it is not asked again.
+    the oldest key of each version, or most of the oldest few, and for `proven` seconds, or until something does not
+    open, it is not asked again.
     """
 
     def __init__(self, kind: str, ring: KeyRing, uses: Uses, *, proven: float = PROVEN) -> None:
@@ -57,8 +58,11 @@ class GuardedRing:
                 return f"{wrapped}, which is not there: {error}"
         if all(map(self._is_proven, uses)):
             return None
+        samples: dict[RootUse, list[RootWrapped]] = {}
         for use, key in await self._uses.samples():
-            if fault := await self._unopened(use, key):
+            samples.setdefault(use, []).append(key)
+        for use, keys in samples.items():
+            if fault := await self._unopened(use, keys):
                 return fault
         return None
 
@@ -94,15 +98,27 @@ class GuardedRing:
         at = self._opened.get((use.ring, use.version))
         return at is not None and asyncio.get_running_loop().time() < at + self._proven
 
-    async def _unopened(self, use: RootUse, key: RootWrapped) -> str | None:
-        """Return what stands against the ring where it does not open this key, which others hang beside."""
+    async def _unopened(self, use: RootUse, keys: Sequence[RootWrapped]) -> str | None:
+        """Return what stands against the ring where it does not open these keys, which others hang beside.
+
+        The oldest settles it if it opens. If not it may be damaged, which is nobody's trouble but its tenant's: then
+        most of the others have to open.
+        """
         now = asyncio.get_running_loop().time()
-        try:
-            await self.unwrap(key.wrapped, key.context)
-        except Unreadable:
-            return f"{_hanging(use)} under version {use.version} of the root key, which this ring does not open"
-        except RingUnavailable as error:
-            return f"{_hanging(use)}, which is not there: {error}"
+        opened = 0
+        for tried, key in enumerate(keys, start=1):
+            try:
+                await self.unwrap(key.wrapped, key.context)
+            except Unreadable:
+                continue
+            except RingUnavailable as error:
+                return f"{_hanging(use)}, which is not there: {error}"
+            opened += 1
+            if tried == 1:
+                break
+        else:
+            if 2 * opened <= len(keys):
+                return f"{_hanging(use)} under version {use.version} of the root key, which this ring does not open"
         self._opened[use.ring, use.version] = now
         return None
 

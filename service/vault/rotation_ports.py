@@ -7,6 +7,7 @@ from service.audit import AuditTrail
 from service.events import Outbox
 from service.kernel import Handle, TenantId
 from service.vault.domain import KeyPurpose, RootUse, StoredSubjectKey, TenantKey, Wrapped
+from service.vault.moving_ports import MovingStore
 from service.vault.ports import KeyStore
 from service.vault.rotation import KeyVersion, RootWrapped
 from service.vault.value_ports import ValueStore
@@ -100,6 +101,15 @@ class IndexTransaction(RotationTransaction, Protocol):
     @property
     def values(self) -> ValueStore: ...
 
+
+class ForgettingTransaction(IndexTransaction, Protocol):
+    """What suppressing and forgetting need besides."""
+
+    @property
+    def moving(self) -> MovingStore: ...
+
+
+BeginForgetting = Callable[[TenantId], AbstractAsyncContextManager[ForgettingTransaction]]
 
 BeginIndexing = Callable[[TenantId], AbstractAsyncContextManager[IndexTransaction]]
 

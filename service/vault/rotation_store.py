@@ -14,7 +14,7 @@ from service.vault.rotation import KeyVersion, RootWrapped
 from service.vault.values import Place
 
 _ROOT_USES: Final = text("SELECT ring, version, keys FROM vault_root_versions() ORDER BY ring, version")
-_ROOT_SAMPLES: Final = text("SELECT * FROM vault_root_samples() ORDER BY ring, version")
+_ROOT_SAMPLES: Final = text("SELECT * FROM vault_root_samples() WITH ORDINALITY ORDER BY ordinality")
 
 _KEYS: Final = f"""
     SELECT '{KeyPurpose.TENANT}' AS kind, '' AS field, version, ring, ring_version, wrapped, created_at

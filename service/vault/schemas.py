@@ -27,7 +27,8 @@ class WrittenView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     masked: str
     at: datetime
     shared_with: int | None = None
-    """How many other people have the same value; left out where nobody can be found by it."""
+    """How many other people have the same value: for those who may look up, and counted as a lookup. Left out where
+    nobody can be found by it, and for who looked up too often."""
 
     @classmethod
     def of(cls, subject: str, field: str, written: Written) -> "WrittenView":

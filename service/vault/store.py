@@ -29,11 +29,15 @@ _LATEST: Final = """
     WHERE found.deleted_at IS NULL
 """
 _VERSION: Final = """
-    SELECT this.handle, this.field, this.label, this.version, this.sealed, this.at,
+    SELECT want.handle, want.field, want.label, this.version, this.sealed, this.at,
         least(this.deleted_at, next.at) AS until
     FROM json_to_recordset(%(wanted)s::json) AS want (handle uuid, field text, label text)
-    JOIN vault_value AS this ON this.tenant = %(tenant)s AND this.handle = want.handle
-        AND this.field = want.field AND this.label = want.label AND this.version = %(version)s AND this.sealed <> ''
+    CROSS JOIN LATERAL (
+        SELECT version, sealed, at, deleted_at FROM vault_value
+        WHERE tenant = %(tenant)s AND handle = want.handle AND field = want.field AND label = want.label
+            AND version = %(version)s AND sealed <> ''
+        LIMIT 1
+    ) AS this
     LEFT JOIN LATERAL (
         SELECT at FROM vault_value
         WHERE tenant = %(tenant)s AND handle = want.handle AND field = want.field AND label = want.label
@@ -50,10 +54,7 @@ _OF: Final = text(
     """
 )
 _HEADS: Final = """
-    SELECT coalesce(head.version, 0), coalesce(head.live, false), mark IS NOT NULL AND EXISTS (
-        SELECT FROM vault_suppression AS kept
-        WHERE kept.tenant = %(tenant)s AND kept.kind = want.kind AND kept.digest = decode(want.mark, 'hex')
-    )
+    SELECT coalesce(head.version, 0), coalesce(head.live, false), coalesce(kept.there, false)
     FROM json_to_recordset(%(places)s::json) AS want (
         place integer, handle uuid, field text, label text, kind text, mark text
     )
@@ -62,6 +63,11 @@ _HEADS: Final = """
         WHERE tenant = %(tenant)s AND handle = want.handle AND field = want.field AND label = want.label
         ORDER BY version DESC LIMIT 1
     ) AS head ON true
+    LEFT JOIN LATERAL (
+        SELECT true AS there FROM vault_suppression
+        WHERE tenant = %(tenant)s AND kind = want.kind AND digest = decode(want.mark, 'hex')
+        LIMIT 1
+    ) AS kept ON true
     ORDER BY want.place
 """
 _ADD: Final = """
@@ -78,8 +84,13 @@ _ADD: Final = """
 """In one order everywhere: two groups with the same places wait for each other and don't deadlock."""
 _UNINDEX: Final = """
     DELETE FROM vault_index AS gone
-    USING json_to_recordset(%(places)s::json) AS old (handle uuid, field text, label text)
-    WHERE gone.tenant = %(tenant)s AND gone.handle = old.handle AND gone.field = old.field AND gone.label = old.label
+    USING json_to_recordset(%(places)s::json) AS old (tenant text, handle uuid, field text, label text)
+    WHERE gone.tenant = %(tenant)s AND old.tenant = %(tenant)s
+        AND gone.handle = old.handle AND gone.field = old.field AND gone.label = old.label
+"""
+"""The places say whose they are, so that PostgreSQL thinks that there are few of them and looks each up.
+
+It would rather read whatever the tenant has while it knows little about the table.
 """
 _INDEX: Final = """
     WITH held AS MATERIALIZED (
@@ -101,11 +112,16 @@ _INDEX: Final = """
 So of two who store the same value at one moment the second waits for the first to end, and finds it when it looks.
 """
 _HOLDERS: Final = """
-    SELECT DISTINCT want.place, held.handle
+    SELECT want.place, held.handle
     FROM json_to_recordset(%(rows)s::json) AS want (place integer, field text, version integer, digest text)
-    JOIN vault_index AS held ON held.tenant = %(tenant)s AND held.field = want.field
-        AND held.index_version = want.version AND held.digest = decode(want.digest, 'hex')
+    CROSS JOIN LATERAL (
+        SELECT handle FROM vault_index
+        WHERE tenant = %(tenant)s AND field = want.field AND index_version = want.version
+            AND digest = decode(want.digest, 'hex')
+        OFFSET 0
+    ) AS held
 """
+"""`OFFSET 0` has each looked up by itself: joined, PostgreSQL would rather read whatever the tenant has."""
 _SUPPRESS: Final = text(
     """
     INSERT INTO vault_suppression (tenant, kind, digest, at)
@@ -118,16 +134,33 @@ _SUPPRESS: Final = text(
 _field: Final = msgspec.json.Decoder(Field)
 
 
-class SqlValueStore:
+class SqlHolders:
+    """Looks in the blind index of a tenant."""
+
+    def __init__(self, ask: Trips, tenant: TenantId) -> None:
+        self._ask = ask
+        self._tenant = tenant
+
+    async def holders(self, digests: Collection[Digest]) -> Mapping[Digest, AbstractSet[Handle]]:
+        wanted = list(digests)
+        held: dict[Digest, set[Handle]] = {digest: set() for digest in wanted}
+        if wanted:
+            rows = [{"place": number, **_digest(digest)} for number, digest in enumerate(wanted)]
+            found = await self._ask(_HOLDERS, {"tenant": self._tenant, "rows": _json(rows)})
+            for number, handle in found:
+                held[wanted[number]].add(Handle(handle))
+        return held
+
+
+class SqlValueStore(SqlHolders):
     """Keeps sealed values and the registry of fields; rows never leave this class.
 
     Never commits: the transaction that built the store does.
     """
 
     def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId) -> None:
+        super().__init__(ask, tenant)
         self._connection = connection
-        self._ask = ask
-        self._tenant = tenant
 
     async def fields(self) -> Mapping[str, Field]:
         found = await self._ask(_FIELDS, {"tenant": self._tenant})
@@ -216,7 +249,7 @@ class SqlValueStore:
     async def index(self, digests: Mapping[Place, Sequence[Digest]], replaced: Collection[Place]) -> None:
         statements = []
         if replaced:
-            places = [_place(place) for place in replaced]
+            places = [{"tenant": self._tenant, **_place(place)} for place in replaced]
             statements.append((_UNINDEX, {"tenant": self._tenant, "places": _json(places)}))
         rows = [
             {**_digest(digest), "handle": place.handle, "label": place.name.label}
@@ -229,32 +262,25 @@ class SqlValueStore:
         if statements:
             await self._ask.all(*statements)
 
-    async def holders(self, digests: Collection[Digest]) -> Mapping[Digest, AbstractSet[Handle]]:
-        wanted = list(digests)
-        held: dict[Digest, set[Handle]] = {digest: set() for digest in wanted}
-        if wanted:
-            rows = [{"place": number, **_digest(digest)} for number, digest in enumerate(wanted)]
-            found = await self._ask(_HOLDERS, {"tenant": self._tenant, "rows": _json(rows)})
-            for number, handle in found:
-                held[wanted[number]].add(Handle(handle))
-        return held
-
     async def suppress(self, marks: Collection[Mark], at: datetime) -> None:
         if marks:
             rows = [{"kind": mark.kind, "digest": mark.digest.hex()} for mark in marks]
             await self._connection.execute(_SUPPRESS, {"tenant": self._tenant, "at": at, "rows": _json(rows)})
 
-    async def import_done(self, import_id: UUID) -> int:
-        wanted = select(vault_import.c.done).where(
+    async def import_done(self, import_id: UUID) -> tuple[int, bytes]:
+        wanted = select(vault_import.c.done, vault_import.c.seen).where(
             vault_import.c.tenant == self._tenant, vault_import.c.id == import_id
         )
-        return await self._connection.scalar(wanted) or 0
+        found = (await self._connection.execute(wanted)).one_or_none()
+        return (0, b"") if found is None else (found.done, found.seen or b"")
 
-    async def advance_import(self, import_id: UUID, before: int, done: int, at: datetime) -> bool:
-        new = insert(vault_import).values(tenant=self._tenant, id=import_id, done=done, at=at)
+    async def advance_import(self, import_id: UUID, before: int, done: int, seen: bytes, at: datetime) -> bool:
+        new = insert(vault_import).values(tenant=self._tenant, id=import_id, done=done, seen=seen, at=at)
         moved = await self._connection.execute(
             new.on_conflict_do_update(
-                index_elements=["tenant", "id"], set_={"done": done, "at": at}, where=vault_import.c.done == before
+                index_elements=["tenant", "id"],
+                set_={"done": done, "seen": seen, "at": at},
+                where=vault_import.c.done == before,
             ).returning(vault_import.c.done)
         )
         return moved.first() is not None

@@ -91,9 +91,13 @@ vault_index = Table(
     Column("digest", LargeBinary, primary_key=True),
     Column("handle", Uuid, primary_key=True),
     Column("label", Id, primary_key=True),
-    Index(None, "tenant", "handle", "field", "label"),
+    Index(None, "tenant", "handle", "label"),
 )
-"""The blind index: keyed hashes of the latest values."""
+"""The blind index: keyed hashes of the latest values.
+
+The second index finds a person's. With the field in it, it looks as good for finding a value while PostgreSQL knows
+little about the table, and would have everything of the tenant's read.
+"""
 
 vault_suppression = Table(
     "vault_suppression",
@@ -129,5 +133,6 @@ vault_import = Table(
     Column("id", Uuid, primary_key=True),
     Column("done", Integer, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("seen", LargeBinary),
 )
-"""How many lines of an import have been dealt with, so that it can go on where it broke off."""
+"""How many lines of an import have been dealt with, and a keyed hash of them: it can go on where it broke off."""

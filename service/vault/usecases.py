@@ -1,18 +1,16 @@
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-from service.audit import AuditEvent, Draft
+from service.audit import AuditEvent
 from service.events import Event
-from service.kernel import Caller, Clock, Handle, SubjectId, TenantId
-from service.vault.blind import form, suppression_mark
+from service.kernel import Caller, Clock, SubjectId, TenantId, Unavailable
 from service.vault.domain import SubjectErased, Unreadable
-from service.vault.fields import MATCHED, Field, FieldRedefined, FieldUnknown, Name, mask
-from service.vault.opening import OpenValues
+from service.vault.fields import Field, FieldRedefined, FieldUnknown, Name, mask
 from service.vault.ports import KeyAccess, Unseal
-from service.vault.value_ports import BeginReading, BeginValues, Normalise, Writer
+from service.vault.value_ports import BeginReading, BeginValues, Normalise, Pace, Writer
 from service.vault.values import Standing, ValueUnknown, Write, Written
 
 
@@ -70,13 +68,18 @@ class PutField:
         return before is None
 
 
+LOOKUP: Final = "vault:lookup"
+"""The scope of those who may find out whom a value belongs to."""
+
+
 class PutValue:
     """Store a value as its newest version."""
 
-    def __init__(self, fields: Fields, normalise: Normalise, write: Writer) -> None:
+    def __init__(self, fields: Fields, normalise: Normalise, write: Writer, pace: Pace) -> None:
         self._fields = fields
         self._normalise = normalise
         self._write = write
+        self._pace = pace
 
     async def __call__(
         self,
@@ -90,6 +93,8 @@ class PutValue:
     ) -> Written:
         """Return the version that it became. `expected` are those it may replace; empty: any.
 
+        How many others have the same value is told to those who may look up, as often as they may: it is a lookup.
+
         Raises:
             FieldUnknown, ValueRefused, ValueMoved, SubjectErased, RingUnavailable,
             Suppressed: and `reenrol` didn't say that the person asked for it themselves.
@@ -97,9 +102,12 @@ class PutValue:
         place = Name.of(name)
         field = await self._fields.of(by.tenant, place.field)
         normal = self._normalise(field.type, value)
-        return await self._write(
+        written = await self._write(
             Write(subject=subject, name=place, field=field, value=normal, by=by, expected=expected, reenrol=reenrol)
         )
+        if written.shared_with is None or (LOOKUP in by.scopes and not await self._pace(by)):
+            return written
+        return msgspec.structs.replace(written, shared_with=None)
 
 
 class DeleteValue:
@@ -148,6 +156,7 @@ class ReadValues:
         Raises:
             ValueUnknown: there is no such person, or nothing was ever kept of them.
             SubjectErased, RingUnavailable, Unreadable
+            Unavailable: they are merged with somebody at this moment. Asking again is safe.
         """
         tenant_key = await self._keys.tenant_key(by.tenant)
         async with self._begin(by.tenant) as tx:
@@ -158,6 +167,8 @@ class ReadValues:
             sealed = await tx.values.of(handle)
             every = await tx.values.versions(handle) if versions else None
             keys = await self._keys.subject_keys(tx.keys, tenant_key, [handle])
+            if handle in keys.erased and await tx.subjects.handle_of(subject) != handle:
+                raise Unavailable("somebody merges them with others at this moment; asking again is safe")
         if handle in keys.erased:
             raise SubjectErased("what was kept about this person is gone for good")
         values = []
@@ -168,39 +179,3 @@ class ReadValues:
             masked = mask(fields[each.name.field], plain)
             values.append(Masked(name=str(each.name), version=each.version, masked=masked, at=each.at))
         return Kept(values=values, versions=every)
-
-
-class Suppress:
-    """Remember a person's addresses as ones that must not come back unasked. Erasure does so before it destroys."""
-
-    def __init__(self, begin: BeginValues, keys: KeyAccess, open_values: OpenValues, clock: Clock) -> None:
-        self._begin = begin
-        self._keys = keys
-        self._open = open_values
-        self._clock = clock
-
-    async def __call__(self, handle: Handle, *, by: Caller) -> int:
-        """Return how many addresses, numbers and ids of this person are suppressed now.
-
-        Raises:
-            SubjectErased: it is too late, nothing opens any more.
-            RingUnavailable, Unreadable
-        """
-        key = await self._keys.suppression_key(by.tenant)
-        async with self._begin(by.tenant) as tx:
-            fields = await tx.values.fields()
-            names = [str(each.name) for each in await tx.values.of(handle)]
-        wanted = [name for name in names if fields[Name.of(name).field].type in MATCHED]
-        opening = await self._open(by.tenant, {handle: wanted}, fields=fields)
-        if handle in opening.erased:
-            raise SubjectErased("what was kept about this person is gone for good")
-        marks = {
-            suppression_mark(key, field.type, form(field.type, each.value))
-            for each in opening.values[handle].values()
-            for field in [fields[Name.of(each.name).field]]
-        }
-        async with self._begin(by.tenant) as tx:
-            await tx.values.suppress(marks, self._clock())
-            draft = Draft(event=AuditEvent.VAULT_SUPPRESSED, object_id=str(handle), subject=handle)
-            await tx.audit.append_each([(by, draft)])
-        return len(marks)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from service.audit import AuditTrail
+from service.audit import AuditTrail, Draft
 from service.events import Outbox
 from service.kernel import Caller, Handle, SubjectId, TenantId
 from service.vault.fields import Field, FieldType, Name
@@ -13,7 +13,15 @@ from service.vault.ports import KeyTransaction
 from service.vault.values import Digest, Head, Mark, Place, Sealed, Search, Standing, Write, Written
 
 
-class ValueStore(Protocol):
+class BlindIndex(Protocol):
+    """Who has which values, by keyed hashes alone."""
+
+    async def holders(self, digests: Collection[Digest]) -> Mapping[Digest, AbstractSet[Handle]]:
+        """Return the people under each of `digests`."""
+        ...
+
+
+class ValueStore(BlindIndex, Protocol):
     """The sealed values of one tenant, every version of them, and the fields they belong to."""
 
     async def fields(self) -> Mapping[str, Field]:
@@ -58,19 +66,15 @@ class ValueStore(Protocol):
         """
         ...
 
-    async def holders(self, digests: Collection[Digest]) -> Mapping[Digest, AbstractSet[Handle]]:
-        """Return the people under each of `digests`."""
-        ...
-
     async def suppress(self, marks: Collection[Mark], at: datetime) -> None:
         """Keep what must not come back unasked. What is kept already stays."""
         ...
 
-    async def import_done(self, import_id: UUID) -> int:
-        """Return how many lines of an import have been dealt with."""
+    async def import_done(self, import_id: UUID) -> tuple[int, bytes]:
+        """Return how many lines of an import have been dealt with, and what hashes them; nothing of an old one."""
         ...
 
-    async def advance_import(self, import_id: UUID, before: int, done: int, at: datetime) -> bool:
+    async def advance_import(self, import_id: UUID, before: int, done: int, seen: bytes, at: datetime) -> bool:
         """Store that so many lines have been dealt with; return whether it had been `before` until now."""
         ...
 
@@ -84,7 +88,15 @@ class People(Protocol):
     def created(self) -> AbstractSet[SubjectId]: ...
 
 
-class Directory(Protocol):
+class Names(Protocol):
+    """What the tenant calls people."""
+
+    async def names(self, handles: Collection[UUID]) -> Mapping[UUID, SubjectId]:
+        """Return the id of each who has one: nobody was erased or merged into another since."""
+        ...
+
+
+class Directory(Names, Protocol):
     """Who has which handle, as far as the vault needs to know."""
 
     async def ensure(self, subjects: Sequence[SubjectId], at: datetime) -> People:
@@ -92,8 +104,6 @@ class Directory(Protocol):
         ...
 
     async def handle_of(self, subject: SubjectId) -> Handle | None: ...
-
-    async def names(self, handles: Collection[UUID]) -> Mapping[UUID, SubjectId]: ...
 
     async def leave_unresolved(
         self, found: Collection[tuple[Handle, Handle, bytes]], at: datetime
@@ -124,6 +134,30 @@ class ValueTransaction(ReadTransaction, Protocol):
     def outbox(self) -> Outbox: ...
 
 
+class Appender(Protocol):
+    """The audit log, to be added to."""
+
+    async def append_each(self, drafts: Sequence[tuple[Caller, Draft]]) -> None:
+        """Add an entry for each draft, of what different callers did, in one round trip."""
+        ...
+
+
+class SearchTransaction(Protocol):
+    """What a search may touch. What is asked together is stored together, and durable once it is answered."""
+
+    @property
+    def values(self) -> BlindIndex: ...
+    @property
+    def subjects(self) -> Names: ...
+    @property
+    def audit(self) -> Appender: ...
+
+    async def together(self, *asks: Coroutine[Any, Any, Any]) -> Sequence[Any]:
+        """Await all of `asks`: one round trip, in their order."""
+        ...
+
+
+BeginSearch = Callable[[TenantId], AbstractAsyncContextManager[SearchTransaction]]
 BeginReading = Callable[[TenantId], AbstractAsyncContextManager[ReadTransaction]]
 BeginValues = Callable[[TenantId], AbstractAsyncContextManager[ValueTransaction]]
 """Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
@@ -151,4 +185,17 @@ class Pace(Protocol):
 
     async def __call__(self, by: Caller) -> int:
         """Return 0 if the caller may go on, else the seconds after which it may ask again."""
+        ...
+
+
+class Turn(Protocol):
+    """The place of a work among those that follow each other."""
+
+    async def mine(self, *, holding: bool) -> None:
+        """Return when everything before is done. The next may begin from the first call on.
+
+        Raises:
+            Contended: what is before may wait for what the caller is `holding`. Let go, and ask again without.
+            Unavailable: what is before was not done, and nothing after it may be.
+        """
         ...

@@ -21,7 +21,7 @@ from service.vault.blind import form, index_digest, suppression_mark
 from service.vault.domain import HashKey, SubjectErased, SubjectKeys, TenantKey
 from service.vault.fields import MATCHED, Field, FieldType, mask
 from service.vault.ports import KeyAccess, Seal
-from service.vault.value_ports import BeginValues, People, ValueTransaction
+from service.vault.value_ports import BeginValues, People, Turn, ValueTransaction
 from service.vault.values import (
     Digest,
     Head,
@@ -54,7 +54,11 @@ class Part(Struct, frozen=True, kw_only=True):
     before: int
     """Lines that had been dealt with, or nothing is stored: another goes on with the same import."""
     done: int
+    seen: bytes
+    """What hashes the lines by then."""
     by: Caller
+    turn: Turn
+    """Pieces are stored in their order. One prepares itself while the one before is being stored."""
 
 
 class ImportMoved(DomainError):
@@ -95,7 +99,9 @@ class WriteValues:
         """
         tenant_key = await self._keys.tenant_key(tenant)
         hashed = await self._hashed(tenant, writes)
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            if part is not None and attempt:
+                await part.turn.mine(holding=False)
             try:
                 async with self._begin(tenant) as tx:
                     return await self._write(tx, tenant_key, writes, hashed, part)
@@ -141,8 +147,11 @@ class WriteValues:
                 if place is not None:
                     group.take(number, place, head, keys, own=place in kept)
         happened = _happened(people, group, part)
-        if group.new:
-            await self._store(tx, tenant_key.tenant, group, keys, happened)
+        rows = self._sealed(tenant_key.tenant, group, keys)
+        if part is not None:
+            await part.turn.mine(holding=True)
+        if rows:
+            await self._store(tx, rows, group, happened)
         else:
             await tx.together(*_told(tx, happened, now))
         await _conclude(tx, group, part)
@@ -155,9 +164,8 @@ class WriteValues:
         held = await tx.values.holders(digests) if digests else {}
         return {place for place, each in asked if any(place.handle in held[digest] for digest in each.digests)}
 
-    async def _store(
-        self, tx: ValueTransaction, tenant: TenantId, group: "_Group", keys: SubjectKeys, happened: _Drafts
-    ) -> None:
+    def _sealed(self, tenant: TenantId, group: "_Group", keys: SubjectKeys) -> list[tuple[Sealed, str]]:
+        """Return the versions to be stored, each with who wrote it."""
         rows = []
         for number, value in group.new.items():
             write = group.writes[number]
@@ -166,6 +174,11 @@ class WriteValues:
                 sealed = self._seal(keys.keys[value.handle], value.slot(tenant), plaintext)
                 value = msgspec.structs.replace(value, sealed=sealed)
             rows.append((value, write.by.actor))
+        return rows
+
+    async def _store(
+        self, tx: ValueTransaction, rows: Sequence[tuple[Sealed, str]], group: "_Group", happened: _Drafts
+    ) -> None:
         digests, replaced = group.indexed()
         every = {digest for each in digests.values() for digest in each}
         # The index comes last: others who write the same field wait from there until we are done.
@@ -324,7 +337,7 @@ async def _conclude(tx: ValueTransaction, group: _Group, part: Part | None) -> N
     if drafts:
         await tx.together(*_told(tx, drafts, group.now))
     if part is not None:
-        if not await tx.values.advance_import(part.import_id, part.before, part.done, group.now):
+        if not await tx.values.advance_import(part.import_id, part.before, part.done, part.seen, group.now):
             raise ImportMoved("another connection goes on with this import")
         object_id = f"{part.import_id}/{part.done}"
         await tx.audit.append_each([(part.by, Draft(event=AuditEvent.VAULT_IMPORTED, object_id=object_id))])

@@ -13,9 +13,10 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
 from service.kernel import Caller, Clock, SubjectId
+from service.web.failures import Failed, Why
 from service.web.keys import IssuerSettings, KeyRing
 from service.web.problems import Refusal
-from service.web.tokens import SELF, Grant, Unacceptable, grant, unverified
+from service.web.tokens import SELF, Grant, Unacceptable, grant, tenant_of, unverified
 
 __all__ = [
     "NEED",
@@ -47,11 +48,21 @@ class Authenticator:
     tokens with a good signature get in, so strangers can't fill the memory.
     """
 
-    def __init__(self, ring: KeyRing, clock: Clock, *, audience: str, tenant_claim: str = "tenant") -> None:
+    def __init__(
+        self,
+        ring: KeyRing,
+        clock: Clock,
+        *,
+        audience: str,
+        tenant_claim: str = "tenant",
+        failed: Failed = lambda *_: None,
+    ) -> None:
+        """`failed` is told of every token that is refused."""
         self._ring = ring
         self._clock = clock
         self._audience = audience
         self._tenant_claim = tenant_claim
+        self._failed = failed
         self._grants: dict[bytes, Grant] = {}
         self._generation = ring.generation
 
@@ -64,6 +75,7 @@ class Authenticator:
         """
         given = [value for name, value in headers if name == b"authorization"]
         if len(given) != 1:
+            self._failed(Why.MALFORMED if given else Why.MISSING, None)
             raise _challenge("Exactly one bearer token is required.", error="invalid_request" if given else None)
         now = self._clock().timestamp()
         if self._generation != self._ring.generation:
@@ -79,13 +91,17 @@ class Authenticator:
     async def _verified(self, credentials: bytes, now: float) -> Grant:
         scheme, _, token = credentials.partition(b" ")
         if scheme.lower() != b"bearer" or not token:
+            self._failed(Why.MISSING, None)
             raise _challenge("Exactly one bearer token is required.", error=None)
+        whose = None
         try:
             claims, bound_to = await self._checked(token)
+            whose = tenant_of(claims, tenant_claim=self._tenant_claim, bound_to=bound_to)
             verified = grant(
                 claims, audience=self._audience, tenant_claim=self._tenant_claim, bound_to=bound_to, now=now
             )
         except Unacceptable as reason:
+            self._failed(reason.why, whose)
             raise _challenge(str(reason), error="invalid_token") from None
         self._remember(credentials, verified)
         return verified
@@ -96,11 +112,11 @@ class Authenticator:
         issuer = self._ring.settings(said.issuer)
         key = await self._ring.find(said.issuer, said.key_id)
         if issuer is None or key is None or said.algorithm != key.algorithm_name:
-            raise Unacceptable("The token was not signed by an issuer we trust.")
+            raise Unacceptable("The token was not signed by an issuer we trust.", Why.UNTRUSTED)
         try:
             _verify(token, key, [key.algorithm_name])
         except jwt.PyJWTError:
-            raise Unacceptable("The token was not signed by an issuer we trust.") from None
+            raise Unacceptable("The token was not signed by an issuer we trust.", Why.UNTRUSTED) from None
         return said.claims, issuer.tenant
 
     def _remember(self, credentials: bytes, verified: Grant) -> None:

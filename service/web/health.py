@@ -1,7 +1,7 @@
 """For orchestrators and monitoring: alive, ready, measured. No token, and no detail for strangers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
 from litestar import Controller, Response, Router, get
@@ -27,7 +27,9 @@ class Liveness(Struct, frozen=True, kw_only=True):
 class Readiness(Struct, frozen=True, kw_only=True):
     ready: bool
     checks: dict[str, bool]
-    """Each part the service needs, and whether it is there. `policy`: the active revision answers a question."""
+    """Each part, and whether it is there. `policy`: the active revision answers a question."""
+    degraded: list[str]
+    """Parts that are not as they should be, though requests are answered all the same: see the runbooks."""
     policy_revision: str
     """The law that answers, for whoever rolls a new one out."""
 
@@ -38,8 +40,17 @@ _READY = {500: problem_response(500), 503: ResponseSpec(Readiness, generate_exam
 _METRICS = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # Litestar appends it
 
 
-def health(checks: Mapping[str, Check], registry: CollectorRegistry, revision: Callable[[], str]) -> Router:
-    """Return the routes `/health/live`, `/health/ready` and `/metrics`. `revision` is asked after the checks."""
+def health(
+    checks: Mapping[str, Check],
+    registry: CollectorRegistry,
+    revision: Callable[[], str],
+    *,
+    tolerated: Collection[str] = (),
+) -> Router:
+    """Return the routes `/health/live`, `/health/ready` and `/metrics`. `revision` is asked after the checks.
+
+    Of the checks, those that are `tolerated` are told of, and take nobody's requests away.
+    """
 
     class HealthController(Controller):
         """Tell orchestrators whether to restart this process or to send it requests."""
@@ -54,10 +65,17 @@ def health(checks: Mapping[str, Check], registry: CollectorRegistry, revision: C
 
         @get("/ready", operation_id="getReadiness", responses=_READY)
         async def ready(self) -> Response[Readiness]:
-            """Say whether every part is there: 200, or 503 with the parts that are missing."""
-            passed = await asyncio.gather(*map(_passes, checks.values()))
+            """Say whether every part is there that requests need: 200, or 503 with the parts that are missing.
+
+            A part in `degraded` is not as it should be, and keeps nobody from being answered.
+            """
+            passed = dict(zip(checks, await asyncio.gather(*map(_passes, checks.values())), strict=True))
+            missing = [part for part, there in passed.items() if not there]
             answer = Readiness(
-                ready=all(passed), checks=dict(zip(checks, passed, strict=True)), policy_revision=revision()
+                ready=all(part in tolerated for part in missing),
+                checks=passed,
+                degraded=[part for part in missing if part in tolerated],
+                policy_revision=revision(),
             )
             return Response(answer, status_code=200 if answer.ready else 503)
 

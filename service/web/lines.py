@@ -1,11 +1,11 @@
 """Lines of JSON, answered while they arrive: as much memory for a million as for one.
 
 The next piece of the request is taken when the answers to the one before have left, so whoever reads slowly is asked
-slowly, and the client must read while it sends. A client that goes away ends the work.
+slowly, and the client must read while it sends. A client that goes away ends the work, also on lines that had come.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -23,6 +23,8 @@ LONGEST: Final = 64 * 1024
 """Bytes of a line, unless an operation says otherwise."""
 CHUNK: Final = 250
 """Lines that are worked on together, at most."""
+AHEAD: Final = 256 * 1024
+"""Bytes of lines that may lie here while others are worked on: behind them could be that the client has gone."""
 PATIENCE: Final = 60.0
 """Seconds that the client may let the answer lie."""
 _KINDS: Final = (NDJSON.encode(), f"{NDJSON}; charset=utf-8".encode(), f"{NDJSON};charset=utf-8".encode())
@@ -62,7 +64,8 @@ class Lines:
         self._waiting: list[bytes | None] = []
         self._skipping = False
         self._more = True
-        self._left: asyncio.Task[Any] | None = None
+        self._coming: asyncio.Future[Any] | None = None
+        """The next event, which is asked for while lines are worked on: it may be that the client has gone."""
 
     @classmethod
     def of(cls, request: Request[Any, Any, Any], *, longest: int = LONGEST, blank: bool = False) -> "Lines":
@@ -100,27 +103,37 @@ class Lines:
                 await self._arrival()
                 if not self._waiting:
                     return
-                if not self._more and self._left is None:
-                    # Nothing else can come any more but the news that the client has gone.
-                    self._left = asyncio.ensure_future(self._receive())
+                self._look_ahead()
                 chunk, self._waiting = self._waiting[:CHUNK], self._waiting[CHUNK:]
                 yield chunk
-                if self._left is not None and self._left.done():
-                    raise Gone
+                if self._coming is not None and self._coming.done():
+                    self._accept(await self._next())
         finally:
-            if self._left is not None:
-                self._left.cancel()
+            if self._coming is not None:
+                self._coming.cancel()
 
     async def _arrival(self) -> None:
         """Wait until a line is there, or all have been."""
         while not self._waiting and self._more:
-            event = await self._receive()
-            if event["type"] != "http.request":
-                raise Gone
-            self._more = event.get("more_body", False)
-            self._take(event.get("body", b""))
-            if not self._more and (self._buffer or self._skipping):
-                self._take(b"\n")
+            self._accept(await self._next())
+
+    def _look_ahead(self) -> None:
+        """Ask for what comes next, unless much lies here already. After the last line that is the news of a leave."""
+        if self._coming is None and sum(len(line or b"") for line in self._waiting) < AHEAD:
+            self._coming = asyncio.ensure_future(self._receive())
+
+    async def _next(self) -> Any:
+        event = await (self._receive() if self._coming is None else self._coming)
+        self._coming = None
+        return event
+
+    def _accept(self, event: Any) -> None:
+        if event["type"] != "http.request":
+            raise Gone
+        self._more = event.get("more_body", False)
+        self._take(event.get("body", b""))
+        if not self._more and (self._buffer or self._skipping):
+            self._take(b"\n")
 
     def _take(self, part: bytes) -> None:
         *whole, rest = (self._buffer + part).split(b"\n")
@@ -135,26 +148,33 @@ class Lines:
         self._buffer = b"" if self._skipping else rest
 
 
-class LineResponse(Response[bytes]):
-    """Answers with lines as they are made. What fails in the middle cuts the answer off: half of it is none."""
+class PartResponse(Response[bytes]):
+    """Answers with parts as they are made. What fails in the middle cuts the answer off: half of it is none."""
 
-    def __init__(self, lines: AsyncGenerator[bytes]) -> None:
-        super().__init__(b"", media_type=NDJSON)
-        self._lines = lines
+    def __init__(self, parts: AsyncGenerator[bytes], headers: Mapping[str, str]) -> None:
+        super().__init__(b"", headers=dict(headers), media_type=headers["content-type"])
+        self._parts = parts
+        self._head = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **_: Any) -> ASGIApp:  # type: ignore[override]
         return self.send
 
     async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
-        head = [(b"content-type", NDJSON.encode())]
         try:
-            await _patiently(send, {"type": "http.response.start", "status": 200, "headers": head})
-            async with aclosing(self._lines) as lines:
-                async for part in lines:
+            await _patiently(send, {"type": "http.response.start", "status": 200, "headers": self._head})
+            async with aclosing(self._parts) as parts:
+                async for part in parts:
                     await _patiently(send, {"type": "http.response.body", "body": part, "more_body": True})
             await _patiently(send, {"type": "http.response.body", "body": b"", "more_body": False})
         except Gone:
             return
+
+
+class LineResponse(PartResponse):
+    """Answers with lines."""
+
+    def __init__(self, lines: AsyncGenerator[bytes]) -> None:
+        super().__init__(lines, {"content-type": NDJSON})
 
 
 async def _patiently(send: Send, message: Any) -> None:

@@ -28,6 +28,8 @@ from service.own_files import FileUnusable, make_own, read_own
 from service.web.keys import IssuerSettings
 
 ISSUER: Final = "https://local.volens.example"
+CLIENT: Final = "volens-cli"
+"""Whom a token speaks for where nobody is named."""
 KEY_FILE: Final = "issuer.key.pem"
 JWKS_FILE: Final = "issuer.jwks.json"
 
@@ -69,7 +71,7 @@ class LocalIssuer:
         ttl: timedelta,
         now: datetime,
         new_id: NewId,
-        client: str = "volens-cli",
+        client: str = CLIENT,
     ) -> str:
         """Return a token for `subject`: a person's id under the scope `self`, else the name of a client."""
         issued = int(now.timestamp())

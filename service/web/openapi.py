@@ -142,6 +142,7 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sc
         either = [schemas[each] for each in _either(model)]
         schema = either[0] if len(either) == 1 else {"anyOf": either}
         operation["responses"][str(int(answered))]["content"] = {media_type: {"schema": schema}}
+    operation["responses"].get("204", {}).pop("content", None)  # an answer without a body has no media type either
     for parameter in operation.get("parameters", ()):
         known = (expected.path if parameter["in"] == "path" else expected.query).get(parameter["name"])
         if known is not None:

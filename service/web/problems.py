@@ -199,6 +199,8 @@ def title_of(code: str) -> str:
 
 def _from_domain(error: DomainError, status: int, request_id: str) -> Answer:
     headers = {"retry-after": str(RETRY_AFTER)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    if status == HTTPStatus.TOO_MANY_REQUESTS and "after" in error.details:
+        headers = {"retry-after": str(error.details["after"])}
     faults = (
         *(Fault(pointer=pointer, detail=str(error)) for pointer in error.pointers),
         *(Fault(parameter=name, detail=str(error)) for name in error.parameters),

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from service.kernel import SubjectId, SubjectRef, TenantId, TenantName
+from service.web.failures import Why
 
 MAX_TOKEN: Final = 8 * 1024
 LEEWAY: Final = 30
@@ -32,6 +33,10 @@ _END_OF_TIME = 253_402_300_800  # 10000-01-01
 
 class Unacceptable(Exception):
     """A token is refused. The message is one of our sentences, never text of the token."""
+
+    def __init__(self, message: str, why: Why = Why.MALFORMED) -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class Unverified(Struct, frozen=True):
@@ -85,11 +90,11 @@ def grant(claims: dict[str, Any], *, audience: str, tenant_claim: str, bound_to:
     """
     expires, issued = _time(claims, "exp"), _time(claims, "iat")
     if expires + LEEWAY <= now:
-        raise Unacceptable("The token has expired.")
+        raise Unacceptable("The token has expired.", Why.EXPIRED)
     if issued - LEEWAY > now or ("nbf" in claims and _time(claims, "nbf") - LEEWAY > now):
-        raise Unacceptable("The token is not valid yet.")
+        raise Unacceptable("The token is not valid yet.", Why.NOT_YET)
     if audience not in _audiences(claims.get("aud")):
-        raise Unacceptable("The token is for another audience.")
+        raise Unacceptable("The token is for another audience.", Why.AUDIENCE)
     _text(claims, "jti")
     subject, client = _text(claims, "sub"), _text(claims, "client_id")
     scopes = _scopes(claims)
@@ -103,6 +108,14 @@ def grant(claims: dict[str, Any], *, audience: str, tenant_claim: str, bound_to:
     except msgspec.ValidationError:
         raise Unacceptable("The token's sub is not a subject.") from None
     return Grant(tenant=tenant, actor=SELF, scopes=frozenset({SELF}), subject=own, expires=expires + LEEWAY)
+
+
+def tenant_of(claims: dict[str, Any], *, tenant_claim: str, bound_to: str | None) -> TenantId | None:
+    """Return for which tenant verified `claims` speak, whatever else is wrong with them; ``None`` if for none."""
+    try:
+        return _tenant(claims.get(tenant_claim), bound_to)
+    except Unacceptable:
+        return None
 
 
 def _members_of(segment: bytes) -> dict[str, Any]:
@@ -160,7 +173,7 @@ def _tenant(claim: Any, bound_to: str | None) -> TenantId:
     try:
         tenant = TenantId(msgspec.convert(claim, TenantName))
     except msgspec.ValidationError:
-        raise Unacceptable("The token names no usable tenant.") from None
+        raise Unacceptable("The token names no usable tenant.", Why.TENANT) from None
     if bound_to not in (None, tenant):
-        raise Unacceptable("The issuer may not speak for this tenant.")
+        raise Unacceptable("The issuer may not speak for this tenant.", Why.TENANT)
     return tenant

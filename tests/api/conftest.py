@@ -1,29 +1,50 @@
 """The whole application, asked through ASGI as a client would, on the clock of the test."""
 
+import io
+import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
+import aiohttp
 import httpx
 import pytest
+from aiohttp import web
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from service import app, db
+from service.audit.asked import poster
+from service.audit.attesting_store import SqlLogs
+from service.audit.cosigning import AskWitness
 from service.audit.growing import GrowTree
+from service.audit.notes import Key, parse_keys
 from service.audit.published import PublishedFiles
+from service.audit.quorum import Witness
+from service.audit.rfc3161 import Authorities
+from service.audit.stamping import StampTree
 from service.audit.tree_store import growing
+from service.audit.verify import Verifier
+from service.export_parts import files_of
+from service.exporter import Writer
+from service.exports.running import RunExports
 from service.kernel import TenantId
 from service.sequencer import log_keys
 from service.settings import Settings
 from service.telemetry import Telemetry
 from service.transaction import Begin
 from service.web.local_issuer import LocalIssuer
+from tests.audited import WITNESS
 from tests.conftest import SCOPES, Database, FakeClock
+from tests.timestamping import Authority
 from tests.vaulted import Put, putter
+from tests.witnessing import answering, cosignature
+
+KEEP = timedelta(hours=72)
+"""How long the file of an export lies."""
 
 
 @pytest.fixture
@@ -133,3 +154,67 @@ async def sequence(
                 pass
 
         yield sequence
+
+
+@pytest.fixture
+async def attest(
+    database: Database, tmp_path: Path, clock: FakeClock, tenant: TenantId
+) -> AsyncIterator[Callable[[], Awaitable[Key]]]:
+    """Has a witness, and a time-stamp authority, sign what the log signed last; returns the witness's key."""
+    authority = Authority(tmp_path / "authority")
+    async with db.pool(database.urls.worker) as pool, aiohttp.ClientSession() as session:
+        logs, stamper = SqlLogs(pool), Authorities.of(authority.roots.read_bytes())
+
+        async def attest() -> Key:
+            async with answering(lambda asked: web.Response(text=cosignature(asked, WITNESS, clock()))) as url:
+                await AskWitness(Witness("w", WITNESS.key, url), logs, poster(session), clock)(tenant, 0)
+            async with answering(lambda asked: web.Response(body=authority.reply(asked.encode("latin-1")))) as url:
+                await StampTree(f"{url}/add-checkpoint", logs, poster(session), stamper)(tenant)
+            return WITNESS.key
+
+        yield attest
+
+
+@pytest.fixture
+def log_key(client: httpx.AsyncClient, tenant: TenantId) -> Callable[[], Awaitable[str]]:
+    """Reads the verifier key of the tenant's log."""
+
+    async def read() -> str:
+        answer = await client.get("/.well-known/volens/log-keys", params={"tenant": tenant})
+        return next(str(key["verifier_key"]) for key in answer.json()["keys"] if "/receipts" not in key["verifier_key"])
+
+    return read
+
+
+@pytest.fixture
+def run(settings: Settings, database: Database, begin: Begin, clock: FakeClock) -> RunExports:
+    files = files_of(settings)
+    return RunExports(begin, Writer(settings, database.urls, files), files, clock, uuid7, keep=KEEP)
+
+
+@pytest.fixture
+def work(run: RunExports, sequence: Callable[[], Awaitable[None]], tenant: TenantId) -> Callable[[], Awaitable[None]]:
+    """Does what the worker does: places entries, writes exports, removes what is over."""
+
+    async def work() -> None:
+        await sequence()
+        await run.expire(tenant)
+        while await run(tenant):
+            pass
+
+    return work
+
+
+@pytest.fixture
+async def judge(client: httpx.AsyncClient, tenant: TenantId) -> Callable[[bytes], Awaitable[list[str]]]:
+    async def judge(content: bytes) -> list[str]:
+        lines = (await client.get("/.well-known/volens/log-keys", params={"tenant": tenant})).json()["keys"]
+        verifier = Verifier(parse_keys("".join(f"{line['verifier_key']}\n" for line in lines)))
+        if zipfile.is_zipfile(io.BytesIO(content)):
+            verifier.pack(zipfile.ZipFile(io.BytesIO(content)), "pack")
+        else:
+            assert verifier.file(io.BytesIO(content), "file")
+        assert verifier.report.findings == []
+        return verifier.report.proved
+
+    return judge

@@ -119,8 +119,9 @@ async def test_an_entry_says_who_did_what_in_which_request_and_names_the_person_
         "subject": created["subject"],
         "actor": "shop-backend",
         "request": request,
-        "commitment": None,
+        "commitment": stored["commitment"],
     }
+    assert (len(stored["commitment"]), created["commitment"]) == (64, None)
     assert created["object_id"] == created["subject"]
     assert (made["object_id"], made["subject"]) == (decision["id"], created["subject"])
     assert (noted["object_id"], noted["subject"]) == ("news/v1", None)

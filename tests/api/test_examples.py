@@ -34,8 +34,21 @@ CHANGING = {
     "since",
     "receipt",
     "proof",
+    "checkpoint",
+    "path",
+    "sha256",
+    "commitment",
 }
 """Members whose values differ from run to run, as all ids do but those that an example itself makes."""
+LEARNT = {
+    "issueToken": ("token", "token"),
+    "requestApproval": ("approval", "id"),
+    "requestExport": ("export", "id"),
+    "linkExport": ("link", "path"),
+    "decide": ("decision", "id"),
+    "startTrial": ("trial", "id"),
+}
+"""What later examples need of the answer to an operation: its name there, and the member."""
 OURS = "01939b66-"
 LONGEST = 2
 """Rules and days of the policy that an example shows."""
@@ -83,6 +96,8 @@ def read(answer: httpx.Response) -> Any:
     """Return the body of an answer; lines of JSON as a member of one."""
     if not answer.content:
         return {}
+    if "content-disposition" in answer.headers:
+        return {"bytes": len(answer.content)}
     kind = answer.headers["content-type"]
     if kind == "application/x-ndjson":
         return {"lines": [json.loads(line) for line in answer.text.splitlines()]}
@@ -95,6 +110,8 @@ async def test_every_example_gets_the_answer_that_it_shows(
     client: httpx.AsyncClient,
     signed_for: Callable[..., httpx.AsyncClient],
     sequence: Callable[[], Awaitable[None]],
+    attest: Callable[[], Awaitable[Any]],
+    work: Callable[[], Awaitable[None]],
     tenant: TenantId,
 ) -> None:
     known: dict[str, str] = {"tenant": tenant}
@@ -102,8 +119,8 @@ async def test_every_example_gets_the_answer_that_it_shows(
         example = json.loads(file.read_text())
         request, shown = example["request"], example["response"]
         path = request["path"].format_map(known)
-        if example["operation"] == "readCheckpoint":
-            await sequence()
+        for prepared in {"readCheckpoint": [sequence, attest], "readExport": [work]}.get(example["operation"], []):
+            await prepared()
         whose = signed_for(request["as"]) if "as" in request else client
         answer = await whose.request(request["method"], path, **sent(request, known))
         while example["operation"] == "readTrial" and answer.json()["state"] in {"waiting", "running"}:
@@ -112,14 +129,9 @@ async def test_every_example_gets_the_answer_that_it_shows(
         body = read(answer)
         if example["operation"] == "readCheckpoint":
             known["size"] = body["text"].split("\n")[1]
-        if example["operation"] == "issueToken":
-            known["token"] = body["token"]
-        if example["operation"] == "requestApproval":
-            known["approval"] = body["id"]
-        if example["operation"] == "decide":
-            known["decision"] = body["id"]
-        if example["operation"] == "startTrial":
-            known["trial"] = body["id"]
+        if example["operation"] in LEARNT:
+            name, member = LEARNT[example["operation"]]
+            known[name] = body[member]
         if WRITE:
             example["response"] = {"status": answer.status_code, "body": cut(body)}
             file.write_text(json.dumps(example, indent=2, ensure_ascii=False) + "\n")

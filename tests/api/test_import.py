@@ -4,6 +4,7 @@ import asyncio
 import json
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 NDJSON = {"content-type": "application/x-ndjson"}
@@ -48,7 +49,8 @@ async def test_each_line_has_its_outcome_in_order(client):
         (8, "stored", 2),
         (9, "stored", 1),
     ]
-    assert (told[8]["shared_with"], "lovelace" in json.dumps([told[2], told[3], told[4], told[6]])) == (1, False)
+    assert "lovelace" not in json.dumps([told[2], told[3], told[4], told[6]])
+    assert not [line for line in told if "shared_with" in line], "an import is no lookup"
     assert {name: summary[name] for name in ("outcome", "lines", "skipped", "stored", "refused")} == {
         "outcome": "done",
         "lines": 9,
@@ -75,6 +77,31 @@ async def test_an_import_that_was_sent_before_stores_nothing_twice(client):
     assert all(each["version"] == 1 for each in told)
     assert (summary["import"], summary["skipped"], summary["stored"]) == (import_id, 700, 600)
     assert [(each["skipped"], each["stored"]) for each in again] == [(1300, 0)]
+
+
+async def test_another_file_under_a_used_id_is_refused_as_a_whole(client, database, tenant):
+    import_id = str(uuid4())
+    lines = [line(number) for number in range(700)]
+    await sent(client, "\n".join(lines), **{"import": import_id})
+    others = {
+        "another file": [line(number) for number in range(1000, 1701)],
+        "the same beginning": [*lines[:699], line(2000), line(2001)],
+        "fewer lines": lines[:600],
+        "another order": [*lines[1:], lines[0], line(2001)],
+        "two lines in one": [lines[0] + lines[1], *lines[2:], line(2001)],
+    }
+    for what, other in others.items():
+        answer = await client.post(
+            "/v1/vault/import", content="\n".join(other), headers=NDJSON, params={"import": import_id}
+        )
+        assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "import_differs"), what
+        assert answer.json()["errors"][0]["parameter"] == "import"
+    assert (await client.get("/v1/subjects/s2001")).status_code == 404
+    *_, summary = await sent(client, "\r\n".join([*lines, line(2001)]), **{"import": import_id})
+    assert (summary["skipped"], summary["stored"]) == (700, 1)
+    with psycopg.connect(database.urls.owner) as connection:
+        [(seen,)] = connection.execute("SELECT seen FROM vault_import WHERE tenant = %s", (tenant,)).fetchall()
+    assert len(seen) == 32
 
 
 async def test_two_who_send_the_same_import_at_once_store_each_line_once(client):

@@ -46,13 +46,15 @@ PARAMETERS = {
     "proveInclusion": {"entry": NOBODYS},
     "proveConsistency": {"from": "0"},
     "readLogKeys": {"tenant": "nobody"},
+    "downloadExport": {"tenant": "nobody", "key": "A" * 43},
 }
 """What an operation can't be asked without."""
-IN_THE_TREE = {"readCheckpoint", "proveInclusion", "proveConsistency", "readTile"}
+IN_THE_TREE = {"readCheckpoint", "proveInclusion", "proveConsistency", "readTile", "readTimestamp"}
 """What a worker makes, and there is none here."""
-NOTHING_THERE = {"deleteValue", "giveApproval", "mergeSubjects", "revokeToken"} | IN_THE_TREE
+NOT_MADE = {"approveExport", "deleteExport", "deleteFilter", "linkExport", "readExport", "readFilter"}
+NOTHING_THERE = {"deleteValue", "giveApproval", "liftHold", "mergeSubjects", "revokeToken"} | IN_THE_TREE | NOT_MADE
 """Operations on what these tests never made."""
-PUBLIC = {"getLiveness", "getReadiness", "readLogKeys"}
+PUBLIC = {"downloadExport", "getLiveness", "getReadiness", "readLogKeys"}
 
 
 def bodies(mark: str, subject: str) -> dict[str, Any]:
@@ -84,6 +86,7 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
         },
         "mergeSubjects": {"with": "nobody", "same": True},
         "putOverlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
+        "placeHold": {"reason": "litigation", "reference": mark},
         "startTrial": {
             "overlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
             "over": {"subjects": {"channel": "post", "purpose": "marketing"}},
@@ -108,6 +111,15 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
         "importValues": [{"subject": subject, "field": "phone", "value": "+49 30 1234567"}],
         "lookUp": {"field": "phone", "value": "+49 30 1234567"},
         "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
+        "requestExport": {
+            "format": "ndjson",
+            "purpose": "internal_audit",
+            "reference": mark,
+            "wanted": {"actors": [mark]},
+            "four_eyes": True,
+        },
+        "countEntries": {"wanted": {"actors": [mark]}},
+        "putFilter": {"actors": [mark]},
     }
 
 
@@ -123,7 +135,15 @@ async def do(
     """Call an operation about `subject`, or the objects that both tenants call alike."""
     called = OPERATIONS[operation]
     names = {"notice": "news", "version": "v1", "purpose": "x-club", "rule": "DE-UWG-01", "approval": NOBODYS}
-    names |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": RECORD}
+    names |= {
+        "field": "email",
+        "name": "shoe_size",
+        "level": "0",
+        "number": "000",
+        "record": RECORD,
+        "export": NOBODYS,
+        "saved": "mine",
+    }
     path = called.path.format(subject=subject, decision=decision, trial=trial, **names)
     body = bodies(mark, subject).get(operation)
     sent = sent_as(body) if isinstance(body, list) else {"json": body}
@@ -209,10 +229,17 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "readField": 404,
         "readValues": 404,
         "readReceipt": 404,
+        "readTimeline": 404,
+        "readHolds": 200,
         "readCheckpoint": 404,
         "proveInclusion": 404,
         "proveConsistency": 404,
         "readTile": 404,
+        "readTimestamp": 404,
+        "readExport": 404,
+        "readExports": 200,
+        "readFilter": 404,
+        "readFilters": 200,
     }
     assert all(field["built_in"] for field in seen["readFields"].json()["fields"])
     assert (await do(beta, "lookUp")).json() == {"subjects": []}
@@ -221,6 +248,8 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
     assert seen["readTrials"].json() == {"trials": []}
     assert seen["readPurposes"].json() == {"purposes": []}
     assert seen["readAuditEntries"].json() == {"entries": []}
+    assert seen["readExports"].json() == {"exports": []}
+    assert seen["readFilters"].json() == {"filters": []}
     decided = (await do(beta, "decide")).json()
     assert (decided["decision"], decided["records"]) == ("deny", [])
     assert (await do(beta, "appendRecords")).status_code == 201, "the same id is another record"
@@ -315,7 +344,8 @@ async def test_a_persons_own_token_reaches_that_person_and_nothing_else(client_o
         let_in = reached(operation.id, about_anna) if operation.own else about_anna.status_code == 403
         assert let_in, (operation.id, about_anna.text)
     assert {operation.id for operation in GUARDED if operation.own} == {
-        "appendRecords", "decide", "readDecision", "readReceipt", "readRecords", "readSubject", "readValues",
+        "appendRecords", "decide", "readDecision", "readReceipt", "readRecords", "readSubject",
+        "readTimeline", "readValues",
     }  # fmt: skip
 
 

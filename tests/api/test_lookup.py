@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from service.trips import Trips
 from service.vault.blind import form, index_digest, suppression_mark
 from service.vault.domain import HashKey, Secret
 from service.vault.fields import FieldType
@@ -66,6 +67,23 @@ async def test_each_lookup_is_audited_with_whom_it_found(client):
     assert [(entry["object_id"], entry["subject"] is None) for entry in entries] == [("email", False), ("email", True)]
 
 
+async def test_a_lookup_takes_two_round_trips_of_which_the_second_is_durable(client, monkeypatch):
+    await client.put("/v1/vault/ann/email", json={"value": EMAIL})
+    await found(client, EMAIL)
+    trips: list[int] = []
+    send = Trips._sent
+
+    async def counted(self, statements):
+        trips.append(len(statements))
+        return await send(self, statements)
+
+    monkeypatch.setattr(Trips, "_sent", counted)
+
+    assert await found(client, EMAIL) == ["ann"]
+    # Who has it; what they are called, and the audit entries.
+    assert trips == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("field", "value", "status", "problem"),
     [
@@ -87,6 +105,19 @@ async def test_lookups_need_a_scope_of_their_own(client_of):
     )
 
     assert answer.status_code == 403
+
+
+async def test_who_may_not_look_up_learns_nothing_from_a_write(signed_for, client):
+    await client.put("/v1/vault/ann/email", json={"value": EMAIL})
+    writer = signed_for("writer", "vault:write")
+    shared, alone = [
+        (await writer.put(f"/v1/vault/{subject}/email", json={"value": value})).json()
+        for subject, value in (("ben", EMAIL), ("cem", "cem@mail.example"))
+    ]
+
+    assert shared.keys() == alone.keys() == {"subject", "field", "version", "masked", "at"}
+    entries = (await client.get("/v1/audit/entries?event=subject.unresolved")).json()["entries"]
+    assert [entry["actor"] for entry in entries] == ["writer", "writer"]
 
 
 @pytest.mark.parametrize(
@@ -128,6 +159,14 @@ class TestPace:
         assert answers[-1].json()["type"].endswith("/too_many_requests")
         other = await client_of(tenant=add_tenant()).post("/v1/vault/lookup", json=question)
         assert other.status_code == 200
+
+    async def test_a_write_that_tells_who_shares_a_value_is_a_lookup(self, client):
+        written = [await client.put(f"/v1/vault/p{number}/email", json={"value": EMAIL}) for number in range(5)]
+        lookup = await client.post("/v1/vault/lookup", json={"field": "email", "value": EMAIL})
+
+        assert [answer.status_code for answer in written] == [201] * 5
+        assert [answer.json().get("shared_with") for answer in written] == [0, 1, 2, None, None]
+        assert lookup.status_code == 429
 
 
 def test_a_hash_depends_on_key_field_and_value_and_on_nothing_else():

@@ -150,14 +150,19 @@ async def test_another_tenant_sees_none_of_it(client, client_of, add_tenant, seq
     assert (await stranger.get("/v1/audit/tile/0/000.p/1")).status_code == 404
 
 
-async def test_readiness_says_that_a_log_is_halted(client, begin, database, tenant, sequence):
+async def test_readiness_says_that_a_log_is_halted_and_everybodys_requests_go_on(
+    client, begin, database, tenant, sequence
+):
     await store(client, 1)
     await sequence()
     before = (await client.get("/health/ready")).json()["checks"]["log"]
     async with db.pool(database.urls.worker) as pool, pool.connection() as connection:
         await connection.execute("UPDATE audit_head SET halted = 'restored' WHERE tenant = %s", (tenant,))
     answer = await client.get("/health/ready")
+    withdrawn = await client.post("/v1/records", json={"records": [a_record_body(subject="anna", action="opt_out")]})
     async with db.pool(database.urls.worker) as pool, pool.connection() as connection:
         await connection.execute("UPDATE audit_head SET halted = NULL WHERE tenant = %s", (tenant,))
 
-    assert (before, answer.status_code, answer.json()["checks"]["log"]) == (True, 503, False)
+    assert (before, answer.status_code, answer.json()["checks"]["log"]) == (True, 200, False)
+    assert (answer.json()["ready"], answer.json()["degraded"]) == (True, ["log"])
+    assert withdrawn.status_code == 201

@@ -1,7 +1,8 @@
 """What officers read without a decision, how two of them agree, and tokens that stand for values."""
 
+import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 
 from service.kernel import Handle, TenantId
+from service.transaction import Begin, Transaction
 from tests.api.test_decisions import OPT_IN, has, knows_anna
 from tests.api.test_reveals import EMAIL, PHONE, entries, kind, reveal, rows, withdraws
 from tests.conftest import Database, FakeClock
@@ -61,12 +63,59 @@ async def test_older_versions_are_for_officers(client: httpx.AsyncClient, client
     assert kind(await reveal(client_of(scope="vault:reveal"), version=1)) == (403, "officers_only")
 
 
+async def test_of_many_people_one_by_one_an_officer_reads_a_few_an_hour(
+    client: httpx.AsyncClient, signed_for: Clients, clock: FakeClock, put: Put, database: Database, tenant: TenantId
+):
+    for number in range(22):
+        await put(f"p{number}", {"email": EMAIL})
+
+    async def read(by: httpx.AsyncClient, number: int) -> httpx.Response:
+        return await reveal(by, **LEGAL | {"subject": f"p{number}"})
+
+    assert [(await read(client, number)).status_code for number in range(20)] == [200] * 20
+    clock.advance(timedelta(minutes=20))
+    refused = await read(client, 20)
+    assert kind(refused) == (429, "too_many_people")
+    assert (refused.headers["retry-after"], refused.json()["after"]) == ("2400", 2400)
+    assert EMAIL not in refused.text
+    assert len(rows(database, tenant)) == 20
+    assert (await read(client, 3)).status_code == 200, "who was read already is not one more"
+    assert (await read(signed_for("second"), 20)).status_code == 200, "another client has a count of its own"
+    clock.advance(timedelta(minutes=40))
+    assert (await read(client, 21)).status_code == 200
+
+
+async def test_of_two_processes_at_once_the_second_counts_what_the_first_reads(
+    begin: Begin, clock: FakeClock, tenant: TenantId, put: Put
+):
+    ann, ben = [await put(subject, {"email": EMAIL}) for subject in ("ann", "ben")]
+
+    async def admit(tx: Transaction, who: Handle) -> datetime | None:
+        now = clock()
+        return await tx.alone.admit("clerk", who, most=1, since=now - timedelta(hours=1), at=now)
+
+    async def meanwhile() -> datetime | None:
+        async with begin(tenant) as tx:
+            return await admit(tx, ben)
+
+    async with begin(tenant) as tx:
+        assert await admit(tx, ann) is None
+        other = asyncio.create_task(meanwhile())
+        await asyncio.sleep(0.3)
+    assert await other == clock()
+
+
 async def test_an_approval_is_given_by_somebody_else_and_once(client: httpx.AsyncClient, signed_for: Clients):
     asked = (await client.post("/v1/vault/approvals", json=ASKED)).json()
     place = f"/v1/vault/approvals/{asked['id']}/approve"
 
     assert (asked["state"], asked["requested_by"]) == ("waiting", "shop-backend")
-    assert kind(await client.post(place)) == (409, "second_person_needed")
+    alone = await client.post(place)
+    assert kind(alone) == (409, "second_person_needed")
+    assert (alone.json()["detail"], alone.json()["requested_by"]) == (
+        "another client than the one that asked has to agree",
+        "shop-backend",
+    )
     second, third = signed_for("second"), signed_for("third")
     for _ in range(2):
         given = (await second.post(place)).json()

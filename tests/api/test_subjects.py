@@ -1,9 +1,12 @@
 """`PUT` and `GET /v1/subjects/{subject}` as a client sees them."""
 
+import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from service.kernel import VAULT_WORDS
 from tests.builders import a_record_body
 
 FACTS = {"residence": "DE", "time_zone": "Europe/Berlin", "is_customer": True, "signals": {"gpc": True}}
@@ -147,3 +150,21 @@ async def test_people_read_themselves_and_nobody_else_and_state_no_facts(client,
 async def test_scopes_are_asked_for(client_of):
     assert (await client_of(scope="records:read").put("/v1/subjects/ann", json=FACTS)).status_code == 403
     assert (await client_of(scope="subjects:write").get("/v1/subjects/ann")).status_code == 403
+
+
+@pytest.mark.parametrize("word", VAULT_WORDS)
+async def test_nobody_is_named_like_a_word_of_the_vault(client, word):
+    answer = await client.put(f"/v1/subjects/{word}", json={})
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, "subject")
+
+    line = f'{{"subject": "{word}", "field": "name", "value": "Ann"}}'
+    imported = await client.post("/v1/vault/import", content=line, headers={"content-type": "application/x-ndjson"})
+    assert '"code":"line_refused"' in imported.text
+    assert (await client.put(f"/v1/subjects/{word}s", json={})).status_code == 201
+
+
+def test_the_words_of_the_vault_are_those_of_its_addresses():
+    paths = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").read_text())["paths"]
+    after = {path.split("/")[3] for path in paths if path.startswith("/v1/vault/")}
+
+    assert after - {"{subject}"} == set(VAULT_WORDS)

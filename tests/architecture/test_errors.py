@@ -3,16 +3,19 @@
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import service
-from service.app import STATUSES
 from service.kernel import DomainError
+from service.routes import STATUSES
 
 # Refusals of commands, which end as a line on standard error and an exit code. No request can cause them.
 COMMANDS = {
     "access",
     "activation",
+    "anchoring",
     "auditing",
+    "choosing",
     "databases",
     "demo",
     "extents",
@@ -47,7 +50,13 @@ def test_every_domain_error_has_a_status():
 
 
 def test_a_refusal_of_business_is_409_and_never_422():
-    assert set(STATUSES.values()) <= {400, 401, 403, 404, 409, 410, 412, 413, 429, 503}
+    assert set(STATUSES.values()) <= {400, 401, 403, 404, 409, 410, 412, 413, 429, 500, 503}
+
+
+def test_only_what_is_damaged_is_500_and_does_not_ask_to_be_asked_again():
+    assert {error.__name__ for error, status in STATUSES.items() if status == HTTPStatus.INTERNAL_SERVER_ERROR} == {
+        "Unreadable"
+    }
 
 
 def test_no_two_errors_share_a_code():

@@ -18,6 +18,7 @@ TELLS_THE_TIME = re.compile(r"(date(time)?\.(now|today|utcnow))|(time\.(time|tim
 COMMITTERS = {
     "service/transaction.py",
     "service/migrate.py",  # all migrations in one transaction of the owner
+    "service/audit/attesting_store.py",  # the worker's: what others said stands alone
     "service/audit/tree_store.py",  # the worker's, who has no part in anybody's transaction
     "service/consent/profiles.py",  # reads, on connections that commit by themselves
     "service/decisions/log.py",  # appends groups, each in one pipeline that PostgreSQL treats as a transaction

@@ -34,9 +34,9 @@ class Dying(PublishedFiles):
         super().__init__(folder)
         self._steps = steps
 
-    def keep(self, tenant: TenantId, note: str) -> None:
+    async def keep(self, tenant: TenantId, note: str) -> None:
         self._steps.next()
-        super().keep(tenant, note)
+        await super().keep(tenant, note)
 
 
 def grow(url: str, folder: Path, tenant: TenantId, step: int) -> None:

@@ -70,9 +70,15 @@ async def test_a_profile_joins_facts_and_state(profiles, append, put, caller, te
     record = await append(caller)
     stored = await put(ANN, some_facts(), by=caller)
 
-    assert await profiles.read(tenant, ANN) == Profile(
-        handle=stored.subject.handle, version=1, facts=some_facts(), state=fold(EMPTY, [record], VOCABULARY)
+    profile = await profiles.read(tenant, ANN)
+    assert profile == Profile(
+        handle=stored.subject.handle,
+        version=1,
+        facts=some_facts(),
+        state=fold(EMPTY, [record], VOCABULARY),
+        secret=profile.secret,
     )
+    assert (len(profile.secret), repr(profile.secret)) == (32, "Secret(hidden)")
 
 
 async def test_facts_without_records_and_records_without_facts_are_profiles_too(profiles, append, put, caller, tenant):

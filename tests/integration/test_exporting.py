@@ -21,8 +21,8 @@ from service.audit.notes import LOG, Key
 from service.audit.published import PublishedFiles
 from service.audit.tree_store import growing
 from service.audit.verify import Verifier
-from service.exporting import Form
-from service.extents import Wanted
+from service.choosing import LogBroken
+from service.exports import Asked, ExportPurpose, Form, Wanted
 from service.kernel import TenantId
 from service.operations import UnknownTenant, UnusableName
 from service.settings import Settings
@@ -66,9 +66,14 @@ async def write(begin, caller, database, keys, clock, settings, tmp_path):
 
 @pytest.fixture
 def export(settings, caller, tmp_path):
-    async def export(form: Form = Form.NDJSON, *, name: str = "out", tenant: str = caller.tenant, bom=False, **wanted):
+    async def export(
+        form: Form = Form.NDJSON, *, name: str = "out", tenant: str = caller.tenant, bom=False, subjects=(), **wanted
+    ):
         out = tmp_path / name
-        done = await exporting.export(settings, tenant, form, out, Wanted(**wanted), bom=bom, progress_on=SILENT)
+        asked = Asked(
+            form=form, purpose=ExportPurpose.INTERNAL_AUDIT, wanted=Wanted(**wanted), subjects=subjects, bom=bom
+        )
+        done = await exporting.export(settings, tenant, asked, out, progress_on=SILENT)
         return done, out
 
     return export
@@ -152,7 +157,7 @@ async def test_a_log_that_lost_an_entry_is_not_exported_and_leaves_no_file(write
         connection.execute("ALTER TABLE audit_entry ENABLE TRIGGER USER")
     before = set(tmp_path.iterdir())
 
-    with pytest.raises(extents.LogBroken, match="entries 0 to 4 are not all there"):
+    with pytest.raises(LogBroken, match="entries 0 to 4 are not all there"):
         await export()
 
     assert set(tmp_path.iterdir()) == before

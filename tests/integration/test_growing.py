@@ -2,8 +2,10 @@
 
 import asyncio
 import multiprocessing
+import os
 import random
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -194,19 +196,19 @@ async def test_a_checkpoint_file_that_is_damaged_halts_its_log_and_no_other(begi
         await grow(caller.tenant)
 
 
-def test_files_by_other_names_are_nobodys_log(published):
-    published.keep(TenantId("acme"), "note")
+async def test_files_by_other_names_are_nobodys_log(published):
+    await published.keep(TenantId("acme"), "note")
     for name in ("acme~", "acme.1.lost", ".acme-x", "ACME"):
-        published.keep(TenantId(name), "note")
+        await published.keep(TenantId(name), "note")
 
     assert published.tenants() == ["acme"]
 
 
-def test_what_was_lost_before_stays_beside_what_is_lost_now(published):
+async def test_what_was_lost_before_stays_beside_what_is_lost_now(published):
     tenant = TenantId("acme")
     kept = []
     for note in ("first", "second"):
-        published.keep(tenant, note)
+        await published.keep(tenant, note)
         kept.append(published.set_aside(tenant))
 
     assert [place.read_text() for place in kept] == ["first", "second"]
@@ -255,3 +257,17 @@ async def test_only_the_worker_adds_to_the_tree_and_nobody_takes_away(begin, cal
                 connection.execute("SELECT set_config('volens.tenant', %s, false)", (caller.tenant,))
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute(statement)
+
+
+async def test_a_disk_that_is_slow_holds_up_nobody_else_on_the_loop(published, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: time.sleep(0.1))  # twice: the file, and its folder
+    begun = time.monotonic()
+    keeping = asyncio.create_task(published.keep(TenantId("acme"), "note"))
+    turns = 0
+    while not keeping.done():
+        await asyncio.sleep(0.01)
+        turns += 1
+
+    assert time.monotonic() - begun >= 0.2
+    assert turns >= 10
+    assert await published.recall(TenantId("acme")) == "note"

@@ -154,6 +154,41 @@ async def test_the_oldest_key_of_a_version_is_asked_for(lend, stranger, place, k
         assert "2 keys" in await ring.fault()
 
 
+async def test_a_damaged_oldest_key_is_the_trouble_of_whoever_needs_it(
+    lend, place, keys_with, tenant, add_tenant, database, clock
+):
+    async with lend() as ring:
+        await keys_with(ring).tenant_key(tenant)
+        clock.advance(timedelta(days=1))
+        others = [add_tenant() for _ in range(2)]
+        for other in others:
+            await keys_with(ring).tenant_key(other)
+    with psycopg.connect(database.urls.admin) as connection:
+        connection.execute("UPDATE vault_tenant_key SET wrapped = 'damaged' WHERE tenant = %s", (tenant,))
+
+    async with lend() as ring:
+        assert await ring.fault() is None
+        assert (await keys_with(ring).tenant_key(add_tenant())).version == 1
+        await keys_with(ring).tenant_key(others[0])
+        with pytest.raises(Unreadable):
+            await keys_with(ring).tenant_key(tenant)
+
+
+async def test_whoever_opens_only_some_of_the_oldest_keys_wraps_nothing(
+    lend, stranger, place, keys_with, tenant, add_tenant, clock
+):
+    async with lend() as ring:
+        for _ in range(3):
+            await keys_with(ring).tenant_key(add_tenant())
+    stranger()
+    clock.advance(timedelta(days=1))
+    for _ in range(4):
+        await keys_with(FileRing(place)).tenant_key(add_tenant())
+
+    async with lend() as ring:
+        assert "7 keys" in await ring.fault()
+
+
 async def test_a_setting_that_names_another_kind_of_ring_makes_no_new_root_key(lend, place, keys_with, tenant, uses):
     async with lend() as ring:
         await keys_with(ring).tenant_key(tenant)

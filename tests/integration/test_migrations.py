@@ -30,6 +30,8 @@ EXAMPLES = {
     "uuid": "01980000-0000-7000-8000-000000000001",
 }
 """A value of each type that our columns have, as PostgreSQL writes it."""
+OTHERS, SECOND = {"approved_by"}, "y"
+"""Columns that name somebody else than `actor` does, and who that is."""
 
 
 def load_tables() -> None:
@@ -67,8 +69,9 @@ def fill(url: str) -> set[str]:
             """
         ).fetchall()
         for table, names, types in columns:
-            values = ", ".join(f"'{EXAMPLES[kind]}'" for kind in types)
-            connection.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})")
+            said = [SECOND if name in OTHERS else EXAMPLES[kind] for name, kind in zip(names, types, strict=True)]
+            values = ", ".join(f"'{value}'" for value in said)
+            connection.execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values}) ON CONFLICT DO NOTHING")
         return {table for table, *_ in columns}
 
 

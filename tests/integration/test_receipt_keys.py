@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from service import auditing, db
+from service.app import utc_now
 from service.audit.log_keys import LogKeys, add_key
 from service.audit.tree_ports import KeyPurpose
 from service.audit.tree_store import add_public_key, public_keys
@@ -81,7 +82,7 @@ async def test_another_file_is_refused_and_its_key_does_not_count(database, serv
     with pytest.raises(Unavailable):
         await serving(tmp_path / "other.keys")(NAME)
     assert await stated(database) == [first]
-    assert "lacks 1 of the keys" in str(lost[0])
+    assert "lacks the newest key" in str(lost[0])
 
 
 async def test_the_key_of_the_log_does_not_become_one_of_receipts(database, serving, tmp_path, clock):
@@ -118,6 +119,18 @@ async def test_an_operator_adds_a_key_and_the_earlier_one_still_counts(database,
 
     assert set(await stated(database)) == {first, added}
     assert (await serving(place)(NAME)).key.public == added
+
+
+async def test_a_file_of_before_the_newest_key_is_refused_and_one_with_it_alone_is_not(database, serving, tmp_path):
+    before, after = tmp_path / "receipts.keys", tmp_path / "made.keys"
+    first = (await serving(before)(NAME)).key.public
+    [newest] = LogKeys.open(after, make=True).public
+    await state(database, newest, utc_now)  # as the database's own clock dated the first one
+
+    with pytest.raises(Unavailable):
+        await serving(before)(NAME)
+    assert (await serving(after)(NAME)).key.public == newest
+    assert set(await stated(database)) == {first, newest}
 
 
 async def test_who_serves_can_state_no_second_key(database):

@@ -11,7 +11,7 @@ from service.kernel import Caller
 
 CROSSED = {"audit_entry", "audit_pending", "outbox"}
 """Where the worker looks across tenants."""
-TREE = {"audit_checkpoint", "audit_head", "audit_leaf", "audit_tile"}
+TREE = {"audit_checkpoint", "audit_cosignature", "audit_head", "audit_leaf", "audit_tile", "audit_timestamp"}
 """What the worker alone writes, for every tenant."""
 OF_NOBODY = {"alembic_version", "log_key", "policy_activation", "policy_revision"}
 """The schema's version, the public keys of log and receipts, and the law."""
@@ -187,9 +187,26 @@ def test_the_worker_sees_audit_and_outbox_of_every_tenant_and_no_other_table(wor
     for table in CROSSED:
         assert visible(worker, table) >= set(two_tenants)
 
-    for table in tables(owner) - CROSSED - TREE - OF_NOBODY:
+    for table in tables(owner) - CROSSED - TREE - OF_NOBODY - {"audit_export"}:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             worker.execute(f"SELECT 1 FROM {table}")
+
+
+def test_the_worker_learns_who_has_exports_and_not_of_what(worker):
+    worker.execute("SELECT tenant, state, created_at, beat_at, expires_at FROM audit_export")
+    for column in ("plan", "actor", "made", "link_hash", "fault"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            worker.execute(f"SELECT {column} FROM audit_export")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        worker.execute("UPDATE audit_export SET state = 'waiting'")
+
+
+def test_the_application_changes_nothing_of_what_was_asked_to_be_exported(app):
+    for column in ("plan", "created_at", "actor", "request", "id", "tenant"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            app.execute(f"UPDATE audit_export SET {column} = {column}")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        app.execute("DELETE FROM audit_export")
 
 
 def test_the_owner_sees_everything_or_a_dump_would_be_empty(owner, two_tenants):

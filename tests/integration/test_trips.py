@@ -5,6 +5,7 @@ import asyncio
 import psycopg
 import pytest
 
+from service.db import lease
 from service.kernel import Unavailable
 from service.trips import Trips
 
@@ -47,6 +48,21 @@ async def test_what_is_asked_one_after_the_other_travels_by_itself(begin, tenant
         await tx.trips("SELECT 2", {})
 
     assert sent == [1, 1]
+
+
+async def test_on_a_connection_that_commits_by_itself_each_trip_is_a_transaction(pool, tenant):
+    async with lease(pool) as connection:
+        ask = Trips(connection, first=[("SELECT set_config('volens.tenant', %(tenant)s, true)", {"tenant": tenant})])
+        seen = "SELECT current_setting('volens.tenant'), current_setting('volens.note', true)"
+        one, _ = await ask.together(
+            ask.all(("SELECT set_config('volens.note', 'a', true)", {}), (seen, {})), ask("SELECT 1", {})
+        )
+        other = await ask(seen, {})
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await ask.together(ask("SELECT set_config('volens.note', 'b', false)", {}), ask(FAILS, {"zero": 0}))
+
+        assert (one[1], other) == ([(tenant, "a")], [(tenant, "")])
+        assert await ask(seen, {}) == [(tenant, "")]
 
 
 async def test_a_trip_knows_the_tenant_of_its_transaction(begin, tenant):

@@ -17,7 +17,7 @@ KEY_TABLES = {
 CHANGEABLE = {
     **KEY_TABLES,
     "vault_field": set(),
-    "vault_import": {"done", "at"},
+    "vault_import": {"done", "at", "seen"},
     "vault_value": {"deleted_at"},
     "vault_index": set(),
     "vault_suppression": set(),

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,11 @@ class Client:
             headers={"content-type": "application/json"},
         )
         return answer.status_code, answer.json()
+
+    def stream(self, path: str, lines: Sequence[str]) -> tuple[int, list[Any]]:
+        """Send lines of JSON and return those of the answer."""
+        answer = self._http.post(path, content="\n".join(lines), headers={"content-type": "application/x-ndjson"})
+        return answer.status_code, [json.loads(line) for line in answer.text.splitlines()]
 
     def text(self, path: str) -> str:
         return self._http.get(path).text

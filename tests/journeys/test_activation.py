@@ -178,6 +178,7 @@ def test_every_place_that_names_a_policy_names_the_active_one(
             {
                 "ready": True,
                 "checks": {"database": True, "migrations": True, "policy": True, "log": True},
+                "degraded": [],
                 "policy_revision": revision,
             },
         )

@@ -1,4 +1,4 @@
-"""docs/api.md, docs/api-vault.md and the opening of README.md are true.
+"""docs/api.md, docs/api-vault.md, docs/audit-exports.md and the opening of README.md are true.
 
 Their commands are played in order, and each answer that they show is the one that comes. An ellipsis in a documented
 text stands for anything; as the last element of a list, or as a member's name, for more.
@@ -18,11 +18,12 @@ from uuid_utils.compat import uuid7
 
 from service import demo
 from tests.journeys.conftest import Installation
-from tests.journeys.processes import Client, running
+from tests.journeys.processes import Client, running, volens
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "api.md"
 GOES_ON = ROOT / "docs" / "api-vault.md"
+EXPORTS = ROOT / "docs" / "audit-exports.md"
 MORE = "…"
 
 
@@ -33,13 +34,19 @@ def blocks(document: Path = DOCUMENT) -> list[str]:
 
 
 def commands(block: str) -> Iterator[tuple[str, str, str | None]]:
-    """Yield method, path and body of each `ask` in a block."""
-    for command in re.split(r"^ask ", block, flags=re.MULTILINE)[1:]:
+    """Yield method, path and body of each `ask` or `second` in a block."""
+    for command in re.split(r"^(?:ask|second) ", block, flags=re.MULTILINE)[1:]:
         words = shlex.split(command, comments=True)
         options = {words.pop(i): words.pop(i) for i in range(len(words) - 1, -1, -1) if words[i] in {"-X", "-d"}}
         (url,) = words
         body = options.get("-d")
         yield options.get("-X", "GET" if body is None else "POST"), url.removeprefix("$VOLENS"), body
+
+
+def streamed(block: str) -> tuple[str, list[str]]:
+    """Return the path and the lines of `printf '%s\\n' LINE… | curl … URL`."""
+    sent, _, curl = shlex.join(shlex.split(block)).partition(" '|' ")
+    return shlex.split(curl)[-1].removeprefix("$VOLENS"), shlex.split(sent)[2:]
 
 
 def agrees(documented: Any, actual: Any) -> bool:
@@ -58,26 +65,77 @@ def agrees(documented: Any, actual: Any) -> bool:
             return type(documented) is type(actual) and documented == actual
 
 
+def token_of_a_second(installation: Installation) -> str:
+    command = ("token", "--tenant", "acme", "--scope", "vault:officer vault:reveal", "--client", "second-officer")
+    return volens(*command, env=installation.env).stdout.strip()
+
+
 def test_the_document_shows_what_the_service_answers(installation: Installation) -> None:
-    decision = trial = ""
+    decision = trial = approval = ""
     with running("serve", "--port", "0", env=installation.env) as service:
         status, answer = 0, None
-        with closing(Client(service.url, installation.token)) as client:
+        with (
+            closing(Client(service.url, installation.token)) as first,
+            closing(Client(service.url, token_of_a_second(installation))) as second,
+        ):
             for block in [*blocks(), *blocks(GOES_ON)]:
-                if block.startswith("ask "):
+                if block.startswith(("ask ", "second ")):
+                    client = first if block.startswith("ask ") else second
                     for method, path, body in commands(block):
-                        path = path.replace("$ID", decision).replace("$TRIAL", trial)
+                        path = path.replace("$ID", decision).replace("$TRIAL", trial).replace("$APPROVAL", approval)
                         status, answer = client(method, path, body and json.loads(body))
                         while trial and path.endswith(trial) and answer["state"] in {"waiting", "running"}:
                             sleep(0.1)
                             status, answer = client(method, path)
                         if path == "/v1/decisions":
                             decision = answer["id"]
+                        if path == "/v1/vault/approvals":
+                            approval = answer["id"]
                         if path == "/v1/simulations/policy":
                             trial = answer["id"]
+                elif block.startswith("printf "):
+                    method, (path, lines) = "POST", streamed(block)
+                    status, answer = first.stream(path, lines)
                 elif block.startswith("{"):
                     shown = f"{method} {path}: {status}\n{json.dumps(answer, indent=2)}"
-                    assert agrees(json.loads(block), answer), shown
+                    documented = block.splitlines() if isinstance(answer, list) else [block]
+                    given = answer if isinstance(answer, list) else [answer]
+                    assert agrees([json.loads(each) for each in documented], given), shown
+
+
+def test_the_page_of_exports_shows_what_the_service_answers(installation: Installation) -> None:
+    export, link, answer = "", "", None
+    with running("serve", "--port", "0", env=installation.env) as service, running("work", env=installation.env):
+        with closing(Client(service.url, installation.token)) as client:
+            client("PUT", "/v1/subjects/carla", {"residence": "IT"})
+            record = {"id": str(uuid7()), "subject": "carla", "ts": "2026-11-20T12:00:00Z", "purpose": "marketing"}
+            client("POST", "/v1/records", {"records": [record | {"channel": "email", "action": "opt_out"}]})
+            while client("POST", "/v1/audit/exports/count", {})[1]["tree_size"] < 3:
+                sleep(0.1)
+            for block in blocks(EXPORTS):
+                if block.startswith("{"):
+                    written = block.replace(": …", ': "…"')
+                    assert agrees(json.loads(written), numbered(written, answer)), json.dumps(answer, indent=2)
+                for method, path, body in commands(block):
+                    path = path.replace("$EXPORT", export)
+                    status, answer = client(method, path, body and json.loads(body))
+                    while path.endswith(f"/{export}") and answer["state"] in {"waiting", "running"}:
+                        sleep(0.1)
+                        status, answer = client(method, path)
+                    assert status < 300, answer
+                    export = answer["id"] if path == "/v1/audit/exports" and "id" in answer else export
+                    link = answer.get("path", link)
+            lines = client.text(link).splitlines()
+    assert json.loads(lines[0])["format"] == "volens-audit-selection/v1"
+    assert len(lines) == 5
+
+
+def numbered(written: str, answer: Any) -> Any:
+    """Return an answer with the numbers as texts for which the page has an ellipsis."""
+    said = json.dumps(answer)
+    for name in re.findall(r'"(\w+)": "…"', written):
+        said = re.sub(rf'"{name}": (\d+)', rf'"{name}": "\1"', said)
+    return json.loads(said)
 
 
 def test_the_answer_that_the_readme_opens_with_is_the_one_the_demo_gives(installation: Installation) -> None:
@@ -94,7 +152,7 @@ def test_the_answer_that_the_readme_opens_with_is_the_one_the_demo_gives(install
 
 def test_every_operation_is_in_the_document() -> None:
     described = json.loads((ROOT / "openapi" / "openapi.json").read_text())["paths"]
-    shown = DOCUMENT.read_text() + GOES_ON.read_text()
+    shown = DOCUMENT.read_text() + GOES_ON.read_text() + EXPORTS.read_text()
 
     for template in described:
         pattern = re.sub(r"\\\{\w+\\\}", "[^/ ?]+", re.escape(template))

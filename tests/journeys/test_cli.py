@@ -84,6 +84,7 @@ def modules_after(statement: str) -> set[str]:
         (["token", "--tenant", "acme", "--scope", "self"], {}, 2, "--subject and the scope `self` go together"),
         (["token", "--tenant", "acme", "--scope", "decide", "--subject", "anna"], {}, 2, "go together"),
         (["token", "--tenant", "acme", "--scope", "self", "--subject", "a@b.example"], {}, 2, "a subject is"),
+        (["token", "--tenant", "acme", "--scope", "decide", "--client", "a@b.example"], {}, 2, "a client is"),
         (["token", "--tenant", "a", "--scope", "decide"], {"VOLENS_LOCAL_ISSUER": "false"}, 2, "VOLENS_LOCAL_ISSUER"),
         (["policy", "check", "{empty}"], {}, 2, "holds no cases"),
         (["policy", "check", "{broken}"], {}, 2, "broken.jsonl, line 2"),

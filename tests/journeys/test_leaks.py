@@ -109,7 +109,11 @@ BODIES: dict[str, Any] = {
     "importValues": {"subject": "s-1", "field": "name", "value": canary("value")},
     "lookUp": {"field": "email", "value": canary("value")},
     "mergeSubjects": {"with": "s-2", "same": False},
+    "placeHold": {"reason": "litigation", "reference": "7-O-12"},
     "putOverlay": {"denied": [{"channel": "phone", "purpose": "marketing"}], "early": COMING[:1]},
+    "requestExport": {"format": "ndjson", "purpose": "internal_audit", "wanted": {"actors": ["mailer"]}},
+    "countEntries": {"wanted": {"actors": ["mailer"]}},
+    "putFilter": {"events": ["record.stored"]},
     "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
     "startTrial": {
         "overlay": {"denied": [{"channel": "email"}]},
@@ -138,7 +142,13 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def filled(path: str, **given: str) -> str:
     ids = {"subject": "s-1", "notice": "news", "version": "v1", "purpose": "x-club", "rule": "DE-TEL-01"}
-    ids |= {"decision": str(uuid4()), "trial": str(uuid4()), "approval": str(uuid4())}
+    ids |= {
+        "decision": str(uuid4()),
+        "trial": str(uuid4()),
+        "approval": str(uuid4()),
+        "export": str(uuid4()),
+        "saved": "mine",
+    }
     ids |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": str(uuid4())}
     return path.format_map(ids | {name: quote(value, safe="") for name, value in given.items()})
 

@@ -89,3 +89,53 @@ def test_the_worker_does_it_four_times_a_day_and_needs_no_lock_that_a_killed_one
 
     assert planned.cron == "23 */6 * * *"
     assert planned.task.lock is None
+
+
+# --- content ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def old_events(installation: Installation) -> Installation:
+    """Have three events that nobody came for, and a hold of nobody's."""
+    with psycopg.connect(installation.urls.admin) as connection:
+        for _ in range(3):
+            connection.execute(
+                "INSERT INTO outbox (tenant, id, type, object_id, at) VALUES ('acme', %s, 'record.stored', 'r', %s)",
+                (uuid4(), LONG_AGO),
+            )
+    return installation
+
+
+def waiting(installation: Installation) -> int:
+    with psycopg.connect(installation.urls.admin) as connection:
+        found = connection.execute("SELECT count(*) FROM outbox WHERE at = %s", (LONG_AGO,)).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_an_operator_sees_which_content_would_go_before_it_goes(old_events: Installation):
+    asked = json.loads(typed("audit", "expire", "--dry-run", "--json", env=old_events.env).stdout)
+    assert {each["content"]: each["removed"] for each in asked["content"]} == {
+        "record": 0, "decision": 0, "facts": 0, "subject": 0, "event": 3,
+    }  # fmt: skip
+    assert waiting(old_events) == 3
+
+    done = typed("audit", "expire", "--tenant", "acme", env=old_events.env).stdout
+    assert "acme  event  of " in done
+    assert "3 removed, 0 held" in done
+    assert waiting(old_events) == 0
+    assert "there is no tenant nobody" in refusal(typed("audit", "expire", "--tenant", "nobody", env=old_events.env))
+
+
+async def test_the_worker_expires_content_by_itself_and_tells_how_much(old_events: Installation):
+    lines = io.BytesIO()
+    telemetry = Telemetry(app.utc_now, stream=lines)
+    jobs = worker.build(old_events.urls.worker, telemetry).with_connector(InMemoryConnector())
+    [planned] = [each for each in jobs.periodic_registry.periodic_tasks.values() if each.task.name == "expire_content"]
+
+    await jobs.tasks["expire_content"](timestamp=0)
+
+    assert waiting(old_events) == 0
+    [said] = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert (said["event"], said["tenant"], said["job"], said["count"]) == ("content_expired", "acme", "event", 3)
+    assert (planned.cron, planned.task.lock) == ("41 2 * * *", None)

@@ -21,8 +21,10 @@ from service.vault.fields import BUILT_IN, Name
 from service.vault.keys import Keys
 from service.vault.values import Write
 from service.vault.writing import WriteValues
+from tests.builders import a_record_body
 from tests.journeys.commands import typed
 from tests.journeys.conftest import Installation
+from tests.journeys.processes import Client, running
 
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 ACME = TenantId("acme")
@@ -167,3 +169,51 @@ def test_after_a_total_loss_the_vault_begins_anew(filled: Installation):
     asyncio.run(fill(filled))
     assert ring(filled).exists()
     assert asyncio.run(read(filled)) == VALUES
+
+
+def signed_receipts(installation: Installation, record: str) -> tuple[int, str, str]:
+    """Return what a process that has just started answers: the status, the receipt, the public keys."""
+    with running("serve", "--port", "0", env=installation.env) as service, running("work", env=installation.env):
+        client = Client(service.url, installation.token)
+        status, receipt = client("GET", f"/v1/records/{record}/receipt")
+        while status == 409:
+            status, receipt = client("GET", f"/v1/records/{record}/receipt")
+        _, keys = client("GET", "/.well-known/volens/log-keys?tenant=acme")
+        client.close()
+    return status, json.dumps(receipt), "".join(f"{key['verifier_key']}\n" for key in keys["keys"])
+
+
+def test_a_lost_file_of_receipt_keys_is_replaced_by_an_operator_alone_and_old_receipts_stay_good(
+    installation: Installation, tmp_path: Path
+):
+    place = Path(installation.env["VOLENS_DATA_DIR"]) / "receipts.keys"
+    with running("serve", "--port", "0", env=installation.env) as service:
+        client = Client(service.url, installation.token)
+        body = a_record_body(subject="anna")
+        assert client("POST", "/v1/records", {"records": [body]})[0] == 201
+        client.close()
+    _, before, _ = signed_receipts(installation, body["id"])
+    backup = place.read_bytes()
+
+    place.unlink()
+    status, _, _ = signed_receipts(installation, body["id"])
+    assert (status, place.exists()) == (503, False)
+    make_another, add_one = commands("lost-receipt-keys.md")
+    assert "--lost" in make_another
+    assert typed(*add_one, env=installation.env).exit_code == 1
+    assert typed(*make_another, env=installation.env).exit_code == 0
+    assert typed(*make_another, env=installation.env).exit_code == 1, "a file that counts is not replaced"
+    _, after, keys = signed_receipts(installation, body["id"])
+    assert typed(*add_one, env=installation.env).exit_code == 0
+    _, later, keys = signed_receipts(installation, body["id"])
+
+    (tmp_path / "keys").write_text(keys)
+    for number, receipt in enumerate((before, after, later)):
+        file = tmp_path / f"{number}.json"
+        file.write_text(receipt)
+        judged = typed("audit", "verify", "--keys", str(tmp_path / "keys"), str(file), env=installation.env)
+        assert judged.exit_code == 0, judged.output
+    assert len({json.loads(receipt)["receipt"].partition(".")[0] for receipt in (before, after, later)}) == 3
+
+    place.write_bytes(backup)
+    assert signed_receipts(installation, body["id"])[0] == 503, "the copy that turns up later signs no more"

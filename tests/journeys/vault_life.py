@@ -21,10 +21,9 @@ from service import app, operations
 from service.kernel import Caller, SubjectId, TenantId
 from service.root_keys import guarded_root_keys
 from service.settings import Settings
-from service.vault import DestroyKey, OpenValues
+from service.vault import DestroyKey, Forget
 from service.vault.envelope import unseal
 from service.vault.keys import Keys
-from service.vault.usecases import Suppress
 from tests.journeys.canaries import NAMES, OWN_FIELD, PEOPLE, Canary, canary, everybody, marked, who
 from tests.journeys.vault_site import NDJSON, Site, database_at, eventually
 
@@ -269,11 +268,12 @@ async def _forget(site: Site) -> None:
             keys = Keys(root, begin, app.utc_now, keep=timedelta())
             async with begin(ACME) as tx:
                 handles = {number: await tx.subjects.handle_of(SubjectId(who(number))) for number in FORGOTTEN}
-            suppress = Suppress(begin, keys, OpenValues(begin, keys, unseal, app.utc_now), app.utc_now)
-            for number in SUPPRESSED:
-                assert await suppress(handles[number], by=by) > 0
-            for handle in handles.values():
-                assert await DestroyKey(begin, app.utc_now)(handle, by=by)
+            forget, destroy = Forget(begin, keys, unseal, app.utc_now), DestroyKey(begin, app.utc_now)
+            for number, handle in handles.items():
+                if number in SUPPRESSED:
+                    assert await forget(handle, by=by) > 0
+                else:
+                    assert await destroy(handle, by=by)
 
 
 def rotate(site: Site) -> None:

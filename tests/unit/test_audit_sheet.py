@@ -16,7 +16,7 @@ def read(content: bytes) -> list[dict[str, str]]:
 def test_a_row_has_place_leaf_and_all_members_of_its_entry():
     entries = [an_entry(7), an_entry(8, subject=None, commitment=None)]
 
-    first, second = read(sheet.heading() + sheet.rows(7, entries))
+    first, second = read(sheet.heading() + sheet.rows([7, 8], entries))
 
     assert list(first) == list(sheet.COLUMNS)
     assert (first["index"], first["leaf"], first["object"]) == ("7", leaf_hash(entries[0]).hex(), "r-7")
@@ -27,7 +27,7 @@ def test_a_row_has_place_leaf_and_all_members_of_its_entry():
 @pytest.mark.parametrize("start", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
 def test_no_cell_is_a_formula(start: str):
     assert sheet.harmless(start) == f"'{start}"
-    table = (sheet.heading() + sheet.rows(0, [an_entry(0, actor=start, object_id=start)])).decode()
+    table = (sheet.heading() + sheet.rows([0], [an_entry(0, actor=start, object_id=start)])).decode()
     [row] = csv.DictReader(StringIO(table, newline=""))
     assert row["actor"].startswith("'")
     assert row["object"].startswith("'")
@@ -39,6 +39,6 @@ def test_other_cells_stay_as_they_are(plain: str):
 
 
 def test_commas_and_quotes_do_not_leave_their_cell():
-    [row] = read(sheet.heading() + sheet.rows(0, [an_entry(0, object_id='a,"b",c')]))
+    [row] = read(sheet.heading() + sheet.rows([0], [an_entry(0, object_id='a,"b",c')]))
 
     assert row["object"] == 'a,"b",c'

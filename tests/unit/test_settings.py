@@ -73,6 +73,8 @@ def test_a_variable_that_is_set_to_nothing_is_no_default(name: str):
         ("KEY_RING", "sticky-note", "file, OpenBao"),
         ("VAULT_KEY_CACHE_SECONDS", "3601", "<= 3600"),
         ("VAULT_KEY_CACHE_SECONDS", "-1", ">= 0"),
+        ("WITNESS_SECONDS", "0", ">= 1"),
+        ("TSA_SECONDS", "59", ">= 60"),
         ("OPA_URL", "opa.example:8181", "http(s)://"),
         ("OPA_URL", "http://opa.example:8181/v1", "without a path"),
         ("OPA_URL", "http://opa.example:port", "http(s)://"),
@@ -88,6 +90,16 @@ def test_an_unusable_value_is_refused_by_the_name_of_its_variable(name: str, tex
 @pytest.mark.parametrize("name", ["OWNER_DATABASE_URL", "WORKER_DATABASE_URL"])
 def test_the_address_of_a_part_without_that_of_the_service_would_start_another_database(name: str):
     assert "VOLENS_DATABASE_URL is not" in refused(**{name: SECRETS})
+
+
+def test_a_time_stamp_authority_comes_with_whom_to_believe():
+    said = "go together"
+    assert said in refused(TSA_URL="https://tsa.example")
+    assert said in refused(TSA_ROOTS_PATH="/srv/roots.pem")
+    for url in ("tsa.example", "ftp://tsa.example", "http://", "http://tsa.example:port"):
+        assert "http(s)://" in refused(TSA_URL=url, TSA_ROOTS_PATH="/srv/roots.pem")
+    given = {"VOLENS_TSA_URL": "http://tsa.example/tsr", "VOLENS_TSA_ROOTS_PATH": "/srv/roots.pem"}
+    assert read(given).tsa_seconds == 3600
 
 
 TRANSIT = {"KEY_RING_URL": "https://bao.example:8200", "KEY_RING_KEY": "volens", "KEY_RING_TOKEN": "hunter2"}

@@ -21,7 +21,12 @@ ADDRESS = {"lines": ["1 Elm St"], "locality": "Ulm", "region": None, "postcode":
         ("national_id", "12345", "•••"),
         ("national_id", "1234567", "•••67"),
         ("free_text", "prefers mornings", "•••"),
-        ("document", {"media_type": "application/pdf", "content": b"%PDF"}, "application/pdf •••"),
+        ("email", "a@mail.example", "•••@m•••.example"),
+        ("email", "al@m.example", "•••@•••.example"),
+        ("name", "X Ash", "••• A•••"),
+        ("postal_address", ADDRESS | {"postcode": "89"}, "DE •••"),
+        ("document", {"media_type": "application/pdf", "content": b"%PDF"}, "application •••"),
+        ("document", {"media_type": "annash/diagnosis", "content": b"%PDF"}, "•••"),
     ],
 )
 def test_a_value_is_masked_by_the_rule_of_its_field(field, value, left):

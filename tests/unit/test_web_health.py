@@ -35,7 +35,7 @@ async def silent() -> bool:
 def ask(path: str, **checks: Callable[[], Awaitable[bool]]) -> Any:
     clock = Clock()
     app = site(
-        [health(checks, CollectorRegistry(), lambda: "sha256:law")],
+        [health(checks, CollectorRegistry(), lambda: "sha256:law", tolerated={"log"})],
         statuses={},
         dependencies={},
         authenticator=Authenticator(ring_of(Issuer(jwk(ED, "ed")), clock), clock, audience=AUDIENCE),
@@ -57,6 +57,7 @@ def test_it_is_ready_when_every_part_is():
     assert answer.json() == {
         "ready": True,
         "checks": {"database": True, "policy": True},
+        "degraded": [],
         "policy_revision": "sha256:law",
     }
 
@@ -72,8 +73,17 @@ def test_it_is_not_ready_when_a_part_is_missing_and_says_only_which(
     assert answer.json() == {
         "ready": False,
         "checks": {"database": False, "policy": True},
+        "degraded": [],
         "policy_revision": "sha256:law",
     }
+
+
+def test_a_part_that_is_tolerated_is_told_of_and_takes_no_requests_away():
+    alone = ask("/health/ready", database=there, log=away)
+    beside_another = ask("/health/ready", database=away, log=away)
+
+    assert (alone.status_code, alone.json()["checks"]["log"], alone.json()["degraded"]) == (200, False, ["log"])
+    assert (beside_another.status_code, beside_another.json()["ready"]) == (503, False)
 
 
 def test_metrics_are_in_the_format_of_prometheus():

@@ -121,6 +121,41 @@ async def test_a_client_that_goes_away_after_its_last_line_ends_the_work():
         await anext(chunks)
 
 
+async def test_a_client_that_goes_away_while_it_sends_ends_the_work_on_what_had_come():
+    parts = [b"x\n" * 20 * CHUNK] * 3
+    chunks = lines_of(parts, ends=False).chunks()
+
+    worked = 0
+
+    async def work() -> None:
+        nonlocal worked
+        async for chunk in chunks:
+            worked += len(chunk)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    with pytest.raises(Gone):
+        await work()
+    assert worked <= 5 * CHUNK
+
+
+async def test_of_lines_that_nobody_works_on_no_more_are_taken_than_fit():
+    taken = 0
+
+    async def receive():
+        nonlocal taken
+        taken += 1
+        return {"type": "http.request", "body": (b"x" * 99 + b"\n") * 4 * CHUNK, "more_body": True}
+
+    chunks = Lines(receive).chunks()
+    for _ in range(40):
+        await anext(chunks)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    assert taken <= 10 + web_lines.AHEAD // (4 * CHUNK * 100) + 2
+
+
 @pytest.mark.parametrize(("parts", "code"), [([], "invalid_request"), ([b"x" * (LONGEST + 1)], "body_too_large")])
 async def test_without_a_first_line_nothing_begins(parts, code):
     with pytest.raises(Refusal) as refused:

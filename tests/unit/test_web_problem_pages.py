@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from litestar.testing import TestClient
 
-from service.app import STATUSES
+from service.routes import STATUSES
 from service.web.problems import STATUS_OF, title_of, type_of
 from tests.toy_site import Silence, toy_site
 

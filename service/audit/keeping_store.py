@@ -1,0 +1,111 @@
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Row, exists, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.audit.keeping import Content, Hold, Step, Trace
+from service.audit.tables import audit_hold, expired
+from service.kernel import Caller, Contended, Handle, TenantId
+
+_STEP: Final = """
+    SELECT removed, held, last
+    FROM {}(:tenant, :ended_by, :limit, :dry, :after, :entry, CAST(:request AS uuid), :actor)
+"""
+_STEPS: Final = {
+    Content.DECISION: text(_STEP.format("expire_decisions")),
+    Content.FACTS: text(_STEP.format("expire_facts")),
+    Content.SUBJECT: text(_STEP.format("expire_versions")),
+    Content.EVENT: text(_STEP.format("expire_events")),
+}
+
+
+class SqlContentStore:
+    """Removes content by the functions that may, as the worker's role.
+
+    Never commits: the transaction that built the store does.
+    """
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    async def tenants(self) -> Sequence[TenantId]:
+        found = await self._connection.scalars(text("SELECT * FROM tenants_with_content()"))
+        return [TenantId(tenant) for tenant in found]
+
+    async def expire(
+        self, content: Content, ended_by: datetime, *, after: str, limit: int, dry: bool, entry: UUID, by: Caller
+    ) -> Step:
+        told = {"limit": limit, "dry": dry, "after": after, "entry": entry, "request": by.request, "actor": by.actor}
+        found = await self._connection.execute(_STEPS[content], {"tenant": self._tenant, "ended_by": ended_by, **told})
+        removed, held, last = found.one()
+        return Step(removed=removed, held=held, last=last or "")
+
+
+class SqlTraces:
+    """Reads what is left of content that went."""
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    async def of(self, content: Content, ids: Collection[UUID]) -> Mapping[UUID, Trace]:
+        row = expired.c
+        wanted = select(row.id, row.handle, row.at).where(
+            row.tenant == self._tenant, row.kind == content.value, row.id.in_(ids)
+        )
+        found = await self._connection.execute(wanted)
+        return {each.id: msgspec.convert(each, Trace, from_attributes=True) for each in found}
+
+    async def of_person(self, content: Content, handle: Handle, until: datetime) -> bool:
+        row = expired.c
+        there = exists().where(
+            row.tenant == self._tenant, row.handle == handle, row.kind == content.value, row.at <= until
+        )
+        return bool(await self._connection.scalar(select(there)))
+
+
+class SqlHoldStore:
+    """Keeps holds. Never commits: the transaction that built it does."""
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    async def lock(self, name: str) -> Hold | None:
+        row = audit_hold.c
+        wanted = select(audit_hold).where(row.tenant == self._tenant, row.name == name)
+        found = (await self._connection.execute(wanted.with_for_update())).one_or_none()
+        return None if found is None else _hold(found)
+
+    async def put(self, hold: Hold) -> None:
+        values = {**msgspec.structs.asdict(hold), "reason": hold.reason.value, "tenant": self._tenant}
+        row = audit_hold.c
+        stored = await self._connection.execute(
+            insert(audit_hold)
+            .values(values)
+            .on_conflict_do_update(
+                index_elements=["tenant", "name"],
+                set_=values,
+                where=row.lifted_at.is_not(None) if hold.lifted_at is None else None,
+            )
+            .returning(row.name)
+        )
+        if stored.first() is None:
+            raise Contended("somebody placed a hold of this name at the same moment")
+
+    async def page(self, *, after: str | None, limit: int) -> Sequence[Hold]:
+        row = audit_hold.c
+        wanted = select(audit_hold).where(row.tenant == self._tenant)
+        if after is not None:
+            wanted = wanted.where(row.name > after)
+        return [_hold(each) for each in await self._connection.execute(wanted.order_by(row.name).limit(limit))]
+
+
+def _hold(row: Row[*tuple[object, ...]]) -> Hold:
+    return msgspec.convert(row, Hold, from_attributes=True)

@@ -1,0 +1,204 @@
+"""What stands behind the entries of a log in the database, and whether it is what they committed to."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from service import consent, subjects
+from service.audit import NOBODYS, AuditEvent, Opened, Payload, Query
+from service.extents import BATCH
+from service.kernel import Handle, TenantId
+from service.transaction import Begin, Transaction
+
+SALTED: Final = frozenset({AuditEvent.RECORD_STORED, AuditEvent.DECISION_MADE, AuditEvent.SUBJECT_STORED})
+"""Events with a payload under a salt."""
+_NAMED: Final = {
+    AuditEvent.RECORD_STORED: "record",
+    AuditEvent.DECISION_MADE: "decision",
+    AuditEvent.SUBJECT_STORED: "facts of",
+    AuditEvent.NOTICE_STORED: "notice",
+    AuditEvent.PURPOSE_STORED: "purpose",
+    AuditEvent.OVERLAY_STORED: "overlay",
+}
+
+
+class Happened(Struct, frozen=True):
+    """What is read of an entry."""
+
+    id: UUID
+    event: AuditEvent
+    object: str
+    subject: Handle | None
+    commitment: str | None
+
+
+class Behind(Struct, frozen=True, kw_only=True):
+    """A payload as the database holds it now."""
+
+    payload: Payload
+    opened: Opened | None
+    """None where there is no secret any more."""
+
+
+class Committed(Struct, frozen=True, kw_only=True):
+    """What was found about the payloads of one tenant's log."""
+
+    shown: int = 0
+    """As the log committed to them."""
+    closed: int = 0
+    """Of people who were erased: nothing can be said about them any more."""
+    findings: Sequence[str] = ()
+
+
+read: Final = msgspec.json.Decoder(Happened).decode
+
+
+async def behind(tx: Transaction, happened: Collection[Happened]) -> Mapping[UUID, Sequence[Behind]]:
+    """Return what there is to each entry with a payload under a salt, by the entry's id.
+
+    That is one, or several for `subject.stored`: each version of the facts of this person.
+    """
+    payloads = {**await _records(tx, happened), **await _decisions(tx, happened), **await _facts(tx, happened)}
+    whose = {each.subject or NOBODYS for each in happened if each.id in payloads}
+    secrets = await tx.audit.secrets(whose) if whose else {}
+    return {
+        each.id: [
+            Behind(payload=payload, opened=None if secret is None else payload.opened(secret, each.id))
+            for payload in payloads[each.id]
+        ]
+        for each in happened
+        if each.id in payloads
+        for secret in [secrets.get(each.subject or NOBODYS)]
+    }
+
+
+def _objects(happened: Collection[Happened], event: AuditEvent) -> dict[UUID, str]:
+    return {each.id: each.object for each in happened if each.event is event}
+
+
+async def _records(tx: Transaction, happened: Collection[Happened]) -> dict[UUID, list[Payload]]:
+    wanted = {entry: UUID(name) for entry, name in _objects(happened, AuditEvent.RECORD_STORED).items()}
+    found = await tx.records.find(set(wanted.values())) if wanted else {}
+    return {entry: [consent.payload_of(found[id_])] for entry, id_ in wanted.items() if id_ in found}
+
+
+async def _decisions(tx: Transaction, happened: Collection[Happened]) -> dict[UUID, list[Payload]]:
+    wanted = {entry: UUID(name) for entry, name in _objects(happened, AuditEvent.DECISION_MADE).items()}
+    found = await tx.decisions.several(set(wanted.values())) if wanted else {}
+    return {entry: [found[id_].payload()] for entry, id_ in wanted.items() if id_ in found}
+
+
+async def _facts(tx: Transaction, happened: Collection[Happened]) -> dict[UUID, list[Payload]]:
+    wanted = {entry: Handle(UUID(name)) for entry, name in _objects(happened, AuditEvent.SUBJECT_STORED).items()}
+    found = await tx.subjects.versions(set(wanted.values())) if wanted else {}
+    return {
+        entry: [subjects.payload_of(handle, version, facts) for version, facts in found[handle]]
+        for entry, handle in wanted.items()
+        if handle in found
+    }
+
+
+class ExamineCommitted:
+    """Compare what the database holds with what the log committed to."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    async def __call__(self, tenant: TenantId, size: int) -> Committed:
+        """Look at the first `size` entries. What is wrong with an entry itself is for `ExamineLog` to say."""
+        look = _Look()
+        for low in range(0, size, BATCH):
+            async with self._begin(tenant) as tx:
+                entries = await tx.tree.entries(low, min(low + BATCH, size))
+                await look.at(tx, low, [_readable(entry) for entry in entries])
+        async with self._begin(tenant) as tx:
+            await look.close(tx)
+        return Committed(shown=look.shown, closed=look.closed, findings=look.findings)
+
+
+class _Look:
+    """What was seen so far."""
+
+    def __init__(self) -> None:
+        self.shown = self.closed = 0
+        self.findings: list[str] = []
+        self._without: dict[Handle, int] = {}
+        """Who has no secret, and the first entry that needs it."""
+        self._destroyed: set[Handle | None] = set()
+
+    async def at(self, tx: Transaction, first: int, entries: Sequence[Happened | None]) -> None:
+        read = [(index, each) for index, each in enumerate(entries, first) if each is not None]
+        self._destroyed.update(each.subject for _, each in read if each.event is AuditEvent.VAULT_KEY_DESTROYED)
+        binding = [(index, each) for index, each in read if each.commitment is not None and each.event in _NAMED]
+        try:
+            await self._some(tx, binding)
+        except msgspec.MsgspecError:  # of one of them, and then it is to be named
+            for one in binding:
+                try:
+                    await self._some(tx, [one])
+                except msgspec.MsgspecError:
+                    self._find(*one, "can't be read")
+
+    async def _some(self, tx: Transaction, entries: Sequence[tuple[int, Happened]]) -> None:
+        stored = await behind(tx, [entry for _, entry in entries])
+        published = {entry.id: await _published(tx, entry) for _, entry in entries if entry.event not in SALTED}
+        for index, entry in entries:
+            if entry.event in SALTED:
+                self._judge(index, entry, stored.get(entry.id, ()))
+            elif (said := published[entry.id]) is None:
+                self._find(index, entry, "is gone")
+            else:
+                self._compare(index, entry, said.hex() == entry.commitment)
+
+    def _judge(self, index: int, entry: Happened, stored: Sequence[Behind]) -> None:
+        opened = [each.opened for each in stored if each.opened is not None]
+        if not stored:
+            self._find(index, entry, "is gone")
+        elif not opened:
+            self.closed += 1
+            self._without.setdefault(entry.subject or NOBODYS, index)
+        else:
+            self._compare(index, entry, any(each.commitment.hex() == entry.commitment for each in opened))
+
+    def _compare(self, index: int, entry: Happened, same: bool) -> None:
+        if same:
+            self.shown += 1
+        else:
+            self._find(index, entry, "is not what the entry commits to")
+
+    def _find(self, index: int, entry: Happened, what: str) -> None:
+        self.findings.append(f"entry {index}, {entry.id}: {_NAMED[entry.event]} {entry.object} {what}")
+
+    async def close(self, tx: Transaction) -> None:
+        """Ask why secrets are gone: where nobody was erased, somebody hides what was changed."""
+        for handle, index in self._without.items():
+            if handle in self._destroyed:
+                continue
+            event = AuditEvent.VAULT_KEY_DESTROYED
+            found = await tx.audit.find(Query(event=event), subject=None, after=None, limit=1_000)
+            waiting = [each for each in found if each.subject == handle and await tx.tree.place(each.id) is None]
+            if not waiting:
+                self.findings.append(f"the secret of {handle} is gone, and no entry says why; entry {index} needs it")
+
+
+def _readable(entry: bytes) -> Happened | None:
+    try:
+        return read(entry)
+    except msgspec.MsgspecError:
+        return None
+
+
+async def _published(tx: Transaction, entry: Happened) -> bytes | None:
+    """Return the hash of what an entry without a salt tells of. None where it is gone."""
+    if entry.event is AuditEvent.NOTICE_STORED:
+        notice = await tx.notices.find(*entry.object.rsplit("/", 1))
+        return None if notice is None else notice.content.sha256()
+    if entry.event is AuditEvent.PURPOSE_STORED:
+        own = (await tx.purposes.find([entry.object])).get(entry.object)
+        return None if own is None else consent.purpose_hash(own)
+    stored = await tx.overlays.version(int(entry.object.rpartition(".")[2]))
+    return None if stored is None else hashlib.sha256(msgspec.json.encode(stored.overlay, order="sorted")).digest()

@@ -1,0 +1,150 @@
+"""Selections: some entries, each proved to be in its place, and whatever is done to them is found."""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.audit.evidence import SelectionLines
+from service.audit.findings import Kind, Report
+from service.audit.selections import Spine, gap
+from service.audit.tiles import tiles_for
+from service.audit.tree import leaf_hash, tree_hash
+from service.audit.verify import Verifier
+from tests.audited import KEYS, Log, a_log, a_signer, an_entry, found, kinds
+
+LOG = a_log(700)
+CHOSEN = [0, 3, 4, 255, 256, 300, 511, 698]
+
+
+def selected(indexes: Sequence[int], log: Log = LOG) -> bytes:
+    lines = SelectionLines(log.checkpoint())
+    wanted = tiles_for(lines.spans(indexes, last=True), lines.size)
+    held = {tile: log.read(tile) for tile in wanted}
+    written = [lines.header({"events": ["record.stored"]})]
+    written += [lines.line(index, log.entries[index], held.__getitem__) for index in indexes]
+    return b"".join(line + b"\n" for line in (*written, lines.end(held.__getitem__)))
+
+
+def judged(selection: bytes, *known: str, whole: bool = False) -> Report:
+    verifier = Verifier(KEYS, whole=whole)
+    for note in known:
+        verifier.known(note, "known")
+    assert verifier.file(BytesIO(selection), "selection")
+    return verifier.report
+
+
+SELECTION = selected(CHOSEN)
+HEADER, *LINES, END = SELECTION.splitlines(keepends=True)
+
+
+@given(st.integers(1, 700), st.data())
+def test_whatever_is_chosen_of_a_log_of_any_size_verifies(size: int, data: st.DataObject):
+    log = Log(LOG.entries[:size])
+    indexes = sorted(data.draw(st.sets(st.integers(0, size - 1), max_size=40)))
+
+    report = judged(selected(indexes, log))
+
+    assert report.findings == []
+    assert f"{len(indexes)} chosen entries are in their places in the tree of {size}" in report.proved[0]
+
+
+@given(st.integers(0, 3000), st.integers(0, 3000))
+def test_a_gap_is_of_complete_subtrees_without_a_hole(first: int, more: int):
+    spans = list(gap(first, first + more))
+
+    assert [low for low, _ in spans] == [first, *(high for _, high in spans)][: len(spans)]
+    assert [high for _, high in spans][-1:] in ([], [first + more])
+    assert all((high - low).bit_count() == 1 and low % (high - low) == 0 for low, high in spans)
+
+
+@given(st.integers(0, 200))
+def test_a_spine_has_the_root_of_its_leaves(size: int):
+    leaves, spine = [leaf_hash(b"%d" % each) for each in range(size)], Spine()
+    for leaf in leaves:
+        spine.push(leaf, 1)
+
+    assert spine.root() == tree_hash(leaves)
+
+
+def test_nothing_is_proved_of_completeness():
+    report = judged(SELECTION, whole=True)
+
+    assert kinds(report) == [Kind.RANGE_INCOMPLETE]
+    assert report.proved == []
+
+
+@pytest.mark.parametrize("at", range(0, len(SELECTION), 7))
+def test_no_byte_can_be_changed(at: int):
+    changed = bytearray(SELECTION)
+    changed[at] ^= 1
+    if b'"wanted":' in SELECTION[: at + 1] and at < len(HEADER) - 1:
+        return  # what was asked for is proved by nothing, and the format says so
+    verifier = Verifier(KEYS)
+
+    assert not verifier.file(BytesIO(bytes(changed)), "selection") or verifier.report.findings
+    assert verifier.report.proved == []
+
+
+def test_a_changed_entry_is_named():
+    changed = SELECTION.replace(b'"req-300"', b'"req-301"')
+
+    assert (Kind.LEAF, "entry 300") in found(judged(changed))
+
+
+def test_an_entry_that_was_changed_together_with_its_hash_is_found_where_it_is():
+    entry = LOG.entries[300].replace(b'"req-300"', b'"req-301"')
+    changed = SELECTION.replace(LOG.entries[300], entry).replace(
+        leaf_hash(LOG.entries[300]).hex().encode(), leaf_hash(entry).hex().encode()
+    )
+
+    report = judged(changed)
+
+    assert (Kind.ROOT, "entry 511 or the line before it") in found(report)
+
+
+def test_an_entry_that_is_dropped_is_missed():
+    for place in range(len(LINES)):
+        report = judged(b"".join([HEADER, *LINES[:place], *LINES[place + 1 :], END]))
+
+        assert set(kinds(report)) & {Kind.RANGE_INCOMPLETE, Kind.ROOT}, place
+
+
+def test_entries_in_another_order_are_refused():
+    swapped = [HEADER, LINES[1], LINES[0], *LINES[2:], END]
+
+    assert judged(b"".join(swapped)).findings
+
+
+def test_an_entry_twice_is_refused():
+    assert kinds(judged(b"".join([HEADER, LINES[0], *LINES, END]))) == [Kind.ORDER]
+
+
+def test_what_ends_too_early_is_not_whole():
+    assert kinds(judged(b"".join([HEADER, *LINES]))) == [Kind.RANGE_INCOMPLETE]
+    assert kinds(judged(b"".join([HEADER, *LINES, END, LINES[0]]))) == [Kind.RANGE_EXCEEDED]
+
+
+def test_a_count_that_is_wrong_is_found():
+    assert kinds(judged(SELECTION.replace(b'{"entries":8,', b'{"entries":7,'))) == [Kind.RANGE_INCOMPLETE]
+
+
+def test_another_key_signs_nothing():
+    forged = selected(CHOSEN, Log(LOG.entries, a_signer(seed=9)))
+
+    assert Kind.UNKNOWN_KEY in kinds(judged(forged))
+
+
+def test_an_older_tree_than_a_known_one_is_found():
+    older = selected([1, 2], Log(LOG.entries[:500]))
+
+    assert kinds(judged(older, LOG.checkpoint())) == [Kind.REPLAYED]
+
+
+def test_an_entry_of_another_tenant_is_foreign():
+    entries = [*LOG.entries]
+    entries[4] = an_entry(4, tenant="other")
+
+    assert found(judged(selected(CHOSEN, Log(entries)))) == {(Kind.FOREIGN, "entry 4")}
