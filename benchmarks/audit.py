@@ -23,7 +23,7 @@ from service.audit.notes import LOG, Key
 from service.audit.signing import Signer, checkpoint_text, signed
 from service.audit.tiles import HASH, Edge, ReadTile, Tile, hashes_of, spans_of_consistency, spans_of_inclusion
 from service.audit.tree import leaf_hash, verify_inclusion
-from service.audit.verify import Verifier
+from service.audit.verifier import Verifier
 from service.kernel import Handle, TenantId
 
 LEAVES = int(os.environ.get("BENCH_LEAVES", "10000000"))

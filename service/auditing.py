@@ -80,7 +80,13 @@ async def examine(
 def _together(tree: Examined, committed: Committed) -> Examined:
     more = len(committed.findings) - TOLD
     told = committed.findings if more <= 0 else [*committed.findings[:TOLD], f"and {more} more"]
-    return replace(tree, shown=committed.shown, closed=committed.closed, findings=[*tree.findings, *told])
+    return replace(
+        tree,
+        shown=committed.shown,
+        expired=committed.expired,
+        closed=committed.closed,
+        findings=[*tree.findings, *told],
+    )
 
 
 def _anchored(

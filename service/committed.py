@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -9,9 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from service import consent, subjects
-from service.audit import NOBODYS, AuditEvent, Opened, Payload, Query
+from service.audit import NOBODYS, AuditEvent, Content, Opened, Payload, Query
 from service.extents import BATCH
-from service.kernel import Handle, TenantId
+from service.kernel import Handle, Instant, TenantId
 from service.transaction import Begin, Transaction
 
 SALTED: Final = frozenset({AuditEvent.RECORD_STORED, AuditEvent.DECISION_MADE, AuditEvent.SUBJECT_STORED})
@@ -30,6 +31,7 @@ class Happened(Struct, frozen=True):
     """What is read of an entry."""
 
     id: UUID
+    at: Instant
     event: AuditEvent
     object: str
     subject: Handle | None
@@ -49,11 +51,15 @@ class Committed(Struct, frozen=True, kw_only=True):
 
     shown: int = 0
     """As the log committed to them."""
+    expired: int = 0
+    """Past their period of retention, and gone."""
     closed: int = 0
     """Of people who were erased: nothing can be said about them any more."""
     findings: Sequence[str] = ()
 
 
+_MEANWHILE: Final = timedelta(seconds=5)
+"""Between what is stored and its entry, which are of one transaction."""
 read: Final = msgspec.json.Decoder(Happened).decode
 
 
@@ -117,14 +123,14 @@ class ExamineCommitted:
                 await look.at(tx, low, [_readable(entry) for entry in entries])
         async with self._begin(tenant) as tx:
             await look.close(tx)
-        return Committed(shown=look.shown, closed=look.closed, findings=look.findings)
+        return Committed(shown=look.shown, expired=look.expired, closed=look.closed, findings=look.findings)
 
 
 class _Look:
     """What was seen so far."""
 
     def __init__(self) -> None:
-        self.shown = self.closed = 0
+        self.shown = self.expired = self.closed = 0
         self.findings: list[str] = []
         self._without: dict[Handle, int] = {}
         """Who has no secret, and the first entry that needs it."""
@@ -148,21 +154,23 @@ class _Look:
         published = {entry.id: await _published(tx, entry) for _, entry in entries if entry.event not in SALTED}
         for index, entry in entries:
             if entry.event in SALTED:
-                self._judge(index, entry, stored.get(entry.id, ()))
+                await self._judge(tx, index, entry, stored.get(entry.id, ()))
             elif (said := published[entry.id]) is None:
                 self._find(index, entry, "is gone")
             else:
                 self._compare(index, entry, said.hex() == entry.commitment)
 
-    def _judge(self, index: int, entry: Happened, stored: Sequence[Behind]) -> None:
+    async def _judge(self, tx: Transaction, index: int, entry: Happened, stored: Sequence[Behind]) -> None:
         opened = [each.opened for each in stored if each.opened is not None]
-        if not stored:
-            self._find(index, entry, "is gone")
-        elif not opened:
+        if stored and not opened:
             self.closed += 1
             self._without.setdefault(entry.subject or NOBODYS, index)
+        elif any(each.commitment.hex() == entry.commitment for each in opened):
+            self.shown += 1
+        elif await _expired(tx, entry):
+            self.expired += 1
         else:
-            self._compare(index, entry, any(each.commitment.hex() == entry.commitment for each in opened))
+            self._find(index, entry, "is not what the entry commits to" if stored else "is gone")
 
     def _compare(self, index: int, entry: Happened, same: bool) -> None:
         if same:
@@ -190,6 +198,15 @@ def _readable(entry: bytes) -> Happened | None:
         return read(entry)
     except msgspec.MsgspecError:
         return None
+
+
+async def _expired(tx: Transaction, entry: Happened) -> bool:
+    """Return whether what the entry tells of went when its period was over."""
+    if entry.event is AuditEvent.SUBJECT_STORED:
+        handle = Handle(UUID(entry.object))
+        return await tx.traces.of_person(Content.SUBJECT, handle, entry.at + _MEANWHILE)
+    content = Content.RECORD if entry.event is AuditEvent.RECORD_STORED else Content.DECISION
+    return bool(await tx.traces.of(content, [UUID(entry.object)]))
 
 
 async def _published(tx: Transaction, entry: Happened) -> bytes | None:

@@ -6,13 +6,16 @@ from typing import IO, Any, Final
 import msgspec
 
 from service.audit.proving import ReadLogKeys
+from service.audit.signing import signed
 from service.audit.standalone import verifier
 from service.choosing import Choice
 from service.exports import Personal
 from service.exports.recipients import encrypted
 from service.kernel import Handle, SubjectId
 from service.packing import Pack
+from service.packs import signer_of
 from service.reveals import Shown
+from service.settings import Settings
 from service.transaction import Begin
 
 PLAIN: Final = "personal.ndjson"
@@ -37,15 +40,17 @@ _PERSONAL: Final = """
 
 
 async def write(
-    choice: Choice, begin: Begin, log_name: str, file: IO[bytes], people: bytes | None, personal: Personal | None
+    choice: Choice, begin: Begin, settings: Settings, file: IO[bytes], people: bytes | None, personal: Personal | None
 ) -> None:
     """Write the pack. `people` are the lines of `personal`, which nobody but the recipient can read afterwards.
 
     Raises:
+        FileUnusable, FileExposed: the key of the log, by which a pack is signed, isn't here.
         LogBroken, Unavailable
     """
-    reading, pack = ReadLogKeys(begin, log_name), Pack(file)
+    reading, pack = ReadLogKeys(begin, settings.log_name), Pack(file)
     origin = reading.origin(choice.tenant)
+    signer = await signer_of(begin, settings, origin)
     told = {"origin": origin, "tenant": choice.tenant, "entries": len(choice.places), "size": choice.size}
     guide = _GUIDE.format(**told) + ("" if personal is None else _PERSONAL.format(recipient=personal.recipient))
     pack.add("HOW-TO-VERIFY.md", guide.encode())
@@ -58,6 +63,7 @@ async def write(
             member.write(part)
     if personal is not None and people is not None:
         pack.add(f"{PLAIN}.age", encrypted(people, personal.recipient))
+    pack.add("manifest", signed(pack.manifest(origin), [signer]).encode())
     pack.close()
 
 

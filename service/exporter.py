@@ -21,7 +21,7 @@ from service.exports.running import RunExports
 from service.extents import NothingToExport
 from service.kernel import Caller, Handle, TenantId, Unavailable
 from service.operations import UnknownTenant
-from service.own_files import new_own
+from service.own_files import FileExposed, FileUnusable, new_own
 from service.postgres import DatabaseUrls
 from service.reveals import OFFICER, Disclose
 from service.reveals.domain import NONCE_BYTES
@@ -38,6 +38,18 @@ PAUSE: Final = 1.0
 """Seconds between two looks for exports."""
 LOST: Final = 2.0
 """Seconds before a lost database is looked for again."""
+
+
+_REFUSALS: Final = (
+    CheckpointUnknown,
+    FileExposed,
+    FileUnusable,
+    LogBroken,
+    NothingToExport,
+    UnknownTenant,
+    Unreadable,
+)
+"""Why a file is not written, in words for whoever asked for it."""
 
 
 class _Stopped(Exception):
@@ -70,13 +82,13 @@ class Writer:
                 people = partial(self._people, begin, tenant, export)
                 with new_own(place) as file:
                     size, digest = await exporting.write(
-                        plan, export.order, begin, self._settings.log_name, file, place.parent, advanced, people
+                        plan, export.order, begin, self._settings, file, place.parent, advanced, people
                     )
         except OSError as error:
             full = error.errno in {errno.ENOSPC, errno.EDQUOT}
             why = "the disk is full" if full else os.strerror(error.errno or errno.EIO)
             raise ExportFailed(f"the file can't be written: {why}") from error
-        except (NothingToExport, CheckpointUnknown, LogBroken, UnknownTenant, Unreadable) as error:
+        except _REFUSALS as error:
             raise ExportFailed(str(error)) from error
         except _Stopped as stopped:
             raise ExportFailed("nobody waits for it any more") from stopped

@@ -84,7 +84,7 @@ async def write(
     plan: Plan,
     order: Order,
     begin: Begin,
-    log_name: str,
+    settings: Settings,
     file: BufferedRandom,
     folder: Path,
     advanced: Advanced,
@@ -98,13 +98,13 @@ async def write(
     if isinstance(plan.what, Choice):
         if order.form is Form.PACK:
             opened = None if order.personal is None or people is None else await people(order.personal)
-            await dossiers.write(plan.what, begin, log_name, file, opened, order.personal)
+            await dossiers.write(plan.what, begin, settings, file, opened, order.personal)
         else:
             await _poured(plan.what.ndjson() if order.form is Form.NDJSON else _table(plan.what.batches(), order), file)
     else:
         source = Source(begin, plan.what, advanced)
         if order.form is Form.PACK:
-            await packs.write(source, begin, log_name, file, folder)
+            await packs.write(source, begin, settings, file, folder)
         elif order.form is Form.NDJSON:
             await _poured(_range(source), file)
         else:
@@ -156,7 +156,7 @@ async def export(settings: Settings, tenant: str, asked: Asked, out: Path, *, pr
                     told(done, plan.entries if plan else done)
 
                 plan = await planned(begin, name, wanted, advanced)
-                size, digest = await write(plan, order, begin, settings.log_name, file, out.parent, advanced)
+                size, digest = await write(plan, order, begin, settings, file, out.parent, advanced)
             # Before the file can be seen: none is handed out of which the log knows nothing.
             async with begin(name) as tx:
                 await tx.audit.append(

@@ -1,120 +1,146 @@
 """What goes into a pack besides the proof: records, notices, decisions and rules, each without personal data."""
 
-import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from shutil import copyfileobj
-from typing import IO, Any, Final
+from typing import IO, Final
 from uuid import UUID
 
-import msgspec
-from msgspec import Raw, Struct
-
-from service import app
+from service import app, pack_receipts, sequencer
 from service.audit import AuditEvent
+from service.audit.log_keys import LogKeys
 from service.audit.pack_pages import FIRST, Contents, how_to_verify, index_page
+from service.audit.payloads import PAYLOADS
 from service.audit.proving import ReadLogKeys
+from service.audit.signing import Signer, signed
 from service.audit.standalone import verifier
-from service.consent import StoredRecord
-from service.decisions.domain import Stored
+from service.audit.tree_ports import KeyPurpose
+from service.committed import Behind, Happened, behind, read
 from service.extents import Source, lines
 from service.packing import Pack
 from service.policies.domain import RevisionDamaged
+from service.receipt_keys import receipt_keys_file
+from service.settings import Settings
+from service.tenants import NOBODY
 from service.transaction import Begin
 
-_LEFT_OUT: Final = frozenset(
-    {"evidence", "address", "subject_ref", "product", "incentive", "in_reply_to", "named_recipients"}
-)
-"""What a sender may have written anything in. A record says which of them it has."""
 _PAGE: Final = 100
-_encode: Final = msgspec.json.Encoder().encode
 MEMBERS: Final = (
     ("export.ndjson", "The entries, complete and in order, with the signed checkpoint. This is the proof."),
     ("checkpoint", "What the log signed last: keep it."),
     ("keys", "By which keys the log signs. Get them from the service as well, and compare."),
     ("verify.py", "The verifier: one file, for Python alone."),
     ("HOW-TO-VERIFY.md", "How to use it, what it proves and what not."),
-    ("records.ndjson", "The records that were stored, by the entry that says so, without what senders wrote freely."),
-    ("decisions.ndjson", "The decisions that were made, by the entry that says so, with the answer of the policy."),
-    ("notices.json", "Every notice as it was shown, with its SHA-256."),
+    ("records.ndjson", "The records that entries commit to, without what senders wrote freely."),
+    ("receipts.ndjson", "What the log says of each of these records, signed, as its person can have it."),
+    ("decisions.ndjson", "The decisions that entries commit to, with the answer of the policy."),
+    ("notices.ndjson", "Every notice as it was shown, by the entry that commits to it."),
     ("rules/", "Title and source of each rule, for every revision of the policy that decided."),
     ("index.html", "This page."),
+    ("manifest", "The SHA-256 of everything else, signed by the log."),
 )
-
-
-class _Happened(Struct, frozen=True):
-    """What a pack reads of an entry."""
-
-    event: str
-    object: str
-
-
-_happened: Final = msgspec.json.Decoder(_Happened).decode
 
 
 class _Behind:
     """Collects what stands behind the entries, in files beside the pack until it is their turn."""
 
-    def __init__(self, begin: Begin, source: Source, records: IO[bytes], decisions: IO[bytes]) -> None:
+    def __init__(
+        self,
+        begin: Begin,
+        source: Source,
+        records: IO[bytes],
+        decisions: IO[bytes],
+        receipts: IO[bytes],
+        signer: Signer | None,
+    ) -> None:
+        """`signer` signs receipts, where there is one."""
         self._begin = begin
         self._tenant = source.extent.tenant
-        self._records = records
-        self._decisions = decisions
+        self._origin = source.extent.checkpoint.origin
+        self._receipts, self._signer = receipts, signer
+        receipts.write(pack_receipts.HEADING)
+        self._files = {AuditEvent.RECORD_STORED: records, AuditEvent.DECISION_MADE: decisions}
+        for event, file in self._files.items():
+            file.write(_heading(event))
         self.events: Counter[str] = Counter()
         self.shown: list[bytes] = []
+        self.notices: dict[str, int] = {}
+        """The place of the entry that commits to a notice, by the notice's name and version."""
         self.revisions: set[str] = set()
         self.missing: Counter[str] = Counter()
 
     async def take(self, first: int, entries: Sequence[bytes]) -> None:
         self.shown += entries[: FIRST - len(self.shown)]
-        happened = list(map(_happened, entries))
+        happened = list(map(read, entries))
         self.events.update(each.event for each in happened)
-        stored = _named(first, happened, AuditEvent.RECORD_STORED)
-        made = _named(first, happened, AuditEvent.DECISION_MADE)
-        if not stored and not made:
+        wanted = {index: each for index, each in enumerate(happened, first) if each.event in self._files}
+        self.notices |= {
+            each.object: index
+            for index, each in enumerate(happened, first)
+            if each.event is AuditEvent.NOTICE_STORED and each.commitment is not None
+        }
+        if not wanted:
             return
         async with self._begin(self._tenant) as tx:
-            records = await tx.records.find(stored) if stored else {}
-            decisions = await tx.decisions.several(made) if made else {}
-        self._records.write(_lines(_record(at, said) for id_, at in stored.items() if (said := records.get(id_))))
-        self._decisions.write(_lines(_decision(at, found) for id_, at in made.items() if (found := decisions.get(id_))))
-        self.revisions.update(decision.revision for decision in decisions.values())
-        self.missing.update(records=len(stored) - len(records), decisions=len(made) - len(decisions))
+            stored = await behind(tx, wanted.values())
+            if self._signer is not None:
+                told = {
+                    UUID(each.object): (index, entries[index - first])
+                    for index, each in wanted.items()
+                    if each.event is AuditEvent.RECORD_STORED
+                }
+                self._receipts.write(await pack_receipts.receipts(tx, self._tenant, self._signer, self._origin, told))
+        for index, each in wanted.items():
+            for found in stored.get(each.id, ()):
+                self._files[each.event].write(_payload(index, each, found))
+                if each.event is AuditEvent.DECISION_MADE:
+                    self.revisions.add(found.payload.shown["revision"])
+        gone = [each.event for each in wanted.values() if each.id not in stored]
+        self.missing.update(f"{event.partition('.')[0]}s" for event in gone)
 
     def remarks(self, unknown: Sequence[str]) -> list[str]:
         gone = [f"{number} {what} are not in the database any more." for what, number in self.missing.items() if number]
+        if self._signer is None:
+            gone.append("There are no receipts: the key that signs them is not where the pack was made.")
         return gone + [f"The rules of {revision} are not stored." for revision in unknown]
 
 
-async def write(source: Source, begin: Begin, log_name: str, file: IO[bytes], folder: Path) -> None:
+async def write(source: Source, begin: Begin, settings: Settings, file: IO[bytes], folder: Path) -> None:
     """Write a pack of an extent. `folder` is where files without a name lie meanwhile: as large as the pack, unpacked.
 
     Raises:
+        FileUnusable, FileExposed: the key of the log, by which a pack is signed, isn't here.
         LogBroken, Unavailable
     """
-    extent, pack = source.extent, Pack(file)
-    origin = extent.checkpoint.origin
+    extent, origin = source.extent, source.extent.checkpoint.origin
+    signer = await signer_of(begin, settings, origin)
+    receipts_by = await pack_receipts.receipt_signer(begin, receipt_keys_file(settings), origin)
+    pack = Pack(file)
     with ExitStack() as stack:
-        records, decisions = (stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(2))
-        behind = _Behind(begin, source, records, decisions)
+        records, decisions, receipts = (stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(3))
+        collected = _Behind(begin, source, records, decisions, receipts, receipts_by)
         pack.add("HOW-TO-VERIFY.md", how_to_verify(extent.tenant, origin).encode())
         pack.add("verify.py", verifier().encode())
-        pack.add("keys", await _keys(begin, log_name, source))
+        pack.add("keys", await _keys(begin, settings.log_name, source))
         pack.add("checkpoint", extent.note.encode())
         with pack.member("export.ndjson") as member:
             member.write(await source.header())
             async for first, entries in source.batches():
                 member.write(lines(first, entries))
-                await behind.take(first, entries)
-        for name, held in (("records.ndjson", records), ("decisions.ndjson", decisions)):
+                await collected.take(first, entries)
+        for name, held in (
+            ("records.ndjson", records),
+            ("receipts.ndjson", receipts),
+            ("decisions.ndjson", decisions),
+        ):
             held.seek(0)
             with pack.member(name) as member:
                 copyfileobj(held, member)
-    await _notices(begin, source, pack)
-    rules = await _rules(begin, source, sorted(behind.revisions))
+    await _notices(begin, source, pack, collected.notices)
+    rules = await _rules(begin, source, sorted(collected.revisions))
     for revision, content in rules.items():
         pack.add(f"rules/{revision.replace(':', '-')}.json", content)
     contents = Contents(
@@ -122,35 +148,41 @@ async def write(source: Source, begin: Begin, log_name: str, file: IO[bytes], fo
         first=extent.first,
         after=extent.after,
         note=extent.note,
-        events=behind.events,
-        shown=behind.shown,
+        events=collected.events,
+        shown=collected.shown,
         members=MEMBERS,
-        remarks=behind.remarks(sorted(behind.revisions - rules.keys())),
+        remarks=collected.remarks(sorted(collected.revisions - rules.keys())),
     )
     pack.add("index.html", index_page(contents).encode())
+    pack.add("manifest", signed(pack.manifest(origin), [signer]).encode())
     pack.close()
 
 
-def _named(first: int, happened: Sequence[_Happened], event: AuditEvent) -> dict[UUID, int]:
-    """Return the ids of the objects of one event, each with the place of its entry."""
-    return {UUID(each.object): index for index, each in enumerate(happened, first) if each.event == event}
+def _heading(event: AuditEvent) -> bytes:
+    return b'{"format":"%b","event":"%b"}\n' % (PAYLOADS.encode(), event.encode())
 
 
-def _record(entry: int, record: StoredRecord) -> dict[str, Any]:
-    said: dict[str, Any] = msgspec.to_builtins(record.statement)
-    kept = {name: value for name, value in said.items() if name not in _LEFT_OUT}
-    about = {"entry": entry, "id": record.id, "handle": record.handle, "received_at": record.received_at}
-    return about | kept | {"left_out": sorted(said.keys() & _LEFT_OUT)}
+def _payload(index: int, entry: Happened, found: Behind) -> bytes:
+    """Return the line of a payload, with its salt where there is one and the entry commits to anything."""
+    if found.opened is None or entry.commitment is None:
+        return _line(index, "null", found.payload.closed())
+    return _line(index, f'"{found.opened.salt.hex()}"', found.opened.content)
 
 
-def _decision(entry: int, decision: Stored) -> dict[str, Any]:
-    told = msgspec.structs.asdict(decision)
-    facts, verdict = told.pop("facts"), told.pop("verdict")
-    return {"entry": entry} | told | {"facts_sha256": hashlib.sha256(facts).hexdigest(), "verdict": Raw(verdict)}
+def _line(index: int | None, salt: str, payload: bytes) -> bytes:
+    place = "null" if index is None else str(index)
+    return b'{"entry":%b,"salt":%b,"payload":%b}\n' % (place.encode(), salt.encode(), payload)
 
 
-def _lines(objects: Iterable[Mapping[str, Any]]) -> bytes:
-    return b"".join(_encode(each) + b"\n" for each in objects)
+async def signer_of(begin: Begin, settings: Settings, origin: str) -> Signer:
+    """Return the newest key of the log that counts.
+
+    Raises:
+        FileUnusable, FileExposed: it isn't here.
+    """
+    async with begin(NOBODY) as tx:
+        public = [key.public for key in await tx.log_keys.public() if key.purpose is KeyPurpose.LOG]
+    return LogKeys.open(sequencer.keys_file(settings), make=False).among(public).signer(origin)
 
 
 async def _keys(begin: Begin, name: str, source: Source) -> bytes:
@@ -158,23 +190,27 @@ async def _keys(begin: Begin, name: str, source: Source) -> bytes:
     return "".join(f"{line}\n" for line, _, _ in lines).encode()
 
 
-async def _notices(begin: Begin, source: Source, pack: Pack) -> None:
+async def _notices(begin: Begin, source: Source, pack: Pack, entries: Mapping[str, int]) -> None:
+    """Write the notices that no entry of the extent commits to, then the others by the places of their entries."""
     after: tuple[str, str] | None = None
-    with pack.member("notices.json") as member:
-        between = b"[\n"
+    bound: list[tuple[int, bytes]] = []
+    with pack.member("notices.ndjson") as member:
+        member.write(_heading(AuditEvent.NOTICE_STORED))
         while True:
             async with begin(source.extent.tenant) as tx:
                 page = await tx.notices.page(after=after, limit=_PAGE)
-            for notice in page:
-                content = notice.content
+            for content in (notice.content for notice in page):
                 after = content.notice, content.version
-                told = {"notice": content.notice, "version": content.version, "stored_at": notice.created_at}
-                told |= {"sha256": notice.sha256.hex(), "content": Raw(content.canonical())}
-                member.write(between + _encode(told))
-                between = b",\n"
+                index = entries.get("/".join(after))
+                line = _line(index, '""', content.canonical())
+                if index is None:
+                    member.write(line)
+                else:
+                    bound.append((index, line))
             if len(page) < _PAGE:
                 break
-        member.write(b"[]\n" if between == b"[\n" else b"\n]\n")
+        for _, line in sorted(bound):
+            member.write(line)
 
 
 async def _rules(begin: Begin, source: Source, revisions: Iterable[str]) -> dict[str, bytes]:

@@ -16,7 +16,7 @@ from service.audit.notes import COSIGNER, LOG, Key
 from service.audit.signing import Signer, checkpoint_text, signed, verifier_key
 from service.audit.tiles import Edge, ReadTile, hashes_of, spans_of_consistency, spans_of_inclusion
 from service.audit.tree import leaf_hash
-from service.audit.verify import Verifier
+from service.audit.verifier import Verifier
 from service.kernel import Handle, TenantId
 
 ORIGIN = "volens.example/acme"

@@ -125,6 +125,10 @@ class Payload(Struct, frozen=True):
             members = {**members, "withheld": hashes}
         return Opened(salt_of(secret, entry.bytes), _sorted.encode(members))
 
+    def closed(self) -> bytes:
+        """Return what can be shown of it, without a secret."""
+        return _sorted.encode({**self.shown, **({"withheld": dict.fromkeys(self.withheld)} if self.withheld else {})})
+
 
 class Draft(Struct, frozen=True, kw_only=True):
     """What a use case knows of an entry; the log adds id, time and who did it."""

@@ -11,7 +11,7 @@ from service.audit.selections import SELECTION, Spine, gap
 from service.audit.signing import Signer
 from service.audit.tiles import ReadTile, Span, hashes_of, span_hash, spans_around, spans_within
 from service.audit.tree import leaf_hash
-from service.audit.verify import CONSISTENCY, PROOF, RECEIPT
+from service.audit.verifier import CONSISTENCY, PROOF, RECEIPT
 
 _ASCII: Final = json.JSONEncoder(separators=(",", ":")).encode
 

@@ -27,6 +27,8 @@ class Examined(Struct, frozen=True, kw_only=True):
     checkpoints: int
     shown: int = 0
     """Payloads that are what the log committed to."""
+    expired: int = 0
+    """Payloads that went when their period was over."""
     closed: int = 0
     """Payloads of people who were erased: whether they are, nobody can tell any more."""
     findings: Sequence[str]

@@ -29,6 +29,8 @@ class Kind(str, Enum):  # noqa: UP042, its successor is not in every auditor's P
     RECEIPT = "receipt and entry do not belong together"
     UNWITNESSED = "too few witnesses cosigned"
     TIMESTAMP = "a time-stamp does not hold"
+    PAYLOAD = "a payload is not what its entry commits to"
+    MEMBER = "a member of a pack is not what was signed"
 
 
 class Wrong(Exception):

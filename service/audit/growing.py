@@ -3,8 +3,8 @@
 from typing import Final
 
 from service.audit.findings import Wrong
-from service.audit.jws import RECEIPTS
 from service.audit.notes import Checkpoint
+from service.audit.receipted import RECEIPTS
 from service.audit.signing import checkpoint_text, signed
 from service.audit.tiles import Edge, edge_of
 from service.audit.tree_ports import BeginGrowing, GrowingLog, Head, LogHalted, Published, SignerOf

@@ -32,7 +32,7 @@ class Contents(Struct, frozen=True, kw_only=True):
 
 
 def how_to_verify(tenant: str, origin: str) -> str:
-    return _HOW_TO.format(tenant=tenant, origin=origin, flip=_FLIP, check=_CHECK)
+    return _HOW_TO.format(tenant=tenant, origin=origin, flip=_FLIP, change=_CHANGE)
 
 
 def index_page(pack: Contents) -> str:
@@ -118,10 +118,10 @@ _FLIP: Final = (
     "python3 -c \"b = bytearray(open('pack/export.ndjson', 'rb').read()); b[-20] ^= 1; "
     "open('changed.ndjson', 'wb').write(b)\""
 )
-_CHECK: Final = (
-    "python3 -c \"import hashlib, json; print([(n['notice'], n['version'], n['sha256'] == hashlib.sha256(json.dumps("
-    "n['content'], sort_keys=True, separators=(',', ':'), ensure_ascii=False).encode()).hexdigest()) "
-    "for n in json.load(open('pack/notices.json', encoding='utf-8'))])\""
+_CHANGE: Final = (
+    "python3 -c \"import zipfile; old = zipfile.ZipFile('pack.zip'); new = zipfile.ZipFile('changed.zip', 'w'); "
+    "[new.writestr(name, old.read(name).replace(b'payload', b'paylord') if name == 'notices.ndjson' "
+    'else old.read(name)) for name in old.namelist()]; new.close()"'
 )
 _HOW_TO: Final = """\
 # How to verify this pack
@@ -156,29 +156,41 @@ Change one bit of the last entry, and verify what came out:
 
 It ends with 1, and names the entry that was changed.
 
-## Check a notice
+And change something that is no entry, such as a notice, in a pack of your own:
 
-`notices.json` has each text as it was shown, with its SHA-256. Work the hashes out again:
+    {change}
+    python3 pack/verify.py --keys pack/keys changed.zip
 
-    {check}
+It names the member of the pack, and where in it a payload isn't what its entry commits to.
 
-An entry `notice.stored` in `export.ndjson` has the name of the notice as its `object`, and this hash as its
-`commitment`. Where it has, the text is the one that the log signed for.
+## What stands behind the entries
+
+`records.ndjson`, `decisions.ndjson` and `notices.ndjson` have what was stored, each beside the number of its entry in
+`export.ndjson`. That entry has a `commitment`, SHA-256 of 0x01, the `salt` and the bytes of the `payload`; for a
+notice it is that of the payload alone. So the payload is what was stored when the log signed. `verify.py` compares
+them all.
+
+`receipts.ndjson` has what the log says of each record, signed by its key for receipts, as the person can have it.
+
+What senders wrote freely, and the facts that a decision was made on, are `withheld`: a hash stands for each of them. A
+person who was erased has no salts any more (`"salt":null`): then nobody can tell what was committed to, and the entry
+still proves that something was.
 
 ## What is proved
 
 - The entries in `export.ndjson` are those that the log signed, byte for byte, in their order.
 - Within their range none is missing, and none was put in.
 - The whole tree that the checkpoint names was signed by a key that you believe.
+- What has a salt is what entries tell of: records, decisions, and notices word for word.
+- Every file in the pack is what the log signed in `manifest` when the pack was made.
 
 ## What is not
 
 - That what an entry says is true, or that everything that happened was noted. Its time is the service's clock.
 - That nobody else was shown another log. Compare checkpoints with others, or with your own from earlier.
-- What `records.ndjson` and `decisions.ndjson` say. The entries prove that a record or a decision of this id was
-  stored, about which handle, when and by whom. The rest is what the database holds.
+- Payloads with `"salt":null`, and entries of before there were commitments. They are what the database holds.
 - What `rules/` says: titles and sources of the rules of each revision. A revision is named by the hash of what it is
-  built from, which is not in the pack.
+  built from, which is not in the pack. The manifest says only that nobody changed them on the way.
 - Anything on `index.html`. It is for reading.
 
 A person is named by a handle, a random number. What joins it to the person is not in the pack.

@@ -5,8 +5,22 @@ from inspect import getsource
 from typing import Final
 
 PARTS: Final = (
-    "findings", "tree", "ed25519", "notes", "ranges", "selections", "quorum", "anchors", "timestamps", "jws", "verify",
-)  # fmt: skip
+    "findings",
+    "tree",
+    "ed25519",
+    "notes",
+    "commitments",
+    "manifests",
+    "ranges",
+    "receipted",
+    "selections",
+    "payloads",
+    "quorum",
+    "anchors",
+    "timestamps",
+    "verifier",
+    "verify",
+)
 """In the order of their imports. They import the standard library and one another, and share no names."""
 _FUTURE: Final = "from __future__ import annotations\n"
 

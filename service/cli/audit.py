@@ -296,6 +296,6 @@ def _told(examined: "Examined") -> list[str]:
     verdict = f"{len(examined.findings)} wrong" if examined.findings else "holds"
     counted = (
         f"{examined.entries} entries, {examined.checkpoints} checkpoints, {examined.waiting} waiting, "
-        f"{examined.shown} payloads, {examined.closed} closed by erasure"
+        f"{examined.shown} payloads, {examined.expired} expired, {examined.closed} closed by erasure"
     )
     return [f"{examined.tenant}: {verdict} ({counted})", *(f"  {finding}" for finding in examined.findings)]

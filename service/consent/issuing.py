@@ -68,15 +68,19 @@ class IssueReceipt:
         told = await self._read(record_id, by=by)
         proved = await self._prove.of_stored(AuditEvent.RECORD_STORED, record_id, told.record.received_at, by=by)
         origin = origin_of(self._log, by.tenant)
-        claims: dict[str, Any] = {
-            "iss": origin,
-            "sub": str(told.record.handle),
-            "jti": str(record_id),
-            "iat": int(self._clock().timestamp()),
-            "leaf": leaf_hash(proved.entry).hex(),
-            "record": content(told, origin),
-        }
+        claims = claimed(told, origin, proved.entry) | {"iat": int(self._clock().timestamp())}
         return Receipt(jws=receipt(claims, await self._sign(receipts_of(origin))), proof=proved.text)
+
+
+def claimed(told: Told, origin: str, entry: bytes) -> dict[str, Any]:
+    """Return what a receipt of a record says, but when it was issued."""
+    return {
+        "iss": origin,
+        "sub": str(told.record.handle),
+        "jti": str(told.record.id),
+        "leaf": leaf_hash(entry).hex(),
+        "record": content(told, origin),
+    }
 
 
 class ExportReceipt:

@@ -1,6 +1,6 @@
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import IO, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from service.audit import AuditTrail
 from service.consent import NoticeStore, RecordStore, StateStore
@@ -56,12 +56,18 @@ class Room(Protocol):
         ...
 
 
+class Member(Protocol):
+    """One file of an archive, being written."""
+
+    def write(self, content: bytes, /) -> int: ...
+
+
 class Archive(Protocol):
     """What a package is written to, one member after another."""
 
     def add(self, name: str, content: bytes) -> None: ...
 
-    def member(self, name: str) -> AbstractContextManager[IO[bytes]]:
+    def member(self, name: str) -> AbstractContextManager[Member]:
         """Lend a member to write to, of any size. The next one waits until it ends."""
         ...
 

@@ -27,7 +27,7 @@ from service.audit.quorum import Witness
 from service.audit.rfc3161 import Authorities
 from service.audit.stamping import StampTree
 from service.audit.tree_store import growing
-from service.audit.verify import Verifier
+from service.audit.verifier import Verifier
 from service.export_parts import files_of
 from service.exporter import Writer
 from service.exports.running import RunExports

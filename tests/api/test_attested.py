@@ -10,7 +10,7 @@ from service.audit.findings import Kind
 from service.audit.notes import Checkpoint, parse_keys
 from service.audit.quorum import Witness
 from service.audit.rfc3161 import Authorities
-from service.audit.verify import Verifier
+from service.audit.verifier import Verifier
 from tests.builders import a_record_body
 from tests.witnessing import policy_of
 

@@ -12,7 +12,7 @@ from service import db, operations
 from service.app import BUILD
 from service.audit.keeping import Content, Outcome
 from service.audit.notes import parse_keys
-from service.audit.verify import Verifier
+from service.audit.verifier import Verifier
 from service.consent import RebuildState
 from service.decisions.artefacts import read_policy
 from service.kernel import SubjectId

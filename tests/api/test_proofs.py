@@ -9,7 +9,7 @@ import pytest
 
 from service import db
 from service.audit.notes import Checkpoint, parse_keys
-from service.audit.verify import Verifier
+from service.audit.verifier import Verifier
 from tests.builders import a_record_body
 
 

@@ -15,7 +15,7 @@ from service.audit.evidence import receipt, receipt_text
 from service.audit.findings import Report
 from service.audit.log_keys import LogKeys
 from service.audit.notes import parse_keys
-from service.audit.verify import Verifier
+from service.audit.verifier import Verifier
 from tests.builders import DAY, a_record_body
 
 Judge = Callable[[str], Awaitable[Report]]

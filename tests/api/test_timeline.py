@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service.audit.notes import parse_keys
-from service.audit.verify import Verifier
+from service.audit.verifier import Verifier
 from tests.builders import a_record_body
 
 Clients = Callable[..., httpx.AsyncClient]

@@ -26,7 +26,7 @@ from service.audit.notes import LOG, Checkpoint, Key
 from service.audit.proving import CheckpointUnknown
 from service.audit.signing import checkpoint_text, signed
 from service.audit.tree_store import add_public_key, growing, reading
-from service.audit.verify import Verifier
+from service.audit.verifier import Verifier
 from service.kernel import Unavailable
 from tests.integration.growing_child import NAME
 

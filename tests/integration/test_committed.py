@@ -2,25 +2,36 @@
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
+from rich.console import Console
 from uuid_utils.compat import uuid7
 
+from service import exporting
 from service.audit import AuditEvent, Secret
 from service.audit.growing import GrowTree
+from service.audit.notes import LOG, Key
+from service.audit.signing import verifier_key
 from service.audit.store import statement
-from service.audit.tree_store import growing
+from service.audit.tree_store import add_public_key, growing
+from service.audit.verify import verified
 from service.committed import ExamineCommitted, behind, read
 from service.consent import AppendRecords, Channel, NoticeContent, OwnPurpose, PutNotice, PutPurpose
 from service.decisions import Basis, Decision, Verdict
 from service.decisions.asking import Judged, content_hash
 from service.decisions.log import SqlDecisionLog
 from service.decisions.ports import Logged
+from service.exporting import Form
+from service.extents import Wanted
 from service.kernel import SubjectId
+from service.settings import Settings
 from service.subjects import PutSubject
 from service.vault import DestroyKey
 from tests.builders import GAZETTEER, VOCABULARY, a_submission, some_facts
@@ -41,8 +52,19 @@ NOTICE = NoticeContent(
 
 
 @pytest.fixture
-async def place(worker_pool, log_keys, published, clock, caller):
-    grow = GrowTree("log.example", growing(worker_pool), log_keys.signer, published, clock)
+def settings(database, tmp_path) -> Settings:
+    return Settings(
+        data_dir=str(tmp_path),
+        database_url=database.urls.app,
+        owner_database_url=database.urls.owner,
+        worker_database_url=database.urls.worker,
+    )
+
+
+@pytest.fixture
+async def place(settings, worker_pool, log_keys, published, clock, caller):
+    await add_public_key(worker_pool, log_keys.public[-1], clock())
+    grow = GrowTree(settings.log_name, growing(worker_pool), log_keys.signer, published, clock)
 
     async def place() -> None:
         while await grow(caller.tenant):
@@ -233,6 +255,54 @@ async def test_who_is_erased_closes_what_was_committed_to_and_the_log_stays_as_i
     assert [json.loads(entry)["event"] for entry in after[len(before) :]] == ["vault.key_destroyed"]
     found = await look()
     assert (found.findings, found.shown, found.closed) == ([], 4, 4)
+
+
+async def test_an_old_pack_verifies_after_an_erasure_and_a_new_one_opens_nothing_of_the_erased(
+    life, settings, begin, clock, caller, place, log_keys, tmp_path
+):
+    key = Key(f"{settings.log_name}/{caller.tenant}", LOG, log_keys.public[-1])
+    (tmp_path / "keys").write_text(verifier_key(key) + "\n")
+
+    async def pack(name: str) -> Path:
+        await exporting.export(settings, caller.tenant, Form.PACK, tmp_path / name, Wanted(after=size), bom=False,
+                               progress_on=Console(file=StringIO()))  # fmt: skip
+        return tmp_path / name
+
+    def proved(pack: Path) -> list[str]:
+        report = verified([str(pack)], str(tmp_path / "keys"), [], whole=False)
+        assert report.findings == []
+        return [words.rpartition(": ")[2] for words in report.proved if "commit to" in words]
+
+    async with begin(caller.tenant) as tx:
+        size = len(await tx.tree.entries(0, 100))
+    old = await pack("old.zip")
+    bytes_before = old.read_bytes()
+    opened = [
+        "1 payloads are what entries notice.stored commit to",
+        "2 payloads are what entries record.stored commit to",
+        "2 payloads are what entries decision.made commit to",
+    ]
+    assert sorted(proved(old)) == sorted(opened)
+
+    await DestroyKey(begin, clock)(life, by=caller)
+    await place()
+    new = await pack("new.zip")
+
+    assert old.read_bytes() == bytes_before
+    assert sorted(proved(old)) == sorted(opened)
+    assert sorted(proved(new)) == sorted(
+        [
+            "1 payloads are what entries notice.stored commit to",
+            "1 payloads are what entries record.stored commit to; 1 can't be opened any more",
+            "1 payloads are what entries decision.made commit to; 1 can't be opened any more",
+        ]
+    )
+    with zipfile.ZipFile(old) as before, zipfile.ZipFile(new) as after:
+        then, now = (zip_.read("export.ndjson").split(b"\n", 1)[1] for zip_ in (before, after))
+        salts = [json.loads(line).get("salt") for line in before.read("records.ndjson").splitlines()[1:]]
+        left = [json.loads(line).get("salt") for line in after.read("records.ndjson").splitlines()[1:]]
+    assert then == now
+    assert sorted(left, key=str) == sorted([None, *(set(left) & set(salts))], key=str)
 
 
 async def test_an_erasure_that_waits_for_its_place_explains_the_secret_already(life, look, begin, clock, caller):

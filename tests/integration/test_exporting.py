@@ -19,12 +19,13 @@ from service.audit.growing import GrowTree
 from service.audit.log_keys import LogKeys
 from service.audit.notes import LOG, Key
 from service.audit.published import PublishedFiles
-from service.audit.tree_store import growing
-from service.audit.verify import Verifier
+from service.audit.tree_store import add_public_key, growing
+from service.audit.verifier import Verifier
 from service.choosing import LogBroken
 from service.exports import Asked, ExportPurpose, Form, Wanted
 from service.kernel import TenantId
 from service.operations import UnknownTenant, UnusableName
+from service.own_files import FileUnusable
 from service.settings import Settings
 
 SILENT = Console(file=io.StringIO())
@@ -50,6 +51,7 @@ async def write(begin, caller, database, keys, clock, settings, tmp_path):
     """Stores entries, one a second, and has them placed."""
     async with db.pool(database.urls.worker) as pool:
         files = PublishedFiles(tmp_path / "checkpoints")
+        await add_public_key(pool, keys.public[-1], clock())
         grow = GrowTree(settings.log_name, growing(pool), keys.signer, files, clock, batch=100)
 
         async def write(number: int, **by) -> None:
@@ -223,8 +225,19 @@ async def test_a_pack_says_what_is_not_in_the_database_any_more(write, export):
 
     with zipfile.ZipFile(out) as pack:
         assert "2 records are not in the database any more." in pack.read("index.html").decode()
-        assert pack.read("records.ndjson") == b""
-        assert pack.read("notices.json") == b"[]\n"
+        assert pack.read("records.ndjson").count(b"\n") == 1
+        assert pack.read("notices.ndjson").count(b"\n") == 1
+
+
+async def test_a_pack_that_nobody_can_sign_is_not_made(write, export, tmp_path):
+    await write(1)
+    (tmp_path / "log.keys").unlink()
+    before = set(tmp_path.iterdir())
+
+    with pytest.raises(FileUnusable, match=r"there is no log\.keys"):
+        await export(Form.PACK)
+
+    assert set(tmp_path.iterdir()) == before
 
 
 async def test_what_stands_in_entries_is_text_on_the_page(write, export):

@@ -26,7 +26,7 @@ from service.audit.signing import cosign
 from service.audit.stamping import StampTree
 from service.audit.timestamps import TIMESTAMP, stamped
 from service.audit.tree_store import growing
-from service.audit.verify import Verifier
+from service.audit.verifier import Verifier
 from tests.audited import WITNESS
 from tests.integration.growing_child import NAME
 from tests.timestamping import Authority

@@ -1,5 +1,6 @@
 """A pack of the demo in the hands of a stranger who has Python and nothing else."""
 
+import base64
 import csv
 import json
 import re
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,11 +44,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     env = environment(folder / "data")
     with running("up", "--demo", "--port", "0", env=env) as service:
         wait_for(service, "curl -s")
-        token = volens("token", "--tenant", "demo", "--scope", "records:write audit:read", env=env).stdout.strip()
+        scopes = "records:write records:read audit:read"
+        token = volens("token", "--tenant", "demo", "--scope", scopes, env=env).stdout.strip()
         client = Client(service.url, token)
         status, _ = client("PUT", "/v1/notices/newsletter/versions/2026-03", NOTICE)
         assert status in (200, 201)
         until_placed(client, "notice.stored")
+        [stored, *_] = client("GET", "/v1/audit/entries?event=record.stored")[1]["entries"]
+        assert "volens-receipt/v1" in client.text(f"/v1/records/{stored['object_id']}/receipt"), "which makes their key"
         client.close()
         for form in ("pack", "ndjson", "csv"):
             exported(env, folder / form, "--format", form)
@@ -81,7 +86,7 @@ def alone(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def lines_of(pack: Path, name: str) -> list[dict[str, object]]:
+def lines_of(pack: Path, name: str) -> list[dict[str, Any]]:
     with zipfile.ZipFile(pack) as read:
         return [json.loads(line) for line in read.read(name).splitlines()]
 
@@ -92,19 +97,22 @@ def lines_of(pack: Path, name: str) -> list[dict[str, object]]:
 def test_a_stranger_follows_the_page_and_sees_it_verify_and_fail(demo: Demo):
     """Each line that the page tells to type, in its order."""
     page = (demo.folder / "pack" / "HOW-TO-VERIFY.md").read_text()
-    verify, flip, again, notices = [
+    verify, flip, again, change, changed = [
         shlex.split(line)[1:] for line in re.findall(r"^    (python3 .*)$", page, flags=re.MULTILINE)[1:]
     ]
 
     first = alone(demo.folder, *verify)
     assert (first.returncode, first.stderr) == (0, "")
-    assert first.stdout.endswith("2 proved, 0 wrong\n")
+    assert first.stdout.endswith("7 proved, 0 wrong\n")
     assert alone(demo.folder, *flip).returncode == 0
     failed = alone(demo.folder, *again)
     last = len(lines_of(demo.folder / "pack.zip", "export.ndjson")) - 2
     assert failed.returncode == 1
     assert f"WRONG   changed.ndjson, entry {last}: LEAF" in failed.stdout
-    assert alone(demo.folder, *notices).stdout == "[('newsletter', '2026-03', True)]\n"
+    assert alone(demo.folder, *change).returncode == 0
+    failed = alone(demo.folder, *changed)
+    assert failed.returncode == 1
+    assert "WRONG   changed.zip, notices.ndjson: MEMBER" in failed.stdout
 
 
 def test_the_keys_in_the_pack_are_those_that_the_service_tells(demo: Demo):
@@ -177,38 +185,58 @@ def test_a_range_in_the_middle_verifies(demo: Demo):
 # --- what is in it ------------------------------------------------------------------------------
 
 
-def test_records_and_decisions_stand_beside_the_entries_that_tell_of_them(demo: Demo):
+def test_records_and_decisions_stand_beside_the_entries_that_commit_to_them(demo: Demo):
     pack = demo.folder / "pack.zip"
     _, *entries = lines_of(pack, "export.ndjson")
     told = {(line["index"], line["entry"]["event"], line["entry"]["object"]) for line in entries}
-    records, decisions = lines_of(pack, "records.ndjson"), lines_of(pack, "decisions.ndjson")
+    (_, *records), (_, *decisions) = lines_of(pack, "records.ndjson"), lines_of(pack, "decisions.ndjson")
 
-    assert sorted((record["action"], record["method"]) for record in records) == [
+    assert sorted((record["payload"]["action"], record["payload"]["method"]) for record in records) == [
         ("opt_in", "double_opt_in"),
         ("opt_in", "double_opt_in"),
         ("opt_out", "unsubscribe_link"),
     ]
-    assert {(record["entry"], "record.stored", record["id"]) for record in records} <= told
-    assert {(decision["entry"], "decision.made", decision["id"]) for decision in decisions} <= told
-    assert {record["action"]: (record.get("notice_version"), record["left_out"]) for record in records} == {
-        "opt_in": ("2026-03", ["evidence"]),
-        "opt_out": (None, []),
-    }
-    revisions = {str(decision["revision"]) for decision in decisions}
+    assert {(record["entry"], "record.stored", record["payload"]["id"]) for record in records} <= told
+    assert {(decision["entry"], "decision.made", decision["payload"]["id"]) for decision in decisions} <= told
+    assert all(line["salt"] for line in [*records, *decisions])
+    assert {
+        record["payload"]["action"]: (
+            record["payload"].get("notice_version"),
+            list(record["payload"].get("withheld", ())),
+        )
+        for record in records
+    } == {"opt_in": ("2026-03", ["evidence"]), "opt_out": (None, [])}
+    revisions = {str(decision["payload"]["revision"]) for decision in decisions}
     for revision in revisions:
         rules = json.loads((demo.folder / "pack" / "rules" / f"{revision.replace(':', '-')}.json").read_text())
         texts = {rule["id"]: rule["title"] for rule in rules}
         for decision in decisions:
-            assert all(texts[reason["rule"]] for reason in decision["verdict"]["reasons"])
+            assert all(texts[reason["rule"]] for reason in decision["payload"]["verdict"]["reasons"])
+
+
+def test_each_record_has_a_receipt_that_says_the_same(demo: Demo):
+    pack = demo.folder / "pack.zip"
+    (_, *records), (_, *receipts) = lines_of(pack, "records.ndjson"), lines_of(pack, "receipts.ndjson")
+
+    for record, receipt in zip(records, receipts, strict=True):
+        claims = receipt["receipt"].split(".")[1]
+        told = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+        assert (receipt["entry"], told["jti"], told["sub"]) == (
+            record["entry"],
+            record["payload"]["id"],
+            record["payload"]["handle"],
+        )
+        assert told["record"]["volens:statement"]["action"] == record["payload"]["action"]
+        assert told["record"].get("volens:withheld", []) == list(record["payload"].get("withheld", ()))
 
 
 def test_a_notice_is_there_as_it_was_shown_and_the_log_signed_for_it(demo: Demo):
-    [notice] = json.loads((demo.folder / "pack" / "notices.json").read_text())
+    _, notice = lines_of(demo.folder / "pack.zip", "notices.ndjson")
     _, *entries = lines_of(demo.folder / "pack.zip", "export.ndjson")
-    [stored] = [line["entry"] for line in entries if line["entry"]["event"] == "notice.stored"]
+    [stored] = [line for line in entries if line["entry"]["event"] == "notice.stored"]
 
-    assert notice["content"]["texts"] == NOTICE["texts"]
-    assert (stored["object"], stored["commitment"]) == ("newsletter/2026-03", notice["sha256"])
+    assert notice["payload"]["texts"] == NOTICE["texts"]
+    assert (stored["entry"]["object"], stored["index"]) == ("newsletter/2026-03", notice["entry"])
 
 
 def test_nobody_is_named_in_a_pack(demo: Demo):

@@ -16,7 +16,7 @@ from service.audit.quorum import Witness
 from service.audit.signing import cosign, verifier_key
 from service.audit.standalone import verifier
 from service.audit.tiles import hashes_of, spans_of_consistency
-from service.audit.verify import Verifier
+from service.audit.verifier import Verifier
 from tests.audited import (
     KEYS,
     LOG_KEY,

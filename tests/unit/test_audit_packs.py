@@ -1,6 +1,7 @@
 """Files and packs; and the verifier as one file, on a machine that has only Python."""
 
 import ast
+import hashlib
 import subprocess
 import sys
 import zipfile
@@ -9,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from service.audit.evidence import receipt_text
-from service.audit.signing import verifier_key
+from service.audit.signing import Signer, signed, verifier_key
 from service.audit.standalone import verifier
 from service.audit.verify import main
 from tests.audited import (
     KEY_LINES,
+    LOG_KEY,
+    ORIGIN,
     a_consistency,
     a_log,
     a_proof,
@@ -31,6 +34,8 @@ EVIDENCE = {
     "part.ndjson": LOG.export(100, 200, LOG.checkpoint(250)),
 }
 
+PACK = EVIDENCE | {"keys": KEY_LINES.encode(), "index.html": b"<p>a page</p>", "x.bin": b"\xff"}
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -38,10 +43,13 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).write_bytes(content)
     (tmp_path / "keys").write_text(KEY_LINES)
     (tmp_path / "verify.py").write_text(verifier())
-    packed(
-        tmp_path / "pack.zip", EVIDENCE | {"keys": KEY_LINES.encode(), "index.html": b"<p>a page</p>", "x.bin": b"\xff"}
-    )
+    packed(tmp_path / "pack.zip", PACK | {"manifest": a_manifest(PACK)})
     return tmp_path
+
+
+def a_manifest(members: dict[str, bytes], signer: Signer = LOG_KEY) -> bytes:
+    lines = [f"{hashlib.sha256(content).hexdigest()} {len(content)} {name}\n" for name, content in members.items()]
+    return signed(f"volens-audit-pack/v1\n{ORIGIN}\n{''.join(lines)}", [signer]).encode()
 
 
 def packed(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> None:
@@ -69,7 +77,8 @@ def test_a_machine_with_only_python_verifies_a_pack(folder: Path):
     ran = alone(folder, "pack.zip")
 
     assert "on the word of the pack alone" in ran.stdout
-    assert ran.stdout.endswith("6 proved, 0 wrong\n")
+    assert "its 9 members are those that the log signed for" in ran.stdout
+    assert ran.stdout.endswith("7 proved, 0 wrong\n")
     assert ran.returncode == 0
 
 
@@ -108,7 +117,7 @@ def test_keys_that_are_given_are_believed_and_not_the_pack(folder: Path, capsys:
     (folder / "others").write_text(verifier_key(a_signer(seed=66).key) + "\n")
 
     assert main(["--keys", str(folder / "others"), str(folder / "pack.zip")]) == 1
-    assert capsys.readouterr().out.count(": UNKNOWN_KEY: ") == 6
+    assert capsys.readouterr().out.count(": UNKNOWN_KEY: ") == 7
 
 
 def test_the_whole_can_be_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -12,7 +12,7 @@ from service.audit.findings import Kind, Report
 from service.audit.selections import Spine, gap
 from service.audit.tiles import tiles_for
 from service.audit.tree import leaf_hash, tree_hash
-from service.audit.verify import Verifier
+from service.audit.verifier import Verifier
 from tests.audited import KEYS, Log, a_log, a_signer, an_entry, found, kinds
 
 LOG = a_log(700)

@@ -9,7 +9,7 @@ from service.audit.evidence import consistency_text, proof_text, receipt_text
 from service.audit.findings import Kind, Report
 from service.audit.signing import Signer, cosign
 from service.audit.tiles import hashes_of, spans_of_consistency
-from service.audit.verify import Verifier
+from service.audit.verifier import Verifier
 from tests import audited
 from tests.audited import KEYS, LOG_KEY, RECEIPT_KEY, WITNESS, Log, a_log, a_signer, an_entry, found, kinds
 

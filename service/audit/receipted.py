@@ -1,0 +1,81 @@
+"""Verify receipts: what a log says of the records that its entries tell of.
+
+A receipt is a JWS (RFC 7515, compact, EdDSA) of typ consent-receipt+jwt, signed by the key "origin/receipts" (kid:
+name+id). Its claim `jti` is the object of the entry, `leaf` the entry's hash.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from service.audit.ed25519 import verify_ed25519
+from service.audit.findings import Kind, Report, Wrong
+from service.audit.notes import LOG, Keys, decoded
+from service.audit.ranges import members_of
+from service.audit.tree import leaf_hash
+
+MANY_RECEIPTS: Final = "volens-receipts/v1"
+RECEIPTS: Final = "/receipts"
+"""What the name of the key that signs receipts adds to the origin."""
+_RECEIPT: Final = re.compile(rb'\{"entry":(0|[1-9][0-9]{0,18}),"receipt":"([A-Za-z0-9_.-]+)"\}')
+
+
+def verify_receipt(receipt: str, origin: str, index: int, entry: bytes, keys: Keys) -> str:
+    """Verify that a receipt is about an entry, and return its `jti`."""
+    claims = _claims(receipt, origin, keys)
+    if claims.get("leaf") != leaf_hash(entry).hex():
+        raise Wrong(Kind.RECEIPT, f"the receipt is about another entry than entry {index}")
+    if claims.get("jti") != members_of(entry).get("object"):
+        raise Wrong(Kind.RECEIPT, f"the receipt is about another object than entry {index}")
+    return str(claims["jti"])
+
+
+def read_receipts(
+    lines: Iterable[bytes], entries: Iterator[tuple[int, bytes]], origin: str, keys: Keys, place: str, report: Report
+) -> int:
+    """Judge receipts by the places of their entries, and return how many hold."""
+    held, last = 0, -1
+    found: tuple[int, bytes] | None = (-1, b"")
+    for line in lines:
+        read = _RECEIPT.fullmatch(line)
+        if read is None:
+            report.find(Kind.FORMAT, f"{place}, behind entry {last}", "the line doesn't hold a receipt")
+            continue
+        index = int(read[1])
+        with report.at(f"{place}, entry {index}"):
+            if index <= last:
+                raise Wrong(Kind.ORDER, f"it stands behind entry {last}")
+            last = index
+            while found is not None and found[0] < index:
+                found = next(entries, None)
+            if found is None or found[0] != index:
+                raise Wrong(Kind.RECEIPT, "no such entry is at hand")
+            verify_receipt(read[2].decode(), origin, index, found[1], keys)
+            held += 1
+    return held
+
+
+def _claims(receipt: str, origin: str, keys: Keys) -> dict[str, Any]:
+    """Verify the signature and return what it claims."""
+    header, claims, signature = [*receipt.split(".", 2), "", ""][:3]
+    stated = members_of(_base64url(header))
+    name, _, key_id = str(stated.get("kid")).partition("+")
+    if stated != {"alg": "EdDSA", "typ": "consent-receipt+jwt", "kid": f"{name}+{key_id}"}:
+        raise Wrong(Kind.FORMAT, "not a receipt: its header has other members or values")
+    if name != origin + RECEIPTS:
+        raise Wrong(Kind.UNKNOWN_KEY, f"receipts of {origin} are signed by {origin}{RECEIPTS}")
+    key = next((key for key in keys.values() if (key.name, key.id.hex(), key.type) == (name, key_id, LOG)), None)
+    if key is None:
+        raise Wrong(Kind.UNKNOWN_KEY, f"the receipt is signed by {name}+{key_id}")
+    content = _base64url(claims)
+    verify_ed25519(key.public, f"{header}.{claims}".encode(), _base64url(signature))
+    return members_of(content)
+
+
+def _base64url(text: str) -> bytes:
+    """Decode base64url without padding (RFC 7515, section 2) in its one canonical spelling."""
+    if "+" in text or "/" in text or "=" in text:
+        raise Wrong(Kind.FORMAT, "not base64url")
+    return decoded(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4))
