@@ -5,7 +5,6 @@ from typing import IO, Any, Final
 
 import msgspec
 
-from service.audit.packing import Pack
 from service.audit.proving import ReadLogKeys
 from service.audit.signing import signed
 from service.audit.standalone import verifier
@@ -13,6 +12,7 @@ from service.choosing import Choice
 from service.exports import Personal
 from service.exports.recipients import encrypted
 from service.kernel import Handle, SubjectId
+from service.packing import Pack
 from service.packs import signer_of
 from service.reveals import Shown
 from service.settings import Settings

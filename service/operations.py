@@ -107,8 +107,8 @@ def sign_token(
     if (subject is not None) != (SELF in scopes):
         raise UnusableName("--subject and the scope `self` go together")
     if subject is not None:
-        _written(subject, SubjectRef, "a subject is 1 to 128 of A-Z a-z 0-9 . _ : -")
-    _written(client, Recipient, "a client is 1 to 128 of A-Z a-z 0-9 . _ : / | -")
+        written(subject, SubjectRef, "a subject is 1 to 128 of A-Z a-z 0-9 . _ : -")
+    written(client, Recipient, "a client is 1 to 128 of A-Z a-z 0-9 . _ : / | -")
     with migrated(settings) as urls:
         return issue_token(settings, urls, tenant, " ".join(scopes), subject, ttl, client)
 
@@ -310,11 +310,11 @@ async def _within(url: str, work: Callable[[Begin], Awaitable[T]]) -> T:
 
 
 def tenant_named(name: str) -> TenantId:
-    _written(name, TenantName, "a tenant's name is 1 to 63 lower-case letters, digits and hyphens")
+    written(name, TenantName, "a tenant's name is 1 to 63 lower-case letters, digits and hyphens")
     return TenantId(name)
 
 
-def _written(text: str, kind: object, rule: str) -> None:
+def written(text: str, kind: object, rule: str) -> None:
     try:
         msgspec.convert(text, kind)
     except msgspec.ValidationError:

@@ -13,7 +13,6 @@ from service import app, pack_receipts, sequencer
 from service.audit import AuditEvent
 from service.audit.log_keys import LogKeys
 from service.audit.pack_pages import FIRST, Contents, how_to_verify, index_page
-from service.audit.packing import Pack
 from service.audit.payloads import PAYLOADS
 from service.audit.proving import ReadLogKeys
 from service.audit.signing import Signer, signed
@@ -21,6 +20,7 @@ from service.audit.standalone import verifier
 from service.audit.tree_ports import KeyPurpose
 from service.committed import Behind, Happened, behind, read
 from service.extents import Source, lines
+from service.packing import Pack
 from service.policies.domain import RevisionDamaged
 from service.receipt_keys import receipt_keys_file
 from service.settings import Settings

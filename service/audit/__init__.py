@@ -20,10 +20,12 @@ from service.audit.keeping import Content, ContentExpired
 from service.audit.keeping_ports import Traces
 from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
 from service.audit.proving import ProveEntries, ProveEntry
+from service.audit.sheet import BOM, harmless
 from service.audit.tree_ports import ReceiptSigner
 from service.audit.usecases import ReadEntries
 
 __all__ = [
+    "BOM",
     "NOBODYS",
     "AuditEvent",
     "AuditTrail",
@@ -45,6 +47,7 @@ __all__ = [
     "SubjectResolver",
     "Traces",
     "canonical",
+    "harmless",
     "leaf_hash",
     "origin_of",
     "receipt",

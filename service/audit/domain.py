@@ -82,6 +82,7 @@ class AuditEvent(StrEnum):
     VAULT_APPROVAL_GIVEN = "vault.approval_given"
     VAULT_KEY_ROTATED = "vault.key_rotated"
     VAULT_KEY_DESTROYED = "vault.key_destroyed"
+    PACKAGE_MADE = "package.made"
 
 
 NOBODYS: Final = Handle(UUID(int=0))

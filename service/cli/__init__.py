@@ -3,7 +3,7 @@
 Commands load what they need when they run: that takes a second, which help and typing errors need not wait.
 """
 
-from service.cli import activation, audit, checks, described, keys, policy, running, tenants, trying, vault
+from service.cli import activation, audit, checks, described, keys, policy, running, subjects, tenants, trying, vault
 from service.cli.frame import main
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "main",
     "policy",
     "running",
+    "subjects",
     "tenants",
     "trying",
     "vault",

@@ -33,6 +33,7 @@ from service.consent.domain import (
 from service.consent.fold import EMPTY, fold, state_at
 from service.consent.merging import SettleMerge
 from service.consent.ports import Alongside, NoticeStore, Profiles, PurposeStore, RecordStore, StateStore
+from service.consent.receipts import shown
 from service.consent.union import Merged, agreed_at, joined
 from service.consent.usecases import (
     AppendRecords,
@@ -115,5 +116,6 @@ __all__ = [
     "joined",
     "payload_of",
     "purpose_hash",
+    "shown",
     "state_at",
 ]

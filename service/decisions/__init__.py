@@ -27,7 +27,7 @@ from service.decisions.measures import measured, month_edges
 from service.decisions.memo import Memo
 from service.decisions.overlay import NO_OVERLAY, SHIPPED, InForce, Overlay, edges, overlay_facts
 from service.decisions.policy import STAGES, Bands, Policy, PolicyData
-from service.decisions.ports import DecisionLog, DecisionStore, Law, Laws, LogEntry, LogPlace, PolicyEngine
+from service.decisions.ports import DecisionLog, DecisionStore, Law, Laws, LogEntry, LogPlace, Made, PolicyEngine
 from service.decisions.simulation import Case, Simulated, meaning
 from service.decisions.told import DecisionView
 from service.decisions.usecases import Decide, ReadDecision, SimulateDecision, simulated
@@ -62,6 +62,7 @@ __all__ = [
     "LogEntry",
     "LogPlace",
     "LoggedDecision",
+    "Made",
     "Memo",
     "Outcome",
     "Overlay",

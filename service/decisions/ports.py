@@ -1,16 +1,17 @@
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from service.audit import Secret, Traces
 from service.consent import StoredRecord
 from service.decisions.asking import Engine, Judged
-from service.decisions.domain import Decision, Stored
+from service.decisions.domain import Decision, Stored, Verdict
 from service.decisions.memo import Memo
 from service.decisions.policy import Policy
 from service.kernel import Caller, Handle, SubjectId, TenantId
@@ -95,6 +96,26 @@ class LogEntry(Struct, frozen=True, kw_only=True):
     facts_hash: bytes
 
 
+class Made(Struct, frozen=True, kw_only=True):
+    """A decision about a person, with the answer of the policy and without what that was asked."""
+
+    id: UUID
+    decided_at: datetime
+    at: datetime
+    channel: str
+    purpose: str
+    permit: bool
+    revision: str
+    overlay_version: int
+    verdict: bytes
+    records: tuple[UUID, ...]
+    actor: str
+
+    @property
+    def judged(self) -> Verdict:
+        return msgspec.json.decode(self.verdict, type=Verdict)
+
+
 class LogPlace(Struct, frozen=True):
     """A place in the log's order: time, then id."""
 
@@ -115,6 +136,10 @@ class DecisionStore(Protocol):
         self, since: datetime, until: datetime, *, after: LogPlace | None, limit: int
     ) -> Sequence[LogEntry]:
         """Return decisions made from `since` on and before `until`, oldest first."""
+        ...
+
+    def about(self, handles: Collection[Handle]) -> AsyncIterator[Sequence[Made]]:
+        """Yield all that was decided about a person, oldest first, some at a time."""
         ...
 
     async def count(self, since: datetime, until: datetime) -> int:

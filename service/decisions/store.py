@@ -1,4 +1,4 @@
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -8,9 +8,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.decisions.domain import Stored
-from service.decisions.ports import LogEntry, LogPlace
+from service.decisions.ports import LogEntry, LogPlace, Made
 from service.decisions.tables import decision, facts, verdict
-from service.kernel import TenantId
+from service.kernel import Handle, TenantId
 
 _POINTS_TO_FACTS: Final = and_(facts.c.tenant == decision.c.tenant, facts.c.hash == decision.c.facts_hash)
 _POINTS_TO_VERDICT: Final = and_(
@@ -29,6 +29,9 @@ _JUDGED: Final = text(
     """
 )
 """Two arrays: a list of pairs would be a thousand parameters, which take the driver longer than the answer."""
+
+_AT_ONCE: Final = 1_000
+_MADE: Final = [name for name in Made.__struct_fields__ if name != "verdict"]
 
 
 class SqlDecisionStore:
@@ -73,6 +76,19 @@ class SqlDecisionStore:
             for id_, at, channel, purpose, revision, facts_hash in found
         ]
 
+    async def about(self, handles: Collection[Handle]) -> AsyncIterator[Sequence[Made]]:
+        row = decision.c
+        wanted = (
+            select(*(row[name] for name in _MADE), verdict.c.body.label("verdict"))
+            .join(verdict, _POINTS_TO_VERDICT)
+            .where(row.tenant == self._tenant, row.handle.in_(handles))
+            .order_by(row.decided_at, row.id)
+        )
+        # A cursor: the rows are sought once, and are never all here.
+        async with self._connection.stream(wanted, execution_options={"yield_per": _AT_ONCE}) as found:
+            async for part in found.mappings().partitions():
+                yield [_to_made(each) for each in part]
+
     async def count(self, since: datetime, until: datetime) -> int:
         counted = await self._connection.scalar(select(func.count()).where(self._made(since, until)))
         return int(counted or 0)
@@ -93,3 +109,8 @@ def _to_stored(row: RowMapping) -> Stored:
     members = {name: row[name] for name in Stored.__struct_fields__}
     bodies = {"facts": row["facts"].encode(), "verdict": row["verdict"].encode()}
     return Stored(**members | bodies | {"records": tuple(row["records"])})
+
+
+def _to_made(row: RowMapping) -> Made:
+    members = {name: row[name] for name in _MADE}
+    return Made(**members | {"verdict": row["verdict"].encode(), "records": tuple(row["records"])})

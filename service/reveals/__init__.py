@@ -5,7 +5,7 @@ from service.reveals.approving import GiveApproval, ReadApprovals, RequestApprov
 from service.reveals.batches import RevealBatch
 from service.reveals.disclosing import Disclose
 from service.reveals.domain import OFFICER, OfficersOnly, RevealDenied, Revealed, Shown, Wish
-from service.reveals.ports import ApprovalStore, RevealLog, RevealStore, TokenStore
+from service.reveals.ports import ApprovalStore, Nonce, RevealLog, RevealStore, TokenStore
 from service.reveals.tokens import IssueToken, RevokeToken
 from service.reveals.usecases import Reveal
 
@@ -16,6 +16,7 @@ __all__ = [
     "Disclose",
     "GiveApproval",
     "IssueToken",
+    "Nonce",
     "OfficersOnly",
     "ReadApprovals",
     "RequestApproval",

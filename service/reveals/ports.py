@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -8,7 +8,7 @@ from service.audit import AuditTrail
 from service.kernel import Caller, Handle, TenantId
 from service.reveals.approval import Approval
 from service.reveals.domain import Revealed
-from service.reveals.token import StandIn
+from service.reveals.token import Given, StandIn
 from service.subjects import SubjectStore
 from service.vault import KeyStore, Opening, Wanted
 
@@ -30,6 +30,9 @@ class RevealStore(Protocol):
 
     async def several(self, reveals: Collection[UUID]) -> Mapping[UUID, Revealed]:
         """Return those that there are."""
+
+    def of(self, handles: Collection[Handle]) -> AsyncIterator[Sequence[Revealed]]:
+        """Yield every reveal of a person, oldest first, some at a time."""
         ...
 
 
@@ -70,6 +73,10 @@ class TokenStore(Protocol):
 
     async def find(self, digest: bytes) -> StandIn | None:
         """Return a stand-in that is not revoked."""
+        ...
+
+    async def of(self, handles: Collection[Handle]) -> Sequence[Given]:
+        """Return every stand-in for a value of a person, also the revoked ones, oldest first."""
         ...
 
     async def revoke(self, digest: bytes, *, at: datetime) -> StandIn | None:

@@ -1,17 +1,18 @@
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import Row, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.consent import Channel
 from service.kernel import Handle, TenantId
 from service.reveals.approval import Approval
 from service.reveals.domain import Revealed
 from service.reveals.tables import reveal, reveal_approval
-from service.reveals.token import StandIn
+from service.reveals.token import Given, StandIn
 from service.vault import Name
 
 _ADD_TOKEN = text(
@@ -22,6 +23,13 @@ _ADD_TOKEN = text(
 )
 _TOKEN = "SELECT digest, handle, field, label, purpose, recipient FROM vault_token"  # noqa: S105
 _FIND_TOKEN = text(f"{_TOKEN} WHERE tenant = :tenant AND digest = :digest AND revoked_at IS NULL")
+_TOKENS_OF = text(
+    """
+    SELECT digest, handle, field, label, purpose, recipient, created_at, revoked_at FROM vault_token
+    WHERE tenant = :tenant AND handle = ANY(CAST(string_to_array(:handles, ',') AS uuid[]))
+    ORDER BY created_at, digest
+    """
+)
 _REVOKE = text(
     """
     UPDATE vault_token SET revoked_at = coalesce(revoked_at, :at) WHERE tenant = :tenant AND digest = :digest
@@ -38,6 +46,7 @@ _READ_ALONE = text(
     """
 )
 _READ_ONE_MORE = text("INSERT INTO reveal_alone (tenant, actor, handle, at) VALUES (:tenant, :actor, :handle, :at)")
+_AT_ONCE: Final = 1_000
 
 
 class SqlRevealStore:
@@ -51,6 +60,17 @@ class SqlRevealStore:
         wanted = select(reveal).where(reveal.c.tenant == self._tenant, reveal.c.id.in_(reveals))
         found = await self._connection.execute(wanted)
         return {row.id: msgspec.convert(row, Revealed, from_attributes=True) for row in found}
+
+    async def of(self, handles: Collection[Handle]) -> AsyncIterator[Sequence[Revealed]]:
+        row = reveal.c
+        wanted = select(*(row[name] for name in Revealed.__struct_fields__)).where(
+            row.tenant == self._tenant, row.handle.in_(handles)
+        )
+        # A cursor: the rows are sought once, and are never all here.
+        ordered = wanted.order_by(row.at, row.id)
+        async with self._connection.stream(ordered, execution_options={"yield_per": _AT_ONCE}) as found:
+            async for part in found.partitions():
+                yield [_revealed(each) for each in part]
 
 
 class SqlApprovalStore:
@@ -127,6 +147,15 @@ class SqlTokenStore:
         found = await self._connection.execute(_FIND_TOKEN, {"tenant": self._tenant, "digest": digest})
         return _stand_in(found.one_or_none())
 
+    async def of(self, handles: Collection[Handle]) -> Sequence[Given]:
+        of = {"tenant": self._tenant, "handles": ",".join(map(str, handles))}
+        found = await self._connection.execute(_TOKENS_OF, of)
+        return [
+            Given(stand_in=stand_in, created_at=row.created_at, revoked_at=row.revoked_at)
+            for row in found
+            if (stand_in := _stand_in(row)) is not None
+        ]
+
     async def revoke(self, digest: bytes, *, at: datetime) -> StandIn | None:
         found = await self._connection.execute(_REVOKE, {"tenant": self._tenant, "digest": digest, "at": at})
         return _stand_in(found.one_or_none())
@@ -147,3 +176,8 @@ def _stand_in(row: Row[Any] | None) -> StandIn | None:
         purpose=row.purpose,
         recipient=row.recipient,
     )
+
+
+def _revealed(row: Row[Any]) -> Revealed:
+    channel = None if row.channel is None else Channel(row.channel)
+    return Revealed(**{name: getattr(row, name) for name in Revealed.__struct_fields__} | {"channel": channel})

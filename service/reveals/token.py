@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from datetime import datetime
 from typing import Annotated, Final
 
 from msgspec import Struct
@@ -29,6 +30,14 @@ class StandIn(Struct, frozen=True, kw_only=True):
     name: str
     purpose: str
     recipient: str
+
+
+class Given(Struct, frozen=True, kw_only=True):
+    """Since when, and until when, somebody has or had a stand-in."""
+
+    stand_in: StandIn
+    created_at: datetime
+    revoked_at: datetime | None
 
 
 def written(secret: bytes) -> str:

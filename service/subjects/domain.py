@@ -101,6 +101,14 @@ class Subject(Struct, frozen=True, kw_only=True):
     """Those of now, also with facts of the past: what was known of them then is not kept."""
 
 
+class FactsVersion(Struct, frozen=True, kw_only=True):
+    """What was known of one person from `at` until the next version."""
+
+    version: int
+    at: datetime
+    facts: SubjectFacts
+
+
 class Ensured(Struct, frozen=True, kw_only=True):
     """The handles of some subjects, and which of them are new."""
 

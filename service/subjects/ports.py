@@ -8,7 +8,7 @@ from uuid import UUID
 from service.audit import AuditTrail
 from service.events import Outbox
 from service.kernel import Handle, SubjectId, TenantId
-from service.subjects.domain import Ensured, Flags, Named, Subject, SubjectFacts
+from service.subjects.domain import Ensured, FactsVersion, Flags, Named, Subject, SubjectFacts
 
 
 class SubjectStore(Protocol):
@@ -50,6 +50,10 @@ class SubjectStore(Protocol):
 
     async def add_version(self, handle: Handle, version: int, facts: SubjectFacts, at: datetime) -> None:
         """Store the facts of a locked subject as `version`, which is the latest from now on. Earlier ones stay."""
+        ...
+
+    async def dated_versions(self, handle: Handle) -> Sequence[FactsVersion]:
+        """Return every version of the facts of a person, oldest first."""
         ...
 
     async def set_flags(self, handle: Handle, flags: Flags) -> None:

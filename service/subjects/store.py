@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.audit import ContentExpired
 from service.kernel import Handle, NewId, SubjectId, TenantId, Unavailable
-from service.subjects.domain import NO_FACTS, NO_FLAGS, Ensured, Flags, Named, Subject, SubjectFacts
+from service.subjects.domain import NO_FACTS, NO_FLAGS, Ensured, FactsVersion, Flags, Named, Subject, SubjectFacts
 from service.subjects.tables import subject as row
 from service.subjects.tables import subject_facts, subject_pair
 from service.trips import Trips
@@ -185,6 +185,15 @@ class SqlSubjectStore(SqlNames):
             .where(row.c.tenant == self._tenant, row.c.handle == handle)
             .values(version=version, facts=encoded)
         )
+
+    async def dated_versions(self, handle: Handle) -> Sequence[FactsVersion]:
+        column = subject_facts.c
+        found = await self._connection.execute(
+            select(column.version, column.at, column.facts)
+            .where(column.tenant == self._tenant, column.handle == handle)
+            .order_by(column.version)
+        )
+        return [FactsVersion(version=version, at=at, facts=_decoder.decode(facts)) for version, at, facts in found]
 
     async def set_flags(self, handle: Handle, flags: Flags) -> None:
         await self._connection.execute(

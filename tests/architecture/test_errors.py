@@ -11,6 +11,7 @@ from service.routes import STATUSES
 
 # Refusals of commands, which end as a line on standard error and an exit code. No request can cause them.
 COMMANDS = {
+    "access",
     "activation",
     "anchoring",
     "auditing",
