@@ -54,7 +54,7 @@ PURE_MODULES = {
     "trials": {"edges", "tally"},
     "reveals": {"approval", "lines", "token"},
     "vault": {"blind", "fields", "retention", "rotation", "values"},
-    "requests": {"check", "periods"},
+    "requests": {"case", "check", "lifecycle", "periods", "rights"},
 }
 # Files of a usual role that would be too long in one.
 FURTHER = {
