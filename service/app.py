@@ -54,6 +54,7 @@ from service.decisions.log import SqlDecisionLog
 from service.decisions.opa import served
 from service.decisions.wasm import embedded
 from service.decisions.watched import WatchedLog
+from service.desk import desk, statutes
 from service.kernel import Clock, Contended, DomainError, NewId, TenantId, Unavailable
 from service.laws import activated_laws
 from service.policies import CheckOverlay, PutOverlay, ReadOverlay, ReadOverlayVersions
@@ -62,6 +63,7 @@ from service.policies.governing import Governing
 from service.postgres import DatabaseUrls
 from service.readiness import active_law, checks
 from service.receipt_keys import ReceiptKeys, receipt_keys_file
+from service.requests import api as requests_api
 from service.reveals import (
     GiveApproval,
     IssueToken,
@@ -129,6 +131,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **trials_api.STATUS,
     **vault_api.STATUS,
     **reveals_api.STATUS,
+    **requests_api.STATUS,
 }
 
 CONTROLLERS: Final[Sequence[type[Controller]]] = (
@@ -141,6 +144,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     decisions_api.LawController,
     policies_api.PolicyController,
     trials_api.TrialController,
+    requests_api.RequestController,
     reveals_api.RevealController,
     reveals_api.ApprovalController,
     audit_api.AuditController,
@@ -200,6 +204,7 @@ def assemble(
     profiles = ProfileReader(pool, governing)
     log = WatchedLog(SqlDecisionLog(pool, audit_statement, new_id), telemetry)
     decide = Decide(profiles, begin, log, laws, clock, new_id)
+    append = AppendRecords(begin, clock, policy.vocabulary)
     fields = Fields(begin)
     pace = LookupPace(settings.lookups_per_minute, clock)
     lookup = Lookup(fields, normalised, Grouped(FindHolders(begin, vault_keys)), pace)
@@ -227,7 +232,8 @@ def assemble(
         dependencies={
             "put_subject": PutSubject(begin, clock, policy.gazetteer),
             "read_subject": ReadSubject(begin, policy.vocabulary),
-            "append_records": AppendRecords(begin, clock, policy.vocabulary),
+            "append_records": append,
+            **desk(begin, clock, new_id, statutes(BUILD, policy), append),
             "read_records": ReadRecords(begin),
             "settle_merge": SettleMerge(begin, MoveValues(vault_keys, seal, unseal), clock, policy.vocabulary),
             "put_notice": PutNotice(begin, clock),

@@ -14,6 +14,7 @@ from service.events.store import SqlOutbox
 from service.kernel import Clock, NewId, TenantId
 from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
+from service.requests.store import SqlRequestStore
 from service.reveals.store import SqlApprovalStore, SqlTokenStore
 from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
@@ -56,6 +57,7 @@ class Transaction:
         self.trials = SqlTrialStore(connection, tenant)
         self.approvals = SqlApprovalStore(connection, tenant)
         self.tokens = SqlTokenStore(connection, tenant)
+        self.requests = SqlRequestStore(connection, tenant)
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]

@@ -31,7 +31,15 @@ from service.consent.domain import (
 )
 from service.consent.fold import EMPTY, fold, state_at
 from service.consent.merging import SettleMerge
-from service.consent.ports import Alongside, NoticeStore, Profiles, PurposeStore, RecordStore, StateStore
+from service.consent.ports import (
+    Alongside,
+    ConsentTransaction,
+    NoticeStore,
+    Profiles,
+    PurposeStore,
+    RecordStore,
+    StateStore,
+)
 from service.consent.union import Merged, agreed_at, joined
 from service.consent.usecases import (
     AppendRecords,
@@ -64,6 +72,7 @@ __all__ = [
     "AppendRecords",
     "Appended",
     "Channel",
+    "ConsentTransaction",
     "History",
     "Merged",
     "NotTheirOwn",

@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -111,6 +112,25 @@ def signed_for(
 def put(root_keys: Path, engine: AsyncEngine, begin: Begin, clock: FakeClock, tenant: TenantId) -> Put:
     """Seals values past the service: `await put("anna", {"email": "anna@mail.example"})`."""
     return putter(root_keys, engine, begin, clock, tenant)
+
+
+@pytest.fixture
+def seat(database: Database) -> Callable[[TenantId], None]:
+    """Says where a tenant is, as the operator does."""
+
+    def seat(tenant: TenantId) -> None:
+        with psycopg.connect(database.urls.owner) as connection:
+            connection.execute(
+                "UPDATE tenant SET place = 'DE-BE', time_zone = 'Europe/Berlin' WHERE id = %s", (tenant,)
+            )
+
+    return seat
+
+
+@pytest.fixture
+def seated(seat: Callable[[TenantId], None], tenant: TenantId) -> None:
+    """The operator has said where the tenant is."""
+    seat(tenant)
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ PURE_MODULES = {
     "trials": {"edges", "tally"},
     "reveals": {"approval", "lines", "token"},
     "vault": {"blind", "fields", "retention", "rotation", "values"},
-    "requests": {"case", "check", "lifecycle", "periods", "rights"},
+    "requests": {"case", "check", "lifecycle", "periods", "rights", "statutes"},
 }
 # Files of a usual role that would be too long in one.
 FURTHER = {
@@ -75,6 +75,7 @@ FURTHER = {
     "decisions": {"inquiries": "usecases", "law_schemas": "schemas"},
     "trials": {"running": "usecases", "sources": "usecases"},
     "reveals": {"approving": "usecases", "batches": "usecases", "tokens": "usecases"},
+    "requests": {"marking": "usecases", "moving": "usecases", "reading": "usecases"},
     "vault": {
         "destroying": "usecases",
         "expiring": "usecases",
@@ -162,6 +163,7 @@ ROOTS = {
     "auditing",
     "bridges",
     "candidates",
+    "desk",
     "worker",
     "cli",
     "databases",
