@@ -163,6 +163,7 @@ ROOTS = {
     "auditing",
     "bridges",
     "candidates",
+    "clocks",
     "desk",
     "worker",
     "cli",
