@@ -150,6 +150,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     history: Sequence[Happened]
     entitlement: Entitlement
     moves: frozenset[Move]
+    """What somebody can do next."""
     refusal: Refusal | None
 
 

@@ -82,7 +82,7 @@ class Statutes(Struct, frozen=True, kw_only=True):
             dates=dates,
             history=history,
             entitlement=entitlement,
-            moves=possible(progress, needs),
+            moves=possible(progress, needs) - {Move.JOIN},
             refusal=self._refusal(request, entitlement, history[-1]),
         )
 

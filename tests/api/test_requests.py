@@ -75,6 +75,7 @@ async def test_a_request_is_received_under_the_law_of_the_residence_with_its_dat
     assert request["due_on"] == "2026-12-21"
     assert request["identity"]["sufficient"] == ["session", "reasonable", "high"]
     assert [one["move"] for one in request["history"]] == ["receive"]
+    assert request["moves"] == ["ask-identity", "extend", "refuse", "verify", "withdraw"]
 
 
 @pytest.mark.usefixtures("agreed")

@@ -1,4 +1,4 @@
-"""docs/api.md, docs/api-vault.md and the opening of README.md are true.
+"""docs/api.md, docs/api-vault.md, docs/requests.md and the opening of README.md are true.
 
 Their commands are played in order, and each answer that they show is the one that comes. An ellipsis in a documented
 text stands for anything; as the last element of a list, or as a member's name, for more.
@@ -23,6 +23,7 @@ from tests.journeys.processes import Client, running
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "api.md"
 GOES_ON = ROOT / "docs" / "api-vault.md"
+REQUESTS = ROOT / "docs" / "requests.md"
 MORE = "…"
 
 
@@ -63,7 +64,7 @@ def test_the_document_shows_what_the_service_answers(installation: Installation)
     with running("serve", "--port", "0", env=installation.env) as service:
         status, answer = 0, None
         with closing(Client(service.url, installation.token)) as client:
-            for block in [*blocks(), *blocks(GOES_ON)]:
+            for block in [*blocks(), *blocks(GOES_ON), *blocks(REQUESTS)]:
                 if block.startswith("ask "):
                     for method, path, body in commands(block):
                         path = path.replace("$ID", decision).replace("$TRIAL", trial)

@@ -164,3 +164,14 @@ def test_two_entries_about_one_right_are_a_mistake():
 def test_a_period_that_is_missing_would_be_seen(periods: Periods):
     with pytest.raises(UnknownRequest):
         periods.of("GDPR", "know")
+
+
+def test_the_page_names_every_right_of_every_law():
+    page = (LAW.parent / "docs" / "requests.md").read_text().splitlines()
+
+    for row in TABLE.rights:
+        (line,) = [line for line in page if line.startswith(f"| `{row.right}` |") and f"`{row.laws[0]}`" in line]
+        said = line.split(" | ")
+        assert {f"`{law}`" for law in row.laws} <= set(said[1].split())
+        assert said[2] == row.verification + (", or a log-in" if row.login_suffices else "")
+        assert {f"`{effect.action}`" for effect in row.at_once} <= set(said[3].replace(",", "").split())
