@@ -60,6 +60,7 @@ from service.decisions.log import SqlDecisionLog
 from service.decisions.opa import served
 from service.decisions.wasm import embedded
 from service.decisions.watched import WatchedLog
+from service.desk import desk, statutes
 from service.export_parts import parts as export_parts
 from service.kernel import Clock, NewId, TenantId
 from service.laws import activated_laws
@@ -179,6 +180,7 @@ def assemble(
     profiles = ProfileReader(pool, governing)
     log = WatchedLog(SqlDecisionLog(pool, audit_statement, new_id), telemetry)
     decide = Decide(profiles, begin, log, laws, clock, new_id)
+    append = AppendRecords(begin, clock, policy.vocabulary)
     fields = Fields(begin)
     pace = LookupPace(settings.lookups_per_minute, clock)
     lookup = Lookup(fields, normalised, Grouped(FindHolders(search_opener(pool, clock, new_id), vault_keys)), pace)
@@ -208,7 +210,8 @@ def assemble(
         dependencies={
             "put_subject": PutSubject(begin, clock, policy.gazetteer),
             "read_subject": ReadSubject(begin, policy.vocabulary),
-            "append_records": AppendRecords(begin, clock, policy.vocabulary),
+            "append_records": append,
+            **desk(begin, clock, new_id, statutes(BUILD, policy), append),
             "read_records": ReadRecords(begin),
             "settle_merge": SettleMerge(begin, MoveValues(vault_keys, seal, unseal), clock, policy.vocabulary),
             "put_notice": PutNotice(begin, clock),

@@ -31,6 +31,7 @@ from service.decisions import (
 from service.decisions.artefacts import read_policy, read_schema
 from service.decisions.cases import ABOUT
 from service.decisions.schemas import SimulationCreate
+from service.desk import statutes
 from service.kernel import SCOPES, Caller, DomainError, SubjectRef, TenantId, TenantName
 from service.opa_process import opa_server
 from service.postgres import DatabaseUrls
@@ -88,6 +89,30 @@ def store_tenant(urls: DatabaseUrls, tenant: TenantId) -> bool:
 
     need_owner(urls)
     return asyncio.run(_within(urls.owner, store))
+
+
+def place_tenant(settings: Settings, name: str, place: str, time_zone: str) -> bool:
+    """Say where a tenant is, by whose days requests are counted; return whether that is news.
+
+    What was received before keeps the place and the zone it was received with.
+
+    Raises:
+        UnknownTenant, UnknownPlace, UnknownZone
+    """
+    tenant = tenant_named(name)
+    statutes(app.BUILD, read_policy(app.BUILD)).check_seat(place, time_zone)
+
+    async def store(begin: Begin) -> bool:
+        async with begin(tenant) as tx:
+            if not await tx.tenants.known():
+                raise UnknownTenant(f"there is no tenant {name}; `volens tenant list` shows them")
+            if moved := await tx.tenants.put_seat(place, time_zone):
+                await tx.audit.append(event=AuditEvent.TENANT_PLACED, object_id=tenant, by=as_operator(tenant))
+            return moved
+
+    with migrated(settings) as urls:
+        need_owner(urls)
+        return asyncio.run(_within(urls.owner, store))
 
 
 def list_tenants(settings: Settings) -> list[str]:

@@ -13,6 +13,7 @@ from service.decisions import api as decisions_api
 from service.exports import api as exports_api
 from service.kernel import Contended, DomainError, Unavailable
 from service.policies import api as policies_api
+from service.requests import api as requests_api
 from service.reveals import api as reveals_api
 from service.subjects import api as subjects_api
 from service.timeline import api as timeline_api
@@ -32,6 +33,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **policies_api.STATUS,
     **trials_api.STATUS,
     **vault_api.STATUS,
+    **requests_api.STATUS,
     **reveals_api.STATUS,
     **exports_api.STATUS,
     **timeline_api.STATUS,
@@ -48,6 +50,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     decisions_api.LawController,
     policies_api.PolicyController,
     trials_api.TrialController,
+    requests_api.RequestController,
     reveals_api.RevealController,
     reveals_api.ApprovalController,
     audit_api.AuditController,

@@ -75,6 +75,12 @@ class Telemetry:
             ("queue",),
             registry=self.registry,
         )
+        self._requests_open = Gauge(
+            "volens_requests_open", "Requests of people that nobody has answered yet.", registry=self.registry
+        )
+        self._requests_overdue = Gauge(
+            "volens_requests_overdue", "Those of them whose last day is over.", registry=self.registry
+        )
         self._placed = Counter("volens_audit_placed", "Audit entries in a signed tree.", registry=self.registry)
         self._attested = Counter(
             "volens_audit_attested",
@@ -154,6 +160,11 @@ class Telemetry:
     def backlog(self, queue: str, waiting: int) -> None:
         """Note how much waits to be told to others, or to be put in order."""
         self._backlog.labels(queue).set(waiting)
+
+    def requests(self, running: int, overdue: int) -> None:
+        """Note how many requests of people nobody has answered, and how many of those are overdue."""
+        self._requests_open.set(running)
+        self._requests_overdue.set(overdue)
 
     def placed(self, entries: int) -> None:
         """Note audit entries that got their place in a tree."""

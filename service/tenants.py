@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Column, Table, select
+from sqlalchemy import Column, Table, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +17,10 @@ tenants = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("place", Id),
+    Column("time_zone", Id),
 )
+"""`place` and `time_zone` are those of the controller: the days of requests are counted there."""
 
 
 class SqlTenants:
@@ -37,6 +40,26 @@ class SqlTenants:
             .returning(tenants.c.id)
         )
         return added.first() is not None
+
+    async def put_seat(self, place: str, time_zone: str) -> bool:
+        """Store where the controller is, and return whether that is news."""
+        moved = await self._connection.execute(
+            update(tenants)
+            .where(
+                tenants.c.id == self._tenant,
+                or_(tenants.c.place.is_distinct_from(place), tenants.c.time_zone.is_distinct_from(time_zone)),
+            )
+            .values(place=place, time_zone=time_zone)
+        )
+        return moved.rowcount > 0
+
+    async def seat(self) -> tuple[str, str] | None:
+        """Return place and time zone of the controller; ``None`` while nobody has said them."""
+        found = await self._connection.execute(
+            select(tenants.c.place, tenants.c.time_zone).where(tenants.c.id == self._tenant)
+        )
+        said = found.one_or_none()
+        return None if said is None or said.place is None else (said.place, said.time_zone)
 
     async def known(self) -> bool:
         found = await self._connection.execute(select(tenants.c.id).where(tenants.c.id == self._tenant))

@@ -18,6 +18,7 @@ from service.exports.store import SqlExportStore
 from service.kernel import Clock, NewId, TenantId
 from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
+from service.requests.store import SqlRequestStore
 from service.reveals.store import SqlAloneStore, SqlApprovalStore, SqlRevealStore, SqlTokenStore
 from service.subjects.store import SqlNames, SqlSubjectStore
 from service.tenants import SqlTenants
@@ -68,6 +69,7 @@ class Transaction:
         self.alone = SqlAloneStore(connection, tenant)
         self.tokens = SqlTokenStore(connection, tenant)
         self.exports = SqlExportStore(connection, tenant)
+        self.requests = SqlRequestStore(connection, tenant)
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]

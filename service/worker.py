@@ -11,7 +11,7 @@ import procrastinate
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from service import retention
+from service import clocks, retention
 from service.telemetry import Telemetry, described
 
 PATIENCE: Final = 5.0
@@ -53,6 +53,12 @@ def build(url: str, telemetry: Telemetry) -> procrastinate.App:
     async def expire_content(timestamp: int) -> None:
         """Remove content whose period of retention has ended. What a killed one leaves is left for the next."""
         await retention.expire_content_by_itself(url, telemetry)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="watch_clocks", queue="upkeep", pass_context=False)
+    async def watch_clocks(timestamp: int) -> None:
+        """Tell which requests are half over, nearly over and overdue. What a killed one leaves is left for the next."""
+        await clocks.watch(url, telemetry)
 
     return app
 

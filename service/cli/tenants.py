@@ -30,6 +30,27 @@ def tenant_add(name: str, as_json: bool, data_dir: str | None) -> None:
     show(as_json, {"tenant": name, "added": added}, name if added else f"{name} (was there already)")
 
 
+@command(tenant, "place")
+@click.argument("name")
+@click.option("--place", required=True, help="Country or part of it (ISO 3166): DE, DE-BY, US-CA, GB-ENG.")
+@click.option("--time-zone", required=True, help="IANA name: Europe/Berlin.")
+@json_option
+@data_option
+def tenant_place(name: str, place: str, time_zone: str, as_json: bool, data_dir: str | None) -> None:
+    """Say where the tenant NAME is: by its days and holidays requests are due. Safe to repeat.
+
+    What was received before keeps its dates.
+
+    \b
+    volens tenant place example-shop --place DE-BY --time-zone Europe/Berlin
+    """
+    from service import operations
+
+    moved = operations.place_tenant(read_settings(data_dir=data_dir), name, place, time_zone)
+    said = {"tenant": name, "place": place, "time_zone": time_zone, "changed": moved}
+    show(as_json, said, f"{name}: {place}, {time_zone}")
+
+
 @command(tenant, "list")
 @json_option
 @data_option

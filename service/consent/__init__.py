@@ -32,7 +32,15 @@ from service.consent.domain import (
 )
 from service.consent.fold import EMPTY, fold, state_at
 from service.consent.merging import SettleMerge
-from service.consent.ports import Alongside, NoticeStore, Profiles, PurposeStore, RecordStore, StateStore
+from service.consent.ports import (
+    Alongside,
+    ConsentTransaction,
+    NoticeStore,
+    Profiles,
+    PurposeStore,
+    RecordStore,
+    StateStore,
+)
 from service.consent.receipts import shown
 from service.consent.union import Merged, agreed_at, joined
 from service.consent.usecases import (
@@ -66,6 +74,7 @@ __all__ = [
     "AppendRecords",
     "Appended",
     "Channel",
+    "ConsentTransaction",
     "History",
     "Merged",
     "NotTheirOwn",

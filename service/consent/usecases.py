@@ -62,38 +62,42 @@ class AppendRecords:
             UnknownSubject: nothing was stored.
             ContentExpired: nor where a record was stored before, and has gone.
         """
+        async with self._begin(by.tenant) as tx:
+            return await self.within(tx, submissions, by=by)
+
+    async def within(self, tx: ConsentTransaction, submissions: Sequence[Submission], *, by: Caller) -> Appended:
+        """Do the same as a part of a larger transaction, which has to end when this raises."""
         now = self._clock()
         wanted = _one_of_each(submissions)
         for number, submission in enumerate(submissions):
             self._refuse_the_future(submission, number, now)
             _refuse_what_is_not_theirs(submission, number, by)
 
-        async with self._begin(by.tenant) as tx:
-            purposes = [submission.statement.purpose for submission in submissions]
-            await _refuse_unregistered(tx, purposes, "/records/{}/purpose")
-            ensured = await tx.subjects.ensure([submission.subject for submission in wanted.values()], now)
-            states = await tx.states.lock(set(ensured.handles.values()))
-            stored = dict(await tx.records.find(wanted))
-            if gone := await tx.traces.of(Content.RECORD, wanted.keys() - stored.keys()):
-                places = [f"/records/{n}/id" for n, submission in enumerate(submissions) if submission.id in gone]
-                raise ContentExpired("a record of this id was kept until its period ended", pointers=places)
-            new = []
-            for submission in wanted.values():
-                handle = ensured.handles[submission.subject]
-                known = stored.get(submission.id)
-                if known is None:
-                    new.append(_received(submission, handle, now))
-                elif known.statement != submission.statement or not await _is_of(tx, known.handle, handle):
-                    raise _reused(submission.id, submissions)
-            if new:
-                # With the subjects locked, an id that is taken meanwhile was taken for somebody else.
-                added = await tx.records.append(new)
-                for record in new:
-                    if record.id not in added:
-                        raise _reused(record.id, submissions)
-                await tx.states.write(await self._grown(tx, states, new))
-                await _tell(tx, ensured, new, now, by)
-                stored.update({record.id: record for record in new})
+        purposes = [submission.statement.purpose for submission in submissions]
+        await _refuse_unregistered(tx, purposes, "/records/{}/purpose")
+        ensured = await tx.subjects.ensure([submission.subject for submission in wanted.values()], now)
+        states = await tx.states.lock(set(ensured.handles.values()))
+        stored = dict(await tx.records.find(wanted))
+        if gone := await tx.traces.of(Content.RECORD, wanted.keys() - stored.keys()):
+            places = [f"/records/{n}/id" for n, submission in enumerate(submissions) if submission.id in gone]
+            raise ContentExpired("a record of this id was kept until its period ended", pointers=places)
+        new = []
+        for submission in wanted.values():
+            handle = ensured.handles[submission.subject]
+            known = stored.get(submission.id)
+            if known is None:
+                new.append(_received(submission, handle, now))
+            elif known.statement != submission.statement or not await _is_of(tx, known.handle, handle):
+                raise _reused(submission.id, submissions)
+        if new:
+            # With the subjects locked, an id that is taken meanwhile was taken for somebody else.
+            added = await tx.records.append(new)
+            for record in new:
+                if record.id not in added:
+                    raise _reused(record.id, submissions)
+            await tx.states.write(await self._grown(tx, states, new))
+            await _tell(tx, ensured, new, now, by)
+            stored.update({record.id: record for record in new})
         records = [stored[submission.id].of(submission.subject) for submission in submissions]
         return Appended(records=records, stored=len(new))
 

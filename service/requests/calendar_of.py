@@ -5,14 +5,7 @@ from functools import lru_cache
 
 import holidays
 
-from service.kernel import DomainError
-from service.requests.domain import IsHoliday
-
-
-class UnknownPlace(DomainError):
-    """The library has no calendar of the place. None is guessed: that could set a date too late."""
-
-    code = "unknown_place"
+from service.requests.domain import IsHoliday, UnknownPlace
 
 
 def public_holidays(place: str) -> IsHoliday:

@@ -33,6 +33,12 @@ class ReceiptOutOfRange(DomainError):
     code = "receipt_out_of_range"
 
 
+class UnknownPlace(DomainError):
+    """No calendar is known of the place. None is guessed: that could set a date too late."""
+
+    code = "unknown_place"
+
+
 class NotInForce(DomainError):
     """The law gives that period only for requests received later."""
 

@@ -21,10 +21,8 @@ class UnknownRequest(DomainError):
     code = "unknown_request"
 
 
-class ContradictoryPeriods(DomainError):
+class ContradictoryPeriods(Exception):
     """The table gives two periods for the same request."""
-
-    code = "contradictory_periods"
 
 
 class Unit(StrEnum):

@@ -67,6 +67,10 @@ class SubjectStore(Protocol):
         """Return the handles that were merged into one. What is kept under them stays there."""
         ...
 
+    async def current(self, handle: Handle) -> Handle | None:
+        """Return the handle that a person has now who had `handle`; ``None`` for one who was erased."""
+        ...
+
     async def hold(self, subjects: Collection[SubjectId]) -> Mapping[SubjectId, Named]:
         """Return whom each id names, and keep everybody else from them, under all their names, until this ends.
 

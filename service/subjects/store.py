@@ -57,6 +57,17 @@ _MOVE_PAIRS: Final = text(
 ).bindparams(bindparam("from", type_=Uuid), bindparam("into", type_=Uuid))
 """What was settled for one of the two is settled for the person that both are."""
 
+_CURRENT: Final = text(
+    """
+    SELECT handle FROM subject WHERE tenant = :tenant AND merged_at IS NULL AND (handle = :handle OR handle IN (
+        SELECT CASE one WHEN :handle THEN other ELSE one END FROM subject_pair
+        WHERE tenant = :tenant AND (one = :handle OR other = :handle) AND same
+    ))
+    ORDER BY (handle = :handle) DESC LIMIT 1
+    """
+).bindparams(bindparam("handle", type_=Uuid))
+"""Who was merged into others has their handle; no chain, since a merge moves the pairs along."""
+
 _LEAVE: Final = text(
     """
     INSERT INTO subject_pair (tenant, one, other, about, found_at)
@@ -203,6 +214,11 @@ class SqlSubjectStore(SqlNames):
     async def former(self, handle: Handle) -> AbstractSet[Handle]:
         found = await self._connection.execute(self._pairs_of(handle).where(subject_pair.c.same.is_(True)))
         return {Handle(each) for pair in found for each in pair} - {handle}
+
+    async def current(self, handle: Handle) -> Handle | None:
+        found = await self._connection.execute(_CURRENT, {"tenant": self._tenant, "handle": handle})
+        now = found.scalar_one_or_none()
+        return None if now is None else Handle(now)
 
     async def hold(self, subjects: Collection[SubjectId]) -> Mapping[SubjectId, Named]:
         handles = await self._handles(subjects)

@@ -48,7 +48,7 @@ def unseen(tables: Mapping[str, Any], bands: Bands) -> Iterator[Unseen]:
     """Yield what the tables measure by and `bands` don't have."""
     days = {day.isoformat() for day in bands.in_force} | {date.min.isoformat()}
     for path, value in _leaves(tables, ()):
-        if path[0] in {*_STATED, *_FOLDED, "deadlines"}:
+        if path[0] in {*_STATED, *_FOLDED, "deadlines", "rights"}:
             continue
         if isinstance(value, str) and _is_day(value):
             if value not in days:

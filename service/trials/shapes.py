@@ -10,8 +10,8 @@ from jsonschema import Draft7Validator
 
 from service.trials.domain import Misshapen, step
 
-_OTHERS: Final = {"input", "catalogue", "deadlines"}
-"""Schemas of what is no table, or of the one that no decision rests on."""
+_OTHERS: Final = {"input", "catalogue", "deadlines", "rights"}
+"""Schemas of what is no table, or of those that no decision rests on."""
 
 
 class JsonSchemas:

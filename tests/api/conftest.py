@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import httpx
+import psycopg
 import pytest
 from aiohttp import web
 from litestar import Litestar
@@ -132,6 +133,25 @@ def signed_for(
 def put(root_keys: Path, engine: AsyncEngine, begin: Begin, clock: FakeClock, tenant: TenantId) -> Put:
     """Seals values past the service: `await put("anna", {"email": "anna@mail.example"})`."""
     return putter(root_keys, engine, begin, clock, tenant)
+
+
+@pytest.fixture
+def seat(database: Database) -> Callable[[TenantId], None]:
+    """Says where a tenant is, as the operator does."""
+
+    def seat(tenant: TenantId) -> None:
+        with psycopg.connect(database.urls.owner) as connection:
+            connection.execute(
+                "UPDATE tenant SET place = 'DE-BE', time_zone = 'Europe/Berlin' WHERE id = %s", (tenant,)
+            )
+
+    return seat
+
+
+@pytest.fixture
+def seated(seat: Callable[[TenantId], None], tenant: TenantId) -> None:
+    """The operator has said where the tenant is."""
+    seat(tenant)
 
 
 @pytest.fixture

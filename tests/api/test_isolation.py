@@ -110,6 +110,8 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
         "putValue": {"value": f"{mark}@mail.example"},
         "importValues": [{"subject": subject, "field": "phone", "value": "+49 30 1234567"}],
         "lookUp": {"field": "phone", "value": "+49 30 1234567"},
+        "openRequest": {"id": request_of(subject), "subject": subject, "right": "objection"},
+        "moveRequest": {"version": 2},
         "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
         "requestExport": {
             "format": "ndjson",
@@ -121,6 +123,11 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
         "countEntries": {"wanted": {"actors": [mark]}},
         "putFilter": {"actors": [mark]},
     }
+
+
+def request_of(subject: str) -> str:
+    """Return the id of the request of a subject."""
+    return str(UUID(bytes=subject.encode().ljust(16, b".")))
 
 
 async def do(
@@ -135,15 +142,8 @@ async def do(
     """Call an operation about `subject`, or the objects that both tenants call alike."""
     called = OPERATIONS[operation]
     names = {"notice": "news", "version": "v1", "purpose": "x-club", "rule": "DE-UWG-01", "approval": NOBODYS}
-    names |= {
-        "field": "email",
-        "name": "shoe_size",
-        "level": "0",
-        "number": "000",
-        "record": RECORD,
-        "export": NOBODYS,
-        "saved": "mine",
-    }
+    names |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": RECORD}
+    names |= {"export": NOBODYS, "saved": "mine", "request_id": request_of(subject), "move": "withdraw"}
     path = called.path.format(subject=subject, decision=decision, trial=trial, **names)
     body = bodies(mark, subject).get(operation)
     sent = sent_as(body) if isinstance(body, list) else {"json": body}
@@ -165,7 +165,9 @@ def reached(operation: str, answer: httpx.Response) -> bool:
 
 async def fill(client: httpx.AsyncClient, mark: str) -> str:
     """Store one of everything, under the same ids for every tenant; return the id of a decision."""
-    for operation in ("putSubject", "putPurpose", "putNotice", "appendRecords", "putField", "putValue"):
+    for operation in (
+        "putSubject", "putPurpose", "putNotice", "appendRecords", "putField", "putValue", "openRequest",
+    ):  # fmt: skip
         answer = await do(client, operation, mark=mark)
         assert answer.status_code == 201, answer.text
     assert (await do(client, "putOverlay", mark=mark)).status_code == 200
@@ -178,14 +180,19 @@ async def a_trial(client: httpx.AsyncClient, mark: str = "alpha") -> str:
     return str((await do(client, "startTrial", mark=mark)).json()["id"])
 
 
-@pytest.fixture
-async def alpha(client: httpx.AsyncClient) -> httpx.AsyncClient:
+@pytest.fixture(autouse=True)
+async def alpha(client: httpx.AsyncClient, tenant: TenantId, seat: Callable[[TenantId], None]) -> httpx.AsyncClient:
+    seat(tenant)
     return client
 
 
 @pytest.fixture
-async def beta(client_of: Clients, add_tenant: Callable[[], TenantId]) -> httpx.AsyncClient:
-    return client_of(tenant=add_tenant())
+async def beta(
+    client_of: Clients, add_tenant: Callable[[], TenantId], seat: Callable[[TenantId], None]
+) -> httpx.AsyncClient:
+    other = add_tenant()
+    seat(other)
+    return client_of(tenant=other)
 
 
 def test_every_operation_is_public_by_decision_or_has_one_scope():
@@ -240,12 +247,15 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "readExports": 200,
         "readFilter": 404,
         "readFilters": 200,
+        "readRequests": 200,
+        "readRequest": 404,
     }
     assert all(field["built_in"] for field in seen["readFields"].json()["fields"])
     assert (await do(beta, "lookUp")).json() == {"subjects": []}
     assert seen["readOverlay"].json()["version"] == 0
     assert seen["readOverlayVersions"].json() == {"versions": []}
     assert seen["readTrials"].json() == {"trials": []}
+    assert seen["readRequests"].json() == {"requests": []}
     assert seen["readPurposes"].json() == {"purposes": []}
     assert seen["readAuditEntries"].json() == {"entries": []}
     assert seen["readExports"].json() == {"exports": []}
@@ -330,6 +340,7 @@ async def test_each_operation_takes_its_own_scope_and_no_other(client_of: Client
 async def test_a_persons_own_token_reaches_that_person_and_nothing_else(client_of: Clients, client: httpx.AsyncClient):
     for subject in ("anna", "ben"):
         await do(client, "putSubject", subject=subject)
+    assert (await do(client, "openRequest", subject="ben")).status_code == 201
     own = str((await do(client, "decide", subject="anna")).json()["id"])
     bens = str((await do(client, "decide", subject="ben")).json()["id"])
     before = (await client.get("/v1/audit/entries")).json()
@@ -344,8 +355,8 @@ async def test_a_persons_own_token_reaches_that_person_and_nothing_else(client_o
         let_in = reached(operation.id, about_anna) if operation.own else about_anna.status_code == 403
         assert let_in, (operation.id, about_anna.text)
     assert {operation.id for operation in GUARDED if operation.own} == {
-        "appendRecords", "decide", "readDecision", "readReceipt", "readRecords", "readSubject",
-        "readTimeline", "readValues",
+        "appendRecords", "decide", "moveRequest", "openRequest", "readDecision", "readReceipt", "readRecords",
+        "readRequest", "readSubject", "readTimeline", "readValues",
     }  # fmt: skip
 
 

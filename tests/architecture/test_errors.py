@@ -25,7 +25,6 @@ COMMANDS = {
     "postgres",
     "postgres_files",
     "postgres_programs",
-    "requests",  # has a command and no route
     "trying",
 }
 

@@ -66,7 +66,7 @@ PURE_MODULES = {
     "trials": {"edges", "tally"},
     "reveals": {"approval", "lines", "token"},
     "vault": {"blind", "fields", "retention", "rotation", "values"},
-    "requests": {"check", "periods"},
+    "requests": {"case", "check", "lifecycle", "periods", "rights", "statutes"},
     "packages": {"declared", "document", "markup", "page", "sheets", "telling", "wording"},
 }
 # Files of a usual role that would be too long in one.
@@ -105,6 +105,7 @@ FURTHER = {
         "disclosing": "usecases",
         "tokens": "usecases",
     },
+    "requests": {"marking": "usecases", "moving": "usecases", "reading": "usecases"},
     "exports": {"filtering": "usecases", "linking": "usecases"},
     "vault": {
         "destroying": "usecases",
@@ -212,6 +213,8 @@ ROOTS = {
     "bridges",
     "candidates",
     "choosing",
+    "clocks",
+    "desk",
     "worker",
     "cli",
     "committed",

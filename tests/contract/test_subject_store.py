@@ -135,3 +135,18 @@ async def test_another_tenant_has_subjects_of_its_own(begin, tenant, add_tenant)
         theirs = (await tx.subjects.ensure([ANN], NOON)).handles[ANN]
 
     assert ours != theirs
+
+
+async def test_a_handle_of_before_a_merge_leads_to_the_one_of_today(begin, tenant, new_id):
+    async with begin(tenant) as tx:
+        ensured = await tx.subjects.ensure([ANN, BEN, SubjectId("cem")], NOON)
+    ann, ben, cem = (ensured.handles[name] for name in (ANN, BEN, SubjectId("cem")))
+    for other, into, names in ((ann, ben, [ANN, BEN]), (ben, cem, [BEN, SubjectId("cem")])):
+        async with begin(tenant) as tx:
+            await tx.subjects.hold(names)
+            await tx.subjects.settle(other, into, NOON, same=True)
+            await tx.subjects.merge(other, await tx.subjects.lock(into), NOON)
+
+    async with begin(tenant) as tx:
+        assert [await tx.subjects.current(handle) for handle in (ann, ben, cem)] == [cem] * 3
+        assert await tx.subjects.current(new_id()) is None

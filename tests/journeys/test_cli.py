@@ -248,6 +248,20 @@ def test_a_token_for_a_tenant_nobody_added_is_refused(installation: Installation
     assert typed("state", "rebuild", "--tenant", "nobody", env=installation.env).exit_code == 1
 
 
+def test_where_a_tenant_is_is_said_by_the_operator_and_is_in_the_log(installation: Installation):
+    def place(name: str, place: str = "DE-BY", zone: str = "Europe/Berlin") -> tuple[int, str, str]:
+        said = typed("tenant", "place", name, "--place", place, "--time-zone", zone, "--json", env=installation.env)
+        return said.exit_code, said.stdout, said.stderr
+
+    assert [json.loads(place("acme")[1])["changed"] for _ in range(2)] == [True, False]
+    assert "calendar" in place("acme", place="ZZ")[2]
+    assert "time zone" in place("acme", zone="Mars/Base")[2]
+    assert "`volens tenant list`" in place("nobody")[2]
+    with psycopg.connect(installation.urls.admin) as connection:
+        placed = connection.execute("SELECT count(*) FROM audit_entry WHERE event = 'tenant.placed'").fetchone()
+    assert placed == (1,)
+
+
 def test_tenants_are_added_once_and_listed(installation: Installation):
     added = [typed("tenant", "add", "zebra", "--json", env=installation.env).stdout for _ in range(2)]
 

@@ -34,6 +34,7 @@ SCOPES = " ".join(kernel.SCOPES)
 LEAKED = re.compile(rb"lovelace|15123456789|mail\.example", re.IGNORECASE)
 PLACED = re.compile(rb"([a-z_]+)\.Lovelace@mail\.example")
 """A canary begins with the name of the member that it was put into."""
+REQUEST = str(uuid4())
 ANYWHERE = ("Ada Lovelace", "ada.lovelace@mail.example", "+49 15123456789")
 RECORD = {
     "id": str(uuid4()),
@@ -114,6 +115,14 @@ BODIES: dict[str, Any] = {
     "requestExport": {"format": "ndjson", "purpose": "internal_audit", "wanted": {"actors": ["mailer"]}},
     "countEntries": {"wanted": {"actors": ["mailer"]}},
     "putFilter": {"events": ["record.stored"]},
+    "openRequest": {
+        "id": REQUEST,
+        "subject": "s-1",
+        "right": "objection",
+        "place": "DE",
+        "time_zone": "Europe/Berlin",
+    },
+    "moveRequest": {"version": 2},
     "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
     "startTrial": {
         "overlay": {"denied": [{"channel": "email"}]},
@@ -150,6 +159,7 @@ def filled(path: str, **given: str) -> str:
         "saved": "mine",
     }
     ids |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": str(uuid4())}
+    ids |= {"request_id": REQUEST, "move": "withdraw"}
     return path.format_map(ids | {name: quote(value, safe="") for name, value in given.items()})
 
 

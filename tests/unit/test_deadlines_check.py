@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from service.cli import main
 from service.requests import Periods, check_deadlines
 from service.requests.artefacts import read_periods
-from service.requests.calendar_of import UnknownPlace, public_holidays
+from service.requests.calendar_of import public_holidays
+from service.requests.domain import UnknownPlace
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "policy" / "deadlines"

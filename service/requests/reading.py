@@ -1,0 +1,72 @@
+"""What shows requests. Each is worked out from its receipt and its moves, not from what was noted of them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from service.kernel import Caller, Clock, SubjectId
+from service.requests.case import Filter, Position, Request, RequestUnknown, Seen, Standing
+from service.requests.ports import Begin, RequestTransaction
+from service.requests.statutes import Statutes
+
+
+class ReadRequest:
+    """Show one request, and what happened to it."""
+
+    def __init__(self, begin: Begin, clock: Clock, statutes: Statutes) -> None:
+        self._begin = begin
+        self._clock = clock
+        self._statutes = statutes
+
+    async def __call__(self, request_id: UUID, *, by: Caller) -> Seen:
+        """Raises: RequestUnknown"""
+        async with self._begin(by.tenant) as tx:
+            stored = await tx.requests.find(request_id)
+            if stored is None or not await is_theirs(tx, stored[0], by):
+                raise RequestUnknown("there is no such request")
+            (seen,) = await _seen(tx, [stored], self._statutes, self._clock())
+        return seen
+
+
+class ReadRequests:
+    """Show the queue: what is due first comes first."""
+
+    def __init__(self, begin: Begin, clock: Clock, statutes: Statutes) -> None:
+        self._begin = begin
+        self._clock = clock
+        self._statutes = statutes
+
+    async def __call__(
+        self, wanted: Filter, *, after: Position | None, limit: int, by: Caller
+    ) -> tuple[Sequence[Seen], Position | None]:
+        """Return a page, and where to go on if more are there."""
+        if wanted.overdue:
+            now = self._clock()
+            wanted = replace(wanted, due_before=now if wanted.due_before is None else min(now, wanted.due_before))
+        async with self._begin(by.tenant) as tx:
+            found = await tx.requests.page(wanted, after=after, limit=limit + 1)
+            shown = found[:limit]
+            seen = await _seen(tx, shown, self._statutes, self._clock())
+        last = shown[-1] if len(found) > limit else None
+        return seen, None if last is None else Position(due_at=last[1].due_at, id=last[0].id)
+
+
+async def _seen(
+    tx: RequestTransaction, found: Sequence[tuple[Request, Standing]], statutes: Statutes, now: datetime
+) -> Sequence[Seen]:
+    histories = await tx.requests.histories([request.id for request, _ in found])
+    names = dict(await tx.subjects.names({request.handle for request, _ in found}))
+    for request, _ in found:
+        if request.handle not in names and (handle := await tx.subjects.current(request.handle)) is not None:
+            names[request.handle] = (await tx.subjects.names([handle]))[handle]
+    return [statutes.seen(request, histories[request.id], names.get(request.handle), now) for request, _ in found]
+
+
+async def is_theirs(tx: RequestTransaction, request: Request, by: Caller) -> bool:
+    """Return whether a caller may see a request: staff may see all, people their own."""
+    if by.subject is None:
+        return True
+    handle = await tx.subjects.handle_of(SubjectId(by.subject))
+    return handle is not None and (request.handle == handle or request.handle in await tx.subjects.former(handle))

@@ -1,0 +1,259 @@
+"""Which rights a law gives, and what each of them needs: `policies/data/rights.json` as values."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+from service.kernel import DomainError
+from service.requests.periods import UnknownLaw
+
+NOWHERE: Final = "ZZ"
+
+
+class RightUnknown(DomainError):
+    """The law doesn't know that right. The answer names those that it knows."""
+
+    code = "right_unknown"
+
+
+class GroundUnknown(DomainError):
+    """The law gives no such ground for what is asked. The answer names those that it gives."""
+
+    code = "ground_unknown"
+
+
+class MethodUnknown(DomainError):
+    """Identity or authority can't be shown like that. The answer names how it can."""
+
+    code = "method_unknown"
+
+
+class Right(StrEnum):
+    """What people can ask for, under one name in every law."""
+
+    ACCESS = "access"
+    KNOW_CATEGORIES = "know_categories"
+    PORTABILITY = "portability"
+    RECTIFICATION = "rectification"
+    ERASURE = "erasure"
+    RESTRICTION = "restriction"
+    OBJECTION = "objection"
+    WITHDRAW_CONSENTS = "withdraw_consents"
+    OPT_OUT_OF_SALE = "opt_out_of_sale"
+    OPT_OUT_OF_SHARING = "opt_out_of_sharing"
+    OPT_OUT_OF_TARGETED_ADS = "opt_out_of_targeted_ads"
+    OPT_OUT_OF_PROFILING = "opt_out_of_profiling"
+    OPT_OUT_OF_AUTOMATED_DECISIONS = "opt_out_of_automated_decisions"
+    LIMIT_SENSITIVE_USE = "limit_sensitive_use"
+    HUMAN_REVIEW = "human_review"
+    APPEAL = "appeal"
+    COMPLAINT = "complaint"
+
+
+class Verification(StrEnum):
+    """How sure it is who asks, least first."""
+
+    NONE = "none"
+    SESSION = "session"
+    REASONABLE = "reasonable"
+    HIGH = "high"
+
+    def reaches(self, other: "Verification") -> bool:
+        order = list(Verification)
+        return order.index(self) >= order.index(other)
+
+
+class Mark(StrEnum):
+    """What a request says about its subject for as long as it stands."""
+
+    ERASURE_PENDING = "erasure_pending"
+    """From receipt on."""
+    RESTRICTED = "restricted"
+    """From acceptance on, until it is lifted."""
+
+
+class Agent(StrEnum):
+    """What somebody has to show who asks for another."""
+
+    PROOF_OF_AUTHORITY = "proof_of_authority"
+    SIGNED_PERMISSION = "signed_permission"
+
+
+class Use(StrEnum):
+    REFUSAL = "refusal"
+    EXTENSION = "extension"
+
+
+class Effect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A record that a request makes when it is received, on any channel."""
+
+    action: str
+    purpose: str
+
+
+class PeriodName(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A period of `deadlines.json`."""
+
+    law: str
+    request: str
+
+
+class Entitlement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One right, as some laws give it."""
+
+    laws: tuple[str, ...]
+    right: Right
+    request: str
+    """Its name in `deadlines.json`."""
+    period_law: str | None = None
+    """The law of its period there, where that is not the law itself."""
+    also: tuple[PeriodName, ...] = ()
+    """Further periods that its receipt begins."""
+    verification: Verification
+    """What it needs before anything is disclosed or destroyed."""
+    login_suffices: bool = False
+    """Whether a log-in will do, though more is needed of those who have no account."""
+    discloses: bool = False
+    destroys: bool = False
+    at_once: tuple[Effect, ...] = ()
+    """What takes effect on receipt, whoever asks."""
+    marks: Mark | None = None
+    refusals: tuple[str, ...]
+    extensions: tuple[str, ...] = ()
+    agent: Agent
+    rules: tuple[str, ...]
+    citation: str
+    disputed: str | None = None
+
+    def satisfied_by(self, level: Verification) -> bool:
+        return level.reaches(self.verification) or (self.login_suffices and level is Verification.SESSION)
+
+    def periods(self, law: str) -> tuple[PeriodName, ...]:
+        """Return the period of the answer under one of its laws, then the further ones."""
+        return PeriodName(law=self.period_law or law, request=self.request), *self.also
+
+
+class Ground(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A reason that some laws accept, and where they say so."""
+
+    id: str
+    of: Use
+    laws: tuple[str, ...]
+    article: str
+
+
+class Method(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A way to show who one is."""
+
+    id: str
+    proves: Verification
+
+
+class RightsTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The document, as it stands in the file."""
+
+    assumed: str
+    of_regime: Mapping[str, str]
+    of_place: Mapping[str, str]
+    methods: tuple[Method, ...]
+    authorities: Mapping[Agent, tuple[str, ...]]
+    remedies: Mapping[str, tuple[str, ...]]
+    grounds: tuple[Ground, ...]
+    rights: tuple[Entitlement, ...]
+
+
+class ContradictoryRights(Exception):
+    """The table says two things about one right of one law."""
+
+
+class Rights:
+    """The table. It answers with the one entry about a right, or says which there are."""
+
+    def __init__(self, table: RightsTable, regimes: Mapping[str, Sequence[str]]) -> None:
+        """Take the table, and the regimes of each place.
+
+        Raises:
+            ContradictoryRights
+        """
+        self._table = table
+        self._regimes = regimes
+        self._laws: dict[str, dict[Right, Entitlement]] = {}
+        for row in table.rights:
+            for law in row.laws:
+                known = self._laws.setdefault(law, {})
+                if row.right in known:
+                    raise ContradictoryRights(f"{law} gives {row.right} twice")
+                known[row.right] = row
+        self._methods = {method.id: method.proves for method in table.methods}
+
+    @property
+    def laws(self) -> Mapping[str, Mapping[Right, Entitlement]]:
+        return self._laws
+
+    @property
+    def assumed(self) -> str:
+        """The law of whom nobody knows where they live."""
+        return self._table.assumed
+
+    def law_of(self, place: str | None) -> tuple[str, bool]:
+        """Return the law of a place (ISO 3166-1 or -2), and whether it is only assumed.
+
+        A part of a country has the law of the country where it has none of its own.
+        """
+        for name in () if place is None or place == NOWHERE else (place, place.partition("-")[0]):
+            if name in self._table.of_place:
+                return self._table.of_place[name], False
+            for regime in self._regimes.get(name, ()):
+                if regime in self._table.of_regime:
+                    return self._table.of_regime[regime], False
+        return self.assumed, True
+
+    def of(self, law: str, right: Right) -> Entitlement:
+        """Return what a law says about a right.
+
+        Raises:
+            UnknownLaw, RightUnknown
+        """
+        if (known := self._laws.get(law)) is None:
+            raise UnknownLaw("no such law", pointers=["/law"], laws=sorted(self._laws))
+        if (found := known.get(right)) is None:
+            raise RightUnknown(f"{law} doesn't know this right", pointers=["/right"], law=law, rights=sorted(known))
+        return found
+
+    def ground(self, law: str, entitlement: Entitlement, use: Use, name: str | None) -> Ground:
+        """Return why a request may be refused, or take longer.
+
+        Raises:
+            GroundUnknown
+        """
+        known = entitlement.refusals if use is Use.REFUSAL else entitlement.extensions
+        for ground in self._table.grounds:
+            if ground.id == name and ground.of is use and law in ground.laws and name in known:
+                return ground
+        raise GroundUnknown(f"{law} gives no such ground for it", pointers=["/reason"], reasons=sorted(known))
+
+    def remedy(self, law: str) -> str:
+        """Return what is open to whom a request is refused."""
+        return next(remedy for remedy, laws in self._table.remedies.items() if law in laws)
+
+    def proof(self, method: str | None) -> Verification:
+        """Return how sure a way of showing who one is makes it.
+
+        Raises:
+            MethodUnknown
+        """
+        if method is None or method not in self._methods:
+            raise MethodUnknown("identity isn't shown like that", pointers=["/reason"], reasons=sorted(self._methods))
+        return self._methods[method]
+
+    def check_authority(self, entitlement: Entitlement, shown: str) -> None:
+        """Refuse what shows no authority to ask for another.
+
+        Raises:
+            MethodUnknown
+        """
+        known = self._table.authorities[entitlement.agent]
+        if shown not in known:
+            raise MethodUnknown("that shows no authority", pointers=["/authority"], reasons=sorted(known))

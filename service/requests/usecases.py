@@ -1,0 +1,195 @@
+"""What takes requests in. What takes effect at once is stored with the receipt."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec.structs import replace
+
+from service.audit import AuditEvent, Draft
+from service.consent import Action, AppendRecords, RecordChannel, Statement, Submission
+from service.events import Event
+from service.kernel import Caller, Clock, Handle, NewId
+from service.requests.case import (
+    SKEW,
+    ForStaff,
+    PlaceNeeded,
+    Request,
+    RequestFromTheFuture,
+    RequestIdReused,
+    Seen,
+    Via,
+    Wish,
+    needs_of,
+)
+from service.requests.lifecycle import Happened, Move, Needs
+from service.requests.marking import marked_by
+from service.requests.ports import Begin, RequestTransaction
+from service.requests.rights import Entitlement, Verification
+from service.requests.statutes import Statutes
+from service.subjects import Subject, UnknownSubject
+
+LOG_IN: Final = "log_in"
+NOT_NEEDED: Final = "not_needed"
+"""How identity was shown where the right asks nobody who they are."""
+
+EVENTS: Final = {
+    Move.RECEIVE: AuditEvent.REQUEST_RECEIVED,
+    Move.JOIN: AuditEvent.REQUEST_JOINED,
+    Move.ASK_IDENTITY: AuditEvent.REQUEST_IDENTITY_ASKED,
+    Move.VERIFY: AuditEvent.REQUEST_VERIFIED,
+    Move.EXTEND: AuditEvent.REQUEST_EXTENDED,
+    Move.CLARIFY: AuditEvent.REQUEST_CLARIFICATION_ASKED,
+    Move.CLARIFIED: AuditEvent.REQUEST_CLARIFIED,
+    Move.EXECUTE: AuditEvent.REQUEST_EXECUTING,
+    Move.COMPLETE: AuditEvent.REQUEST_ANSWERED,
+    Move.CLOSE: AuditEvent.REQUEST_CLOSED,
+    Move.REFUSE: AuditEvent.REQUEST_REFUSED,
+    Move.WITHDRAW: AuditEvent.REQUEST_WITHDRAWN,
+    Move.LIFT: AuditEvent.REQUEST_LIFTED,
+}
+
+
+class OpenRequest:
+    """Take a request in, with what takes effect on receipt, or store nothing."""
+
+    def __init__(self, begin: Begin, clock: Clock, new_id: NewId, statutes: Statutes, append: AppendRecords) -> None:
+        self._begin = begin
+        self._clock = clock
+        self._new_id = new_id
+        self._statutes = statutes
+        self._append = append
+
+    async def __call__(self, wish: Wish, *, by: Caller) -> tuple[Seen, bool]:
+        """Return the request as it stands, and whether it is new.
+
+        Sent again with the same content it is answered like the first time, as it stands by
+        now. A subject nobody knew comes into being.
+
+        Raises:
+            RequestIdReused, RequestFromTheFuture, UnknownSubject, ForStaff, PlaceNeeded, UnknownPlace,
+            UnknownZone, UnknownLaw, RightUnknown, NotInForce, ReceiptOutOfRange: nothing was stored.
+        """
+        now = self._clock()
+        said = wish.said
+        _refuse_what_staff_says(wish, by)
+        if said.received_at is not None and said.received_at > now + SKEW:
+            raise RequestFromTheFuture("it was received later than now", pointers=["/received_at"])
+        async with self._begin(by.tenant) as tx:
+            ensured = await tx.subjects.ensure([wish.subject], now)
+            person = await tx.subjects.lock(ensured.handles[wish.subject])
+            handles = {person.handle, *await tx.subjects.former(person.handle)}
+            if (stored := await tx.requests.find(wish.id)) is not None:
+                return await self._again(tx, wish, stored[0], handles), False
+            request = await self._received(tx, wish, person, handles, now)
+            history = self._first_moves(request, now, by)
+            seen = self._statutes.seen(request, history, wish.subject, now)
+            if not await tx.requests.add(request, seen.standing, history):
+                raise RequestIdReused("another request has this id", pointers=["/id"])
+            drafts = [Draft(event=EVENTS[one.move], object_id=str(wish.id), subject=person.handle) for one in history]
+            if ensured.created:
+                drafts.insert(
+                    0, Draft(event=AuditEvent.SUBJECT_CREATED, object_id=str(person.handle), subject=person.handle)
+                )
+            await tx.audit.append_many(drafts, by=by)
+            await tx.outbox.add(
+                [
+                    Event(type=draft.event.value, object_id=draft.object_id, subject=person.handle, at=now)
+                    for draft in drafts
+                ]
+            )
+            await marked_by(tx, request, seen.standing.mark, now)
+            if effects := self._effects(wish, request, seen.entitlement):
+                await self._append.within(tx, effects, by=by)
+        return seen, True
+
+    async def _again(self, tx: RequestTransaction, wish: Wish, stored: Request, handles: set[Handle]) -> Seen:
+        if stored.handle not in handles or stored.right is not wish.right or stored.said != wish.said:
+            raise RequestIdReused("another request has this id", pointers=["/id"])
+        history = (await tx.requests.histories([stored.id]))[stored.id]
+        return self._statutes.seen(stored, history, wish.subject, self._clock())
+
+    async def _received(
+        self, tx: RequestTransaction, wish: Wish, person: Subject, handles: set[Handle], now: datetime
+    ) -> Request:
+        said = wish.said
+        place, time_zone = said.place, said.time_zone
+        if place is None or time_zone is None:
+            seat = await tx.tenants.seat()
+            if seat is None:
+                raise PlaceNeeded("say place and time_zone, or have the operator set those of the tenant")
+            place, time_zone = place or seat[0], time_zone or seat[1]
+        self._statutes.check_seat(place, time_zone)
+        if said.law is not None:
+            self._statutes.rights.of(said.law, wish.right)
+            law, assumed = said.law, False
+        else:
+            law, assumed = self._statutes.governing(person.facts.residence, wish.right)
+        request = Request(
+            id=wish.id,
+            handle=person.handle,
+            right=wish.right,
+            law=law,
+            assumed=assumed,
+            said=said,
+            joins=None,
+            place=place,
+            time_zone=time_zone,
+            received_at=said.received_at or now,
+            entered_at=now,
+        )
+        if said.law is None and not self._statutes.in_force(request):
+            law = self._statutes.rights.assumed
+            self._statutes.rights.of(law, wish.right)
+            request = replace(request, law=law, assumed=True)
+        return replace(request, joins=await tx.requests.open_of(handles, request.right, request.law))
+
+    def _first_moves(self, request: Request, now: datetime, by: Caller) -> Sequence[Happened]:
+        """Return the receipt and what follows from it: it joins another, or there is nothing to verify."""
+        received = Happened(number=1, move=Move.RECEIVE, at=now, actor=by.actor)
+        if request.joins is not None:
+            return [received, Happened(number=2, move=Move.JOIN, at=now, actor=by.actor)]
+        needs = needs_of(self._statutes.entitlement(request), request.said.via)
+        known = self._known(needs, now, by)
+        return [received] if known is None else [received, known]
+
+    def _known(self, needs: Needs, now: datetime, by: Caller) -> Happened | None:
+        if needs.agent:
+            return None
+        if by.subject is not None and Verification.SESSION in needs.sufficient:
+            reason, proves = LOG_IN, Verification.SESSION
+        elif Verification.NONE in needs.sufficient:
+            reason, proves = NOT_NEEDED, Verification.NONE
+        else:
+            return None
+        return Happened(number=2, move=Move.VERIFY, at=now, actor=by.actor, reason=reason, proves=proves)
+
+    def _effects(self, wish: Wish, request: Request, entitlement: Entitlement) -> Sequence[Submission]:
+        """Return the records that a request makes: they count from its receipt on."""
+        return [
+            Submission(
+                id=self._new_id(),
+                subject=wish.subject,
+                statement=Statement(
+                    ts=request.received_at,
+                    channel=RecordChannel.ANY,
+                    purpose=effect.purpose,
+                    action=Action(effect.action),
+                    evidence=f"request:{request.id}",
+                ),
+            )
+            for effect in entitlement.at_once
+        ]
+
+
+def _refuse_what_staff_says(wish: Wish, by: Caller) -> None:
+    """With their own token people ask for themselves, now."""
+    if by.subject is None:
+        return
+    if wish.subject != by.subject:
+        raise UnknownSubject("no such subject")
+    told = [f"/{name}" for name in ("received_at", "place", "time_zone") if getattr(wish.said, name) is not None]
+    if wish.said.via not in {Via.PORTAL, Via.SIGNAL}:
+        told.append("/via")
+    if told:
+        raise ForStaff("this is for the controller's staff to say", pointers=told)
