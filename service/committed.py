@@ -1,6 +1,7 @@
 """What stands behind the entries of a log in the database, and whether it is what they committed to."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
@@ -10,13 +11,18 @@ import msgspec
 from msgspec import Struct
 
 from service import consent, subjects
-from service.audit import NOBODYS, AuditEvent, Content, Opened, Payload, Query
+from service.audit import NOBODYS, AuditEvent, Content, Entry, Opened, Payload, Query
 from service.extents import BATCH
 from service.kernel import Handle, Instant, TenantId
 from service.transaction import Begin, Transaction
 
 SALTED: Final = frozenset({AuditEvent.RECORD_STORED, AuditEvent.DECISION_MADE, AuditEvent.SUBJECT_STORED})
 """Events with a payload under a salt."""
+_CONTENT: Final = {
+    AuditEvent.RECORD_STORED: Content.RECORD,
+    AuditEvent.DECISION_MADE: Content.DECISION,
+    AuditEvent.SUBJECT_STORED: Content.SUBJECT,
+}
 _NAMED: Final = {
     AuditEvent.RECORD_STORED: "record",
     AuditEvent.DECISION_MADE: "decision",
@@ -135,10 +141,16 @@ class _Look:
         self._without: dict[Handle, int] = {}
         """Who has no secret, and the first entry that needs it."""
         self._destroyed: set[Handle | None] = set()
+        self._went: Counter[str] = Counter()
+        """Of each kind of content, what went when its period was over, by what is left of it."""
+        self._told: Counter[str] = Counter()
+        """The same by the entries that tell of it."""
 
     async def at(self, tx: Transaction, first: int, entries: Sequence[Happened | None]) -> None:
         read = [(index, each) for index, each in enumerate(entries, first) if each is not None]
         self._destroyed.update(each.subject for _, each in read if each.event is AuditEvent.VAULT_KEY_DESTROYED)
+        for _, each in read:
+            self._tell(each.event, each.object)
         binding = [(index, each) for index, each in read if each.commitment is not None and each.event in _NAMED]
         try:
             await self._some(tx, binding)
@@ -169,8 +181,14 @@ class _Look:
             self.shown += 1
         elif await _expired(tx, entry):
             self.expired += 1
+            self._went[_CONTENT[entry.event]] += 1
         else:
             self._find(index, entry, "is not what the entry commits to" if stored else "is gone")
+
+    def _tell(self, event: AuditEvent, object_id: str) -> None:
+        if event is AuditEvent.CONTENT_EXPIRED:
+            content, _, number = object_id.partition("/")
+            self._told[content] += int(number)
 
     def _compare(self, index: int, entry: Happened, same: bool) -> None:
         if same:
@@ -182,15 +200,22 @@ class _Look:
         self.findings.append(f"entry {index}, {entry.id}: {_NAMED[entry.event]} {entry.object} {what}")
 
     async def close(self, tx: Transaction) -> None:
-        """Ask why secrets are gone: where nobody was erased, somebody hides what was changed."""
+        """Ask why content and secrets are gone: where no entry says so, somebody hides what was changed."""
+        for each in await self._waiting(tx, AuditEvent.CONTENT_EXPIRED):
+            self._tell(each.event, each.object_id)
+        for content, number in self._went.items():
+            if number > self._told[content]:
+                self.findings.append(f"{number} of {content} went, and entries tell of {self._told[content]}")
+        erased = [each.subject for each in await self._waiting(tx, AuditEvent.VAULT_KEY_DESTROYED)]
         for handle, index in self._without.items():
-            if handle in self._destroyed:
-                continue
-            event = AuditEvent.VAULT_KEY_DESTROYED
-            found = await tx.audit.find(Query(event=event), subject=None, after=None, limit=1_000)
-            waiting = [each for each in found if each.subject == handle and await tx.tree.place(each.id) is None]
-            if not waiting:
+            if handle not in self._destroyed and handle not in erased:
                 self.findings.append(f"the secret of {handle} is gone, and no entry says why; entry {index} needs it")
+
+    @staticmethod
+    async def _waiting(tx: Transaction, event: AuditEvent) -> Sequence[Entry]:
+        """Return the entries of an event that have no place in the tree yet."""
+        found = await tx.audit.find(Query(event=event), subject=None, after=None, limit=1_000)
+        return [each for each in found if await tx.tree.place(each.id) is None]
 
 
 def _readable(entry: bytes) -> Happened | None:
@@ -204,9 +229,8 @@ async def _expired(tx: Transaction, entry: Happened) -> bool:
     """Return whether what the entry tells of went when its period was over."""
     if entry.event is AuditEvent.SUBJECT_STORED:
         handle = Handle(UUID(entry.object))
-        return await tx.traces.of_person(Content.SUBJECT, handle, entry.at + _MEANWHILE)
-    content = Content.RECORD if entry.event is AuditEvent.RECORD_STORED else Content.DECISION
-    return bool(await tx.traces.of(content, [UUID(entry.object)]))
+        return await tx.traces.of_person(_CONTENT[entry.event], handle, entry.at + _MEANWHILE)
+    return bool(await tx.traces.of(_CONTENT[entry.event], [UUID(entry.object)]))
 
 
 async def _published(tx: Transaction, entry: Happened) -> bytes | None:

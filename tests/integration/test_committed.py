@@ -38,7 +38,17 @@ from tests.builders import GAZETTEER, VOCABULARY, a_submission, some_facts
 ANN = SubjectId("ann")
 FACTS = b'{"place":"DE"}'
 VERDICT = Verdict(allow=True, basis=Basis.CONSENT, reasons=(), obligations=(), acts=(), closed_hours=False)
-TABLES = ("record", "decision", "facts", "verdict", "subject_facts", "notice", "purpose", "commitment_secret")
+TABLES = (
+    "record",
+    "decision",
+    "facts",
+    "verdict",
+    "subject_facts",
+    "notice",
+    "purpose",
+    "commitment_secret",
+    "expired",
+)
 NOTICE = NoticeContent(
     notice="newsletter",
     version="v1",
@@ -210,6 +220,33 @@ async def test_a_notice_changed_with_its_hash_is_still_not_what_was_shown(life, 
 
     [found] = (await look()).findings
     assert "notice newsletter/v1 is not what the entry commits to" in found
+
+
+@pytest.mark.parametrize(("kind", "left"), [("decision", 6), ("record", 6), ("subject", 7)])
+async def test_what_went_when_its_period_was_over_is_no_finding_if_the_log_tells_of_it(
+    life, look, tamper, begin, caller, place, kind: str, left: int
+):
+    """Removed by hand as retention does it, which has tests of its own: row, trace and entry."""
+    whose, when, only = {
+        "subject": ("gen_random_uuid(), handle", "at", "version = 1"),
+        "record": ("id, handle", "received_at", "true"),
+        "decision": ("id, handle", "decided_at", "true"),
+    }[kind]
+    table = "subject_facts" if kind == "subject" else kind
+    tamper(
+        f"INSERT INTO expired (tenant, kind, id, handle, at, expired_at) SELECT tenant, '{kind}', {whose}, {when}, "
+        f"now() FROM {table} WHERE tenant = %(tenant)s AND {only}"
+    )
+    tamper(f"DELETE FROM {table} WHERE tenant = %(tenant)s AND {only}")
+    untold = await look()
+    assert (untold.shown, untold.expired) == (left, 8 - left)
+    assert untold.findings == [f"{8 - left} of {kind} went, and entries tell of 0"]
+
+    async with begin(caller.tenant) as tx:
+        await tx.audit.append(event=AuditEvent.CONTENT_EXPIRED, object_id=f"{kind}/{8 - left}", by=caller)
+    assert (await look()).findings == []
+    await place()
+    assert (await look()).findings == []
 
 
 async def test_entries_of_before_commit_to_nothing_and_are_not_wrong(life, look, tamper, begin, caller, place):
