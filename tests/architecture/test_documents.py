@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.audit import AuditEvent
 from tests.architecture.sources import ROOT, name, tracked
 
 DOCUMENTS = [path for path in tracked() if path.suffix == ".md"]
@@ -30,6 +31,12 @@ def test_every_make_target_in_a_document_exists(document: Path):
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
 
     assert set(TARGET.findall(document.read_text())) <= set(targets)
+
+
+def test_every_event_of_the_audit_log_is_documented_and_no_other():
+    rows = re.findall(r"^\| (`[^|]*`) \|", (ROOT / "docs" / "audit-events.md").read_text(), flags=re.MULTILINE)
+
+    assert sorted(re.findall(r"`([^`]+)`", " ".join(rows))) == sorted(AuditEvent)
 
 
 def test_every_make_target_of_ours_is_explained_by_make_help():
