@@ -1,9 +1,11 @@
-"""The demo tenant: two people whose choices and addresses come in through the API, two questions and two reveals."""
+"""The demo tenant: two people whose choices and addresses come in through the API, questions, reveals, and a proof."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -15,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from service.kernel import DomainError, NewId
+from service.own_files import replace_own
 
 TENANT = "demo"
 
@@ -22,6 +25,11 @@ QUESTIONS: Final = {
     "anna": "May we send anna marketing by e-mail?",
     "ben": "May we send ben marketing by e-mail? He has withdrawn his consent.",
 }
+
+
+_PACK: Final = {"format": "pack", "purpose": "internal_audit"}
+_PATIENCE: Final = 30.0
+"""Seconds that the worker may take for its part."""
 
 
 class DemoRefused(DomainError):
@@ -50,6 +58,12 @@ class Api:
         except HTTPError as problem:
             with problem:
                 return problem.code, json.loads(problem.read())
+
+    def fetch(self, path: str) -> bytes:
+        """Return what is behind a link that needs no token."""
+        with self._open(self.url + path, timeout=30) as answer:
+            content: bytes = answer.read()
+        return content
 
 
 def load(api: Api, now: datetime, new_id: NewId) -> None:
@@ -109,6 +123,43 @@ def ask(api: Api, console: Console) -> None:
     _reveal(api, console)
     console.print("\nAsk the next one yourself:\n")
     _print_curl(api, console)
+
+
+def hand_out(api: Api, file: Path, console: Console) -> None:
+    """Have the log of the demo put into a pack that proves itself, and say how to see that.
+
+    Without it, say why: a log that is halted keeps nobody from asking.
+    """
+    try:
+        replace_own(file, _packed(api))
+    except DemoRefused as refused:
+        console.print(f"There is no pack of the log: {refused}.\n", markup=False, highlight=False)
+        return
+    console.print(
+        "[bold]Why should anybody believe this?[/bold] Nobody has to. The whole log, with its proofs, is in\n"
+    )
+    console.print(f"  {file}\n", soft_wrap=True, markup=False, highlight=False)
+    console.print("Verify it with nothing but Python, then change a byte of it and see where that shows:\n")
+    command = f"python3 -m zipfile -e {file} pack && python3 pack/verify.py {file}\n"
+    console.print(command, soft_wrap=True, markup=False, highlight=False)
+
+
+def _packed(api: Api) -> bytes:
+    for record in _expect(api("GET", "/v1/subjects/ben/records"))["records"]:
+        _waited(api, f"/v1/records/{record['id']}/receipt", lambda status, _: status != HTTPStatus.CONFLICT)
+    place = f"/v1/audit/exports/{_expect(api('POST', '/v1/audit/exports', _PACK))['id']}"
+    made = _waited(api, place, lambda _, export: export.get("state") not in {"waiting", "running"})
+    if made["state"] != "done":
+        raise DemoRefused(f"its export is {made['state']}")
+    return api.fetch(_expect(api("POST", f"{place}/link"))["path"])
+
+
+def _waited(api: Api, path: str, enough: Callable[[int, Any], bool]) -> Any:
+    """Return what there is at a path once it is `enough`: the worker comes by several times a second."""
+    until = time.monotonic() + _PATIENCE
+    while not enough(*(answer := api("GET", path))) and time.monotonic() < until:
+        time.sleep(0.1)
+    return _expect(answer)
 
 
 def _reveal(api: Api, console: Console) -> None:

@@ -83,7 +83,7 @@ async def _run_all(
         server = Server(_config(application), ready.set)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         working = asyncio.create_task(_in_background(settings, urls, telemetry, stop))
-        showing = asyncio.create_task(_welcome(_url(listener), token, ready, console))
+        showing = asyncio.create_task(_welcome(settings, _url(listener), token, ready, console))
         # whichever ends first ends the others: a server without its worker would pile up work unseen
         serving.add_done_callback(lambda _: stop.set())
         working.add_done_callback(lambda _: stop.set())
@@ -97,13 +97,14 @@ async def _run_all(
             raise outcome
 
 
-async def _welcome(url: str, token: str | None, ready: asyncio.Event, console: Console) -> None:
+async def _welcome(settings: Settings, url: str, token: str | None, ready: asyncio.Event, console: Console) -> None:
     await ready.wait()
     _announce(url)
     if token is not None:
         api = demo.Api(url, token)
         await asyncio.to_thread(demo.load, api, app.utc_now(), app.new_id)
         await asyncio.to_thread(demo.ask, api, console)
+        await asyncio.to_thread(demo.hand_out, api, settings.data / "demo-pack.zip", console)
     console.print(f"Every operation: {url}/docs    Stop with Ctrl-C.\n", highlight=False)
 
 

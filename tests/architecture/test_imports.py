@@ -200,7 +200,7 @@ BESIDE = {
     "settings": {"kernel", "web"},
     "transaction": {"kernel", "db", "tenants", "trips", *SLICES},
     "trips": {"kernel"},
-    "demo": {"kernel"},
+    "demo": {"kernel", "own_files"},
 }
 # The composition roots: they import everything, and nothing but a root imports them.
 ROOTS = {

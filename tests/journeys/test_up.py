@@ -14,7 +14,7 @@ from tests.journeys.processes import Client, Service, environment, running, vole
 def test_the_demo_permits_one_and_refuses_one_and_a_second_start_finds_its_data(tmp_path: Path) -> None:
     env = environment(tmp_path / "data")
     with running("up", "--demo", "--port", "0", env=env) as service:
-        wait_for(service, "curl -s")
+        wait_for(service, "/docs")
         client = Client(
             service.url, volens("token", "--tenant", "demo", "--scope", "decide audit:read", env=env).stdout.strip()
         )
@@ -30,6 +30,11 @@ def test_the_demo_permits_one_and_refuses_one_and_a_second_start_finds_its_data(
         assert all(reason["citation"] for reason in permitted["reasons"] + refused["reasons"])
         children = psutil.Process(service.process.pid).children(recursive=True)
         assert children, "the database runs under the service"
+        command = next(line for line in service.printed if line.startswith("python3 -m zipfile"))
+        judged = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert "3 payloads are what entries record.stored commit to" in judged.stdout
+        assert "3 receipts are about entries" in judged.stdout
+        assert judged.stdout.endswith(" 0 wrong\n")
         assert service.stop(signal.SIGINT) == 0
         _, alive = psutil.wait_procs(children, timeout=10)
         assert not alive
