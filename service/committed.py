@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from service import consent, subjects
-from service.audit import NOBODYS, AuditEvent, Content, Entry, Opened, Payload, Query
+from service.audit import NOBODYS, AuditEvent, Content, Entry, Opened, Payload, Position, Query
 from service.extents import BATCH
 from service.kernel import Handle, Instant, TenantId
 from service.transaction import Begin, Transaction
@@ -66,6 +66,8 @@ class Committed(Struct, frozen=True, kw_only=True):
 
 _MEANWHILE: Final = timedelta(seconds=5)
 """Between what is stored and its entry, which are of one transaction."""
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError)
+"""What is stored is nonsense, or an entry was changed and names nothing that there could be."""
 read: Final = msgspec.json.Decoder(Happened).decode
 
 
@@ -128,7 +130,7 @@ class ExamineCommitted:
                 entries = await tx.tree.entries(low, min(low + BATCH, size))
                 await look.at(tx, low, [_readable(entry) for entry in entries])
         async with self._begin(tenant) as tx:
-            await look.close(tx)
+            await look.close(tx, size)
         return Committed(shown=look.shown, expired=look.expired, closed=look.closed, findings=look.findings)
 
 
@@ -154,11 +156,11 @@ class _Look:
         binding = [(index, each) for index, each in read if each.commitment is not None and each.event in _NAMED]
         try:
             await self._some(tx, binding)
-        except msgspec.MsgspecError:  # of one of them, and then it is to be named
+        except _UNREADABLE:  # of one of them, and then it is to be named
             for one in binding:
                 try:
                     await self._some(tx, [one])
-                except msgspec.MsgspecError:
+                except _UNREADABLE:
                     self._find(*one, "can't be read")
 
     async def _some(self, tx: Transaction, entries: Sequence[tuple[int, Happened]]) -> None:
@@ -188,7 +190,7 @@ class _Look:
     def _tell(self, event: AuditEvent, object_id: str) -> None:
         if event is AuditEvent.CONTENT_EXPIRED:
             content, _, number = object_id.partition("/")
-            self._told[content] += int(number)
+            self._told[content] += int(number) if number.isdecimal() else 0
 
     def _compare(self, index: int, entry: Happened, same: bool) -> None:
         if same:
@@ -199,23 +201,30 @@ class _Look:
     def _find(self, index: int, entry: Happened, what: str) -> None:
         self.findings.append(f"entry {index}, {entry.id}: {_NAMED[entry.event]} {entry.object} {what}")
 
-    async def close(self, tx: Transaction) -> None:
+    async def close(self, tx: Transaction, size: int) -> None:
         """Ask why content and secrets are gone: where no entry says so, somebody hides what was changed."""
-        for each in await self._waiting(tx, AuditEvent.CONTENT_EXPIRED):
+        for each in await self._later(tx, AuditEvent.CONTENT_EXPIRED, size):
             self._tell(each.event, each.object_id)
         for content, number in self._went.items():
             if number > self._told[content]:
                 self.findings.append(f"{number} of {content} went, and entries tell of {self._told[content]}")
-        erased = [each.subject for each in await self._waiting(tx, AuditEvent.VAULT_KEY_DESTROYED)]
+        erased = [each.subject for each in await self._later(tx, AuditEvent.VAULT_KEY_DESTROYED, size)]
         for handle, index in self._without.items():
             if handle not in self._destroyed and handle not in erased:
                 self.findings.append(f"the secret of {handle} is gone, and no entry says why; entry {index} needs it")
 
     @staticmethod
-    async def _waiting(tx: Transaction, event: AuditEvent) -> Sequence[Entry]:
-        """Return the entries of an event that have no place in the tree yet."""
-        found = await tx.audit.find(Query(event=event), subject=None, after=None, limit=1_000)
-        return [each for each in found if await tx.tree.place(each.id) is None]
+    async def _later(tx: Transaction, event: AuditEvent, size: int) -> Sequence[Entry]:
+        """Return the entries of an event that came behind the first `size`, or have no place yet."""
+        later: list[Entry] = []
+        after: Position | None = None
+        while True:
+            found = await tx.audit.find(Query(event=event), subject=None, after=after, limit=BATCH)
+            places = await tx.tree.places([each.id for each in found])
+            later += [each for each in found if places.get(each.id, size) >= size]
+            if len(found) < BATCH:
+                return later
+            after = Position(found[-1].at, found[-1].id)
 
 
 def _readable(entry: bytes) -> Happened | None:
@@ -229,7 +238,8 @@ async def _expired(tx: Transaction, entry: Happened) -> bool:
     """Return whether what the entry tells of went when its period was over."""
     if entry.event is AuditEvent.SUBJECT_STORED:
         handle = Handle(UUID(entry.object))
-        return await tx.traces.of_person(_CONTENT[entry.event], handle, entry.at + _MEANWHILE)
+        since, until = entry.at - _MEANWHILE, entry.at + _MEANWHILE
+        return await tx.traces.of_person(_CONTENT[entry.event], handle, until, since)
     return bool(await tx.traces.of(_CONTENT[entry.event], [UUID(entry.object)]))
 
 

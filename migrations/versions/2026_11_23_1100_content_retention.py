@@ -2,9 +2,9 @@
 
 Before: decisions, records, versions of facts and events lie there for ever.
 After: the worker may have them removed by functions that remove nothing early, nothing that is held, no refusal, and
-nothing without an audit entry. A row of `expired` stands for each decision and record that went, written first: the
-triggers let no other row go, not even for the owner. Officers place and lift holds. Old code runs unchanged, and
-says 404 of what is gone.
+nothing without an audit entry. A row of `expired` stands for each decision, record and version that went; of decisions
+and records it is written first, and triggers let no other row go, not even for the owner. Officers place and lift
+holds. Old code runs unchanged, and says 404 of what is gone.
 """
 
 import sqlalchemy as sa
@@ -203,12 +203,12 @@ OUTBOX = """
 
 VERSIONS = """
         WITH piece AS MATERIALIZED (
-            SELECT handle, version, (
+            SELECT handle, version, at, (
                 SELECT min(later.at) FROM subject_facts AS later
                 WHERE later.tenant = of_tenant AND later.handle = next.handle AND later.version > next.version
             ) AS replaced_at
             FROM (
-                SELECT handle, version FROM subject_facts
+                SELECT handle, version, at FROM subject_facts
                 WHERE tenant = of_tenant AND (
                     after = '' OR (handle, version)
                         > (nullif(split_part(after, '|', 1), '')::uuid, nullif(split_part(after, '|', 2), '')::integer)
@@ -216,18 +216,22 @@ VERSIONS = """
                 ORDER BY handle, version LIMIT most
             ) AS next
         ), judged AS MATERIALIZED (
-            SELECT *, content_held(of_tenant, handle, replaced_at) AS kept FROM piece WHERE replaced_at <= ended_by
+            SELECT *, content_held(of_tenant, handle, at) AS kept FROM piece WHERE replaced_at <= ended_by
         ), gone AS (
             DELETE FROM subject_facts AS old USING judged
             WHERE old.tenant = of_tenant AND old.handle = judged.handle AND old.version = judged.version
                 AND NOT judged.kept AND NOT dry
-            RETURNING old.version
+            RETURNING old.handle, old.at
+        ), noted AS (
+            INSERT INTO expired (tenant, kind, id, handle, at, expired_at)
+            SELECT of_tenant, 'subject', gen_random_uuid(), handle, at, clock_timestamp() FROM gone
         )
         SELECT (SELECT count(*) FROM piece), (SELECT count(*) FROM judged WHERE kept),
             CASE WHEN dry THEN (SELECT count(*) FROM judged WHERE NOT kept) ELSE (SELECT count(*) FROM gone) END,
             (SELECT handle || '|' || version FROM piece ORDER BY handle DESC, version DESC LIMIT 1)
         INTO seen, held, removed, last;
 """
+"""A version has no id of its own: what is left of it is whose it was, and when it was stored."""
 TENANTS = """
     CREATE FUNCTION tenants_with_content() RETURNS SETOF text
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$ SELECT id FROM tenant ORDER BY id $$

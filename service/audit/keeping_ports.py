@@ -31,8 +31,8 @@ class Traces(Protocol):
         """Return the traces of those that are gone."""
         ...
 
-    async def of_person(self, content: Content, handle: Handle, until: datetime) -> bool:
-        """Return whether anything about a person is gone that had been stored by an instant."""
+    async def of_person(self, content: Content, handle: Handle, until: datetime, since: datetime | None = None) -> bool:
+        """Return whether anything about a person is gone that had been stored by an instant, and not before another."""
         ...
 
 

@@ -62,12 +62,14 @@ class SqlTraces:
         found = await self._connection.execute(wanted)
         return {each.id: msgspec.convert(each, Trace, from_attributes=True) for each in found}
 
-    async def of_person(self, content: Content, handle: Handle, until: datetime) -> bool:
+    async def of_person(self, content: Content, handle: Handle, until: datetime, since: datetime | None = None) -> bool:
         row = expired.c
-        there = exists().where(
+        wanted = exists().where(
             row.tenant == self._tenant, row.handle == handle, row.kind == content.value, row.at <= until
         )
-        return bool(await self._connection.scalar(select(there)))
+        if since is not None:
+            wanted = wanted.where(row.at >= since)
+        return bool(await self._connection.scalar(select(wanted)))
 
 
 class SqlHoldStore:

@@ -151,4 +151,5 @@ expired = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("expired_at", UtcDateTime, nullable=False),
 )
-"""A row for each decision and record that is gone, with when it was stored. Only grows; the application looks."""
+"""A row for each decision, record and version of facts that is gone, with when it was stored. Only grows; the
+application looks. A version has no id: its row has one that names nothing."""

@@ -190,6 +190,7 @@ async def hold(client: httpx.AsyncClient, name: str = "case-7", **what: Any) -> 
         {"subject": "anna"},
         {},
         {"from": "2019-06-01T00:00:00Z", "to": "2019-08-01T00:00:00Z"},
+        {"from": "2019-06-01T00:00:00Z", "to": "2019-06-10T00:00:00Z"},  # stored then, and replaced later
         {"subject": "anna", "to": "2020-01-01T00:00:00Z", "reference": "7-O-12/19"},
     ],
 )
