@@ -68,10 +68,15 @@ async def write(
 
 
 def lines_of(handles: Sequence[Handle], names: Mapping[Handle, SubjectId], shown: Mapping[Handle, Shown]) -> bytes:
-    """Return one line for each person: what may be read of them, or that they were erased."""
+    """Return one line for each handle: what may be read of its person, that they were erased, or whose it was before.
+
+    A merge leaves a handle without a name, and what was kept under it is under that of another.
+    """
 
     def line(handle: Handle) -> dict[str, Any]:
         known = shown.get(handle)
+        if handle not in names:
+            return {"subject": handle, "merged": True}
         if known is None:
             return {"subject": handle, "erased": True}
         values = {"values": known.values, "masked": known.masked, "missing": known.missing, "reveal": known.id}

@@ -16,7 +16,7 @@ from service.bridges import known_tenant
 from service.consent.expiring import ExpireRecords
 from service.databases import migrated
 from service.decisions.artefacts import read_policy
-from service.kernel import TenantId
+from service.kernel import TenantId, Unavailable
 from service.settings import Settings
 from service.telemetry import Telemetry
 from service.transaction import Begin
@@ -87,11 +87,18 @@ async def expire_content(
 
 
 async def expire_content_by_itself(url: str, telemetry: Telemetry) -> None:
-    """Remove it as the worker, and tell how much that was."""
+    """Remove it as the worker, and tell how much that was. What is wrong with one tenant's doesn't keep others'."""
     async with operations.transactions(url) as begin:
         run = ExpireAll(begin, WORKER, lambda *_: None, dry=False)
         for tenant in await run.tenants():
-            for each in await run(tenant):
+            try:
+                outcomes = await run(tenant)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001, it is told of, and the others are due as well
+                telemetry.bug(error, "")
+                continue
+            for each in outcomes:
                 if each.removed:
                     telemetry.content_expired(each.tenant, each.content, each.removed)
 

@@ -106,6 +106,23 @@ async def test_personal_data_is_for_one_recipient_after_two_officers(
     assert not [path for path in written if EMAIL.encode() in path.read_bytes()]
 
 
+async def test_a_handle_of_before_a_merge_is_not_called_erased(client, signed_for, work, anna, put):
+    holder = pyrage.x25519.Identity.generate()
+    former = await put("anne", {"phone": "+49 30 1234567"})
+    merged = await client.post("/v1/subjects/anna/merge", json={"with": "anne", "same": True})
+    assert merged.status_code == 200, merged.text
+    export = await asked(client, **personal(str(holder.to_public())))
+    await signed_for("officer-2").post(f"/v1/audit/exports/{export}/approve")
+    await work()
+    content = await had(client, export)
+
+    with zipfile.ZipFile(io.BytesIO(content)) as pack:
+        lines = map(json.loads, pyrage.decrypt(pack.read("personal.ndjson.age"), [holder]).splitlines())
+        by_handle = {line["subject"]: line for line in lines}
+    assert by_handle[str(former)] == {"subject": str(former), "merged": True}
+    assert by_handle[str(anna)]["values"].keys() == {"email", "phone"}
+
+
 async def test_personal_data_without_a_recipient_is_refused(client, anna):
     assert kind(await ask(client, **personal(None))) == (409, "recipient_needed")
     assert kind(await ask(client, **personal("age1nobody"))) == (409, "export_unusable")

@@ -4,18 +4,20 @@ import asyncio
 import json
 import multiprocessing
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from uuid import uuid4
 
 import psycopg
 import pytest
 
 from service import operations
-from service.app import BUILD
+from service.app import BUILD, utc_now
 from service.consent import EMPTY, AppendRecords, RebuildState, fold
 from service.consent.fold import FORMAT, encode
 from service.decisions.artefacts import read_policy
 from service.kernel import SubjectId
-from service.retention import ExpireAll
+from service.retention import ExpireAll, expire_content_by_itself
+from service.telemetry import Telemetry
 from tests.builders import DAY, a_submission
 from tests.integration.keeping_child import BATCH, expire
 
@@ -153,6 +155,26 @@ async def test_two_at_once_remove_everything_once(live, tenant, database, sql):
 
     assert counts(sql, tenant) == {"record": 6, "decision": 0, "facts": 0, "event": 0}
     assert told(sql, tenant)["record"] == told(sql, tenant)["decision"] == 6
+
+
+async def test_a_state_that_is_not_what_its_records_say_stops_no_other_tenant(live, add_tenant, database, sql):
+    damaged, other = sorted(add_tenant() for _ in range(2))
+    lived = await live(damaged)
+    await live(other)
+    sql(
+        "UPDATE consent_state SET state = %s WHERE tenant = %s AND handle = %s RETURNING 1",
+        *(encode(EMPTY), damaged, lived["handle"]),
+    )
+    lines = BytesIO()
+
+    await expire_content_by_itself(database.urls.worker, Telemetry(utc_now, stream=lines))
+
+    assert counts(sql, damaged)["record"] == 2
+    assert told(sql, damaged) == {}
+    assert counts(sql, other)["record"] == 1
+    said = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert "bug" in {each["event"] for each in said}
+    assert ("content_expired", other) in {(each["event"], each.get("tenant")) for each in said}
 
 
 def arguments(tenant, lived, **changes):
