@@ -14,7 +14,9 @@ from msgspec import Meta, Struct
 from service.kernel import DomainError, Handle, Instant, SubjectId, TenantId, exactly
 
 FLOOR: Final = timedelta(days=30)
-"""Nothing goes that is younger. The database holds to the same."""
+"""Nothing goes that is younger. The database holds to the same, by its own clock."""
+AHEAD: Final = timedelta(hours=1)
+"""How far our clock may be ahead of the database's: a period is longer than the floor by as much."""
 
 HoldName = Annotated[str, exactly("[a-z0-9][a-z0-9._-]{0,62}")]
 Reference = Annotated[str, exactly("[A-Za-z0-9][A-Za-z0-9./_-]{0,63}")]
@@ -66,8 +68,8 @@ def checked(periods: Sequence[Period], now: datetime) -> Sequence[Period]:
     """
     if sorted(period.content for period in periods) != sorted(Content):
         raise UnusablePeriods("each kind of content has one period")
-    if any(now - period.ended_by(now) < FLOOR for period in periods):
-        raise UnusablePeriods("nothing is kept for less than thirty days")
+    if any(now - period.ended_by(now) < FLOOR + AHEAD for period in periods):
+        raise UnusablePeriods("nothing is kept for less than thirty days and an hour")
     return periods
 
 

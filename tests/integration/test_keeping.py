@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from service import operations
+from service import operations, retention
 from service.app import BUILD, utc_now
 from service.consent import EMPTY, AppendRecords, RebuildState, fold
 from service.consent.fold import FORMAT, encode
@@ -142,6 +142,18 @@ def killed(url: str, tenant: str, steps: int) -> str:
     child.join(60)
     ours.close()
     return where
+
+
+async def test_a_worker_whose_clock_is_ahead_of_the_database_expires_all_the_same(
+    live, tenant, database, sql, monkeypatch
+):
+    await live(tenant)
+    a_decision(sql, tenant)
+    monkeypatch.setattr(retention.app, "utc_now", lambda: utc_now() + timedelta(minutes=1))
+    async with operations.transactions(database.urls.worker) as worker:
+        await ExpireAll(worker, "worker", lambda *_: None, dry=False)(tenant)
+
+    assert counts(sql, tenant) == {"record": 1, "decision": 0, "facts": 0, "event": 0}
 
 
 async def test_two_at_once_remove_everything_once(live, tenant, database, sql):

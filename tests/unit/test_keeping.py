@@ -120,7 +120,7 @@ def test_the_periods_have_their_sources_and_none_is_missing():
 def test_a_table_that_is_not_whole_or_too_short_stops_everything(tmp_path):
     whole = list(read_periods(PERIODS))
     now = datetime.now(UTC)
-    short = msgspec.structs.replace(whole[0], unit="days", length=29)
+    short = msgspec.structs.replace(whole[0], unit="days", length=30)
     for periods in (whole[1:], [*whole, whole[0]], [short, *whole[1:]]):
         with pytest.raises(UnusablePeriods):
             checked(periods, now)
