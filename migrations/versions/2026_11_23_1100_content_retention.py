@@ -222,8 +222,7 @@ VERSIONS = """
             WHERE old.tenant = of_tenant AND old.handle = judged.handle AND old.version = judged.version
                 AND NOT judged.kept AND NOT dry
             RETURNING old.handle, old.at
-        ), noted AS (
-            INSERT INTO expired (tenant, kind, id, handle, at, expired_at)
+        ), noted AS (INSERT INTO expired (tenant, kind, id, handle, at, expired_at)
             SELECT of_tenant, 'subject', gen_random_uuid(), handle, at, clock_timestamp() FROM gone
         )
         SELECT (SELECT count(*) FROM piece), (SELECT count(*) FROM judged WHERE kept),
@@ -231,7 +230,6 @@ VERSIONS = """
             (SELECT handle || '|' || version FROM piece ORDER BY handle DESC, version DESC LIMIT 1)
         INTO seen, held, removed, last;
 """
-"""A version has no id of its own: what is left of it is whose it was, and when it was stored."""
 TENANTS = """
     CREATE FUNCTION tenants_with_content() RETURNS SETOF text
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$ SELECT id FROM tenant ORDER BY id $$
