@@ -84,9 +84,7 @@ class Approval(Struct, frozen=True, kw_only=True):
             SecondPersonNeeded, ApprovalUnusable
         """
         if actor == self.requested_by:
-            raise SecondPersonNeeded(
-                "another client than the one that asked has to agree", requested_by=self.requested_by
-            )
+            raise SecondPersonNeeded("another client than the one that asked has to agree")
         if self.state(now) is not ApprovalState.WAITING:
             raise ApprovalUnusable(f"nothing to agree to: it is {self.state(now)}", state=self.state(now))
 

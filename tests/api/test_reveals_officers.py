@@ -112,10 +112,7 @@ async def test_an_approval_is_given_by_somebody_else_and_once(client: httpx.Asyn
     assert (asked["state"], asked["requested_by"]) == ("waiting", "shop-backend")
     alone = await client.post(place)
     assert kind(alone) == (409, "second_person_needed")
-    assert (alone.json()["detail"], alone.json()["requested_by"]) == (
-        "another client than the one that asked has to agree",
-        "shop-backend",
-    )
+    assert alone.json()["detail"] == "another client than the one that asked has to agree"
     second, third = signed_for("second"), signed_for("third")
     for _ in range(2):
         given = (await second.post(place)).json()
