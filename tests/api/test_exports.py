@@ -70,6 +70,20 @@ async def test_all_that_happened_to_a_person(client, work, judge):
         await judge(content.replace(b'"event":"record.stored"', b'"event":"record.stores"'))
 
 
+async def test_all_that_happened_to_a_person_is_also_what_was_theirs_under_another_id(client, work):
+    for subject in ("anna", "ben"):
+        await client.put(f"/v1/subjects/{subject}", json={"residence": "DE"})
+    before = await client.get("/v1/audit/entries", params={"event": "subject.created"})
+    handles = {entry["subject"] for entry in before.json()["entries"]}
+    merged = await client.post("/v1/subjects/anna/merge", json={"with": "ben", "same": True})
+    assert merged.status_code == 200, merged.text
+    export = await asked(client, wanted={"subjects": ["ben"], "events": ["subject.created"]})
+    await work()
+
+    assert {entry["subject"] for entry in entries_in(await had(client, export))} == handles
+    assert len(handles) == 2
+
+
 async def test_whoever_is_unknown_has_no_export(client):
     assert kind(await ask(client, wanted={"subjects": ["nobody"]})) == (404, "unknown_subject")
 

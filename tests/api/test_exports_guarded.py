@@ -123,6 +123,22 @@ async def test_a_handle_of_before_a_merge_is_not_called_erased(client, signed_fo
     assert by_handle[str(anna)]["values"].keys() == {"email", "phone"}
 
 
+async def test_nothing_is_told_of_whoever_was_erased_before_it_is_written(
+    client, signed_for, work, anna, begin, tenant, clock
+):
+    holder = pyrage.x25519.Identity.generate()
+    export = await asked(client, **personal(str(holder.to_public())))
+    await signed_for("officer-2").post(f"/v1/audit/exports/{export}/approve")
+    async with begin(tenant) as tx:
+        await tx.keys.destroy_subject_key(anna, clock())
+    await work()
+
+    with zipfile.ZipFile(io.BytesIO(await had(client, export))) as pack:
+        lines = pyrage.decrypt(pack.read("personal.ndjson.age"), [holder]).splitlines()
+    assert [json.loads(line) for line in lines] == [{"subject": str(anna), "erased": True}]
+    assert await told(client, "vault.revealed") == []
+
+
 async def test_personal_data_without_a_recipient_is_refused(client, anna):
     assert kind(await ask(client, **personal(None))) == (409, "recipient_needed")
     assert kind(await ask(client, **personal("age1nobody"))) == (409, "export_unusable")
@@ -171,15 +187,19 @@ async def test_a_link_is_for_one_export_of_one_tenant(client, client_of, add_ten
         assert (await client.get(malformed)).status_code == 400
 
 
-async def test_a_key_is_not_what_is_stored(client, work, begin, tenant, database):
+async def test_a_key_is_neither_stored_nor_logged(client, work, database, log):
     await knows_anna(client, OPT_IN)
     export = await asked(client)
     await work()
-    key = (await link(client, export)).rpartition("=")[2]
+    path = await link(client, export)
+    key = path.rpartition("=")[2]
+    assert (await client.get(path)).status_code == 200
 
     with psycopg.connect(database.urls.owner) as connection:
         [(stored,)] = connection.execute("SELECT link_hash FROM audit_export WHERE id = %s", (export,)).fetchall()
     assert stored == hashlib.sha256(key.encode()).digest()
+    assert b"/file" in log.getvalue()
+    assert key.encode() not in log.getvalue()
 
 
 async def test_a_file_goes_when_its_time_is_over(client, work, clock, settings):

@@ -21,7 +21,7 @@ from service.audit.published import PublishedFiles
 from service.audit.tree_store import add_public_key, growing
 from service.export_parts import files_of
 from service.exporter import Writer, export_by_itself
-from service.exports import Export, ExportPurpose, Form, Order, State, Wanted
+from service.exports import Export, ExportFailed, ExportPurpose, Form, Order, Progress, State, Wanted
 from service.exports.domain import LEASE
 from service.exports.running import RunExports
 from service.kernel import Unavailable
@@ -340,3 +340,15 @@ async def test_the_worker_finds_what_is_to_do_by_itself_and_ends_when_it_is_aske
     await asyncio.wait_for(working, 5)
 
     assert only(settings).startswith(b"index,leaf,")
+
+
+async def test_a_writer_whom_nobody_waits_for_stops(ask, begin, caller, clock, settings, database):
+    await ask()
+    async with begin(caller.tenant) as tx:
+        claimed = await tx.exports.claim(uuid7(), clock())
+    progress = Progress()
+    progress.stopped = True
+
+    with pytest.raises(ExportFailed, match="nobody waits"):
+        await Writer(settings, database.urls, files_of(settings))(caller.tenant, claimed, progress)
+    assert files(settings) == []

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from service import db, exporting, extents
+from service import choosing, db, exporting, extents
 from service.audit import AuditEvent, Draft
 from service.audit.growing import GrowTree
 from service.audit.log_keys import LogKeys
@@ -249,3 +249,73 @@ async def test_what_stands_in_entries_is_text_on_the_page(write, export):
         page = pack.read("index.html").decode()
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;&#x27;" in page
+
+
+# --- choices ----------------------------------------------------------------------------------
+
+
+async def test_entries_are_picked_by_kind_and_client_whatever_the_batches(write, export, judge, monkeypatch):
+    monkeypatch.setattr(choosing, "BATCH", 7)
+    await write(90)
+    await write(20, actor="officer")
+    await write(90)
+
+    done, out = await export(actors=("officer",))
+    none, nothing = await export(name="none", events=(AuditEvent.VAULT_REVEALED,))
+    every, whole = await export(name="whole", events=(AuditEvent.RECORD_STORED,))
+
+    assert "20 chosen entries are in their places in the tree of 200" in judge(out)[0]
+    assert (done.entries, done.first, done.after) == (20, None, None)
+    assert "0 chosen entries" in judge(nothing)[0]
+    assert none.entries == 0
+    assert "200 chosen entries" in judge(whole)[0]
+    assert every.tree_size == 200
+
+
+async def test_a_choice_keeps_to_places_and_period(write, export, judge, clock):
+    began = clock()
+    await write(50)
+
+    within, out = await export(actors=("shop-backend",), first=10, after=20)
+    since, _ = await export(name="since", actors=("shop-backend",), since=began + timedelta(seconds=45))
+
+    assert judge(out)
+    assert (within.entries, since.entries) == (10, 5)
+
+
+async def test_a_choice_of_a_log_that_lost_an_entry_is_refused(write, export, tmp_path, database, caller):
+    await write(5)
+    with psycopg.connect(database.urls.admin) as connection:
+        connection.execute("ALTER TABLE audit_tile DISABLE TRIGGER USER")
+        connection.execute("DELETE FROM audit_tile WHERE tenant = %s", (caller.tenant,))
+        connection.execute("ALTER TABLE audit_tile ENABLE TRIGGER USER")
+    before = set(tmp_path.iterdir())
+
+    with pytest.raises(LogBroken, match="lacks part of the tree"):
+        await export(actors=("nobody",))
+    assert set(tmp_path.iterdir()) == before
+
+
+async def test_a_choice_is_its_own_kind_of_entry(write, export, caller, database):
+    await write(3)
+
+    done, _ = await export(events=(AuditEvent.RECORD_STORED,))
+
+    with psycopg.connect(database.urls.owner) as connection:
+        told = connection.execute(
+            "SELECT object_id, encode(commitment, 'hex') FROM audit_entry "
+            "WHERE tenant = %s AND event = 'audit.exported'",
+            (caller.tenant,),
+        ).fetchall()
+    assert told == [("ndjson/3-chosen", done.sha256)]
+
+
+async def test_it_can_be_counted_from_the_shell(write, settings, caller):
+    await write(3)
+    asked = Asked(form=Form.CSV, purpose=ExportPurpose.INTERNAL_AUDIT, wanted=Wanted(first=1))
+
+    counted = await exporting.count(settings, caller.tenant, asked)
+
+    assert (counted.entries, counted.events, counted.tree_size) == (2, {AuditEvent.RECORD_STORED: 2}, 3)
+    with pytest.raises(UnknownTenant):
+        await exporting.count(settings, "nobody", asked)

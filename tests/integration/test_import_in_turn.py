@@ -41,7 +41,7 @@ async def test_a_piece_that_begins_anew_is_not_held_off_by_the_next(begin, clock
 
     keys = Keys(FileRing.open(tmp_path / "root.keys"), begin, clock, keep=DAY)
     write = WriteValues(unlucky, keys, seal, clock)
-    values = ImportValues(begin, Fields(begin), normalised, write, one_ahead, partial(in_turn, patience=0.2))
+    values = ImportValues(begin, keys, Fields(begin), normalised, write, one_ahead, partial(in_turn, patience=0.2))
     read = msgspec.json.Decoder(Line).decode
     *told, summary = [each async for each in values(lines(), read, import_id=uuid4(), by=caller)]
 

@@ -17,7 +17,7 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from service import demo
-from tests.journeys.conftest import Installation
+from tests.journeys.conftest import SCOPES, Installation
 from tests.journeys.processes import Client, running, volens
 
 ROOT = Path(__file__).parents[2]
@@ -106,8 +106,10 @@ def test_the_document_shows_what_the_service_answers(installation: Installation)
 
 def test_the_page_of_exports_shows_what_the_service_answers(installation: Installation) -> None:
     export, link, answer = "", "", None
+    volens("tenant", "add", "alone", env=installation.env)
+    token = volens("token", "--tenant", "alone", "--scope", SCOPES, env=installation.env).stdout.strip()
     with running("serve", "--port", "0", env=installation.env) as service, running("work", env=installation.env):
-        with closing(Client(service.url, installation.token)) as client:
+        with closing(Client(service.url, token)) as client:
             client("PUT", "/v1/subjects/carla", {"residence": "IT"})
             record = {"id": str(uuid7()), "subject": "carla", "ts": "2026-11-20T12:00:00Z", "purpose": "marketing"}
             client("POST", "/v1/records", {"records": [record | {"channel": "email", "action": "opt_out"}]})

@@ -299,3 +299,33 @@ def test_options_that_do_not_go_together_are_wrong_usage(options: list[str]):
     result = typed("audit", "export", "--tenant", "demo", "--format", "ndjson", "--out", "new", *options)
 
     assert result.exit_code == 2
+
+
+# --- a choice -----------------------------------------------------------------------------------
+
+
+def test_a_stranger_verifies_what_was_picked_and_is_told_that_it_may_not_be_all(demo: Demo):
+    told = exported(demo.env, demo.folder / "chosen.zip", "--format", "pack", "--event", "notice.stored")
+    counted = typed("audit", "count", "--tenant", "demo", "--event", "notice.stored", "--json", env=demo.env)
+    subprocess.run(
+        [sys.executable, "-I", "-S", "-m", "zipfile", "-e", "chosen.zip", "chosen"], cwd=demo.folder, check=True
+    )
+    [command] = re.findall(r"^    python3 (.*)$", (demo.folder / "chosen/HOW-TO-VERIFY.md").read_text(), re.MULTILINE)
+    typed_in = shlex.split(command.replace("KEYS", "keys"))
+
+    first = alone(demo.folder / "chosen", *typed_in)
+    whole = demo.folder / "chosen" / "selection.ndjson"
+    whole.write_bytes(whole.read_bytes().replace(b'"notice.stored"', b'"notice.stores"'))
+    failed = alone(demo.folder / "chosen", *typed_in)
+
+    assert json.loads(counted.stdout)["entries"] == told["entries"] > 0
+    assert first.returncode == 0
+    assert "whether others belong to them is not proved" in first.stdout
+    assert (failed.returncode, "LEAF" in failed.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("option", [("--event", "no.such"), ("--rule", "no rule"), ("--filter", "none")])
+def test_a_choice_that_makes_no_sense_is_refused(demo: Demo, option: tuple[str, str]):
+    result = typed("audit", "count", "--tenant", "demo", *option, env=demo.env)
+
+    assert result.exit_code == (1 if option[0] == "--filter" else 2), result.output
