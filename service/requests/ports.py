@@ -5,7 +5,7 @@ from uuid import UUID
 
 from service.consent import ConsentTransaction
 from service.kernel import Handle, TenantId
-from service.requests.case import Filter, Position, Request, Standing
+from service.requests.case import Filter, Position, Request, Standing, Via
 from service.requests.lifecycle import Happened
 from service.requests.rights import Mark, Right
 
@@ -29,8 +29,11 @@ class RequestStore(Protocol):
         """Store a move of a held request, and where it stands since."""
         ...
 
-    async def open_of(self, handles: Collection[Handle], right: Right, law: str) -> UUID | None:
-        """Return the oldest open request of a person for one right of one law."""
+    async def open_of(self, handles: Collection[Handle], right: Right, law: str, via: Via) -> UUID | None:
+        """Return the oldest open request of a person for one right of one law that came the same way.
+
+        Somebody who only claims to speak for a person is not to hold up their own request.
+        """
         ...
 
     async def marked(self, handles: Collection[Handle], mark: Mark, *, but: UUID) -> bool:

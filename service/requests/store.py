@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.kernel import Handle, TenantId
-from service.requests.case import Filter, Position, Request, Said, Standing
+from service.requests.case import Filter, Position, Request, Said, Standing, Via
 from service.requests.lifecycle import Happened, Move, State
 from service.requests.rights import Mark, Right, Verification
 from service.requests.tables import request as row
@@ -68,7 +68,7 @@ class SqlRequestStore:
             .values(**msgspec.structs.asdict(standing))
         )
 
-    async def open_of(self, handles: Collection[Handle], right: Right, law: str) -> UUID | None:
+    async def open_of(self, handles: Collection[Handle], right: Right, law: str, via: Via) -> UUID | None:
         found: UUID | None = await self._connection.scalar(
             select(row.c.id)
             .where(
@@ -76,6 +76,7 @@ class SqlRequestStore:
                 row.c.handle.in_(handles),
                 row.c.right_name == right,
                 row.c.law == law,
+                row.c.via == via,
                 row.c.open,
             )
             .order_by(row.c.received_at, row.c.id)

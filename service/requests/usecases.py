@@ -142,7 +142,7 @@ class OpenRequest:
             law = self._statutes.rights.assumed
             self._statutes.rights.of(law, wish.right)
             request = replace(request, law=law, assumed=True)
-        return replace(request, joins=await tx.requests.open_of(handles, request.right, request.law))
+        return replace(request, joins=await tx.requests.open_of(handles, request.right, request.law, said.via))
 
     def _first_moves(self, request: Request, now: datetime, by: Caller) -> Sequence[Happened]:
         """Return the receipt and what follows from it: it joins another, or there is nothing to verify."""

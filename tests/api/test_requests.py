@@ -168,6 +168,16 @@ async def test_a_second_request_for_the_same_joins_the_open_one(client: Client):
     assert (await asked(client, "access"))["joins"] is None
 
 
+async def test_what_an_agent_asks_for_does_not_hold_up_the_persons_own_request(client: Client):
+    claimed = await asked(client, "erasure", via="agent")
+    own = await asked(client, "erasure")
+    await moved(client, claimed, "withdraw")
+
+    assert (own["state"], own["joins"]) == ("received", None)
+    assert (await client.get("/v1/subjects/anna")).json()["flags"]["erasure_pending"] is True
+    assert [each["id"] for each in (await client.get("/v1/requests")).json()["requests"]] == [own["id"]]
+
+
 async def test_a_right_that_the_law_lacks_is_told_with_those_it_has(client: Client):
     await client.put("/v1/subjects/anna", json={"residence": "US-IA"})
     answer = await ask(client, "rectification")
