@@ -120,7 +120,7 @@ _FLIP: Final = (
 )
 _CHANGE: Final = (
     "python3 -c \"import zipfile; old = zipfile.ZipFile('pack.zip'); new = zipfile.ZipFile('changed.zip', 'w'); "
-    "[new.writestr(name, old.read(name).replace(b'payload', b'paylord') if name == 'notices.ndjson' "
+    "[new.writestr(name, old.read(name)[:-20] + b'#' + old.read(name)[-19:] if name == 'records.ndjson' "
     'else old.read(name)) for name in old.namelist()]; new.close()"'
 )
 _HOW_TO: Final = """\
@@ -142,8 +142,8 @@ from the service itself, over TLS, and compare:
 
     https://THE-SERVICE/.well-known/volens/log-keys?tenant={tenant}
 
-Put its `verifier_keys`, one a line, in a file of your own and name that after `--keys`. `verify.py` came in the pack,
-too. It is short enough to be read; the sources of Volens make the same file.
+Put each `verifier_key` that it shows on a line of a file of your own, without the quotes, and name that after
+`--keys`. `verify.py` came in the pack, too. It is short enough to be read; the sources of Volens make the same file.
 
 If you have an earlier checkpoint of this log, add `--known FILE`. Keep `pack/checkpoint` for the next time.
 
@@ -156,12 +156,12 @@ Change one bit of the last entry, and verify what came out:
 
 It ends with 1, and names the entry that was changed.
 
-And change something that is no entry, such as a notice, in a pack of your own:
+And change something that is no entry, such as the last record, in a pack of your own:
 
     {change}
     python3 pack/verify.py --keys pack/keys changed.zip
 
-It names the member of the pack, and where in it a payload isn't what its entry commits to.
+It names the member of the pack and, where there is a record in it, the entry whose payload isn't what it commits to.
 
 ## What stands behind the entries
 

@@ -97,8 +97,10 @@ class Payloads:
             raise Wrong(Kind.PAYLOAD, f"the entry tells of {entry.get('event')}, and not of {self.event}")
         said = members_of(payload)
         name = str(said["id"]) if "id" in said else f"{said.get('notice')}/{said.get('version')}"
-        if name != entry.get("object") or said.get("handle") != entry.get("subject"):
+        if name != entry.get("object"):
             raise Wrong(Kind.PAYLOAD, f"the entry is about {entry.get('object')}, and the payload about {name}")
+        if said.get("handle") != entry.get("subject"):
+            raise Wrong(Kind.PAYLOAD, f"{json.dumps(name)} is said to be of another person than its entry")
         commitment = entry.get("commitment")
         if salt is None:
             self.closed += commitment is not None

@@ -165,7 +165,7 @@ class ProofController(Controller):
 async def log_keys(read_log_keys: NamedDependency[ReadLogKeys], tenant: OfTenant) -> LogKeysView:
     """Read by which keys a tenant's log and its receipts are signed, and were: all of them, for ever.
 
-    `verifier_keys` are lines as in c2sp.org/signed-note. Get them from here over TLS, once, and keep them.
+    Each `verifier_key` is a line as in c2sp.org/signed-note. Get them from here over TLS, once, and keep them.
     """
     return LogKeysView(
         origin=read_log_keys.origin(tenant),

@@ -112,7 +112,8 @@ def test_a_stranger_follows_the_page_and_sees_it_verify_and_fail(demo: Demo):
     assert alone(demo.folder, *change).returncode == 0
     failed = alone(demo.folder, *changed)
     assert failed.returncode == 1
-    assert "WRONG   changed.zip, notices.ndjson: MEMBER" in failed.stdout
+    assert "WRONG   changed.zip, records.ndjson: MEMBER" in failed.stdout
+    assert re.search(r"WRONG   changed.zip, records.ndjson, entry \d+: PAYLOAD", failed.stdout)
 
 
 def test_the_keys_in_the_pack_are_those_that_the_service_tells(demo: Demo):
