@@ -1,38 +1,79 @@
-"""A process that removes what is past its retention and stops around each commit, so that it can be killed there."""
+"""Processes that remove what is past its period and stop around each commit, so that they can be killed there."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
 from service import db
 from service.app import new_id, utc_now
-from service.transaction import opener
-from service.vault import expiring
+from service.audit import expiring as contents
+from service.kernel import TenantId
+from service.retention import ExpireAll
+from service.transaction import Begin, Transaction, opener
+from service.vault import expiring as versions
 from service.vault.expiring import ExpireVersions
 
-BATCH = 10
+CONTENTS = 4
+VERSIONS = 10
+"""How much of it goes at once."""
+FORK = get_context("forkserver")
+FORK.set_forkserver_preload([__name__])
 
 
-def expire(url: str, tenant: str, pipe: Connection) -> None:
-    asyncio.run(_expire(url, tenant, pipe))
+def expire_contents(url: str, tenant: TenantId, pipe: Connection) -> None:
+    contents.BATCH = CONTENTS
+
+    async def work(begin: Begin) -> None:
+        await ExpireAll(begin, "worker", lambda *_: None, dry=False)(tenant)
+
+    asyncio.run(_stopping(url, pipe, work))
 
 
-async def _expire(url: str, tenant: str, pipe: Connection) -> None:
+def expire_versions(url: str, tenant: TenantId, pipe: Connection) -> None:
+    versions.BATCH = VERSIONS
+
+    async def work(begin: Begin) -> None:
+        await ExpireVersions(begin, utc_now, new_id)(lambda *_: None, actor="worker", tenant=tenant)
+
+    asyncio.run(_stopping(url, pipe, work))
+
+
+async def _stopping(url: str, pipe: Connection, work: Callable[[Begin], Awaitable[None]]) -> None:
     async def stop(where: str) -> None:
         pipe.send(where)
         await asyncio.to_thread(pipe.recv)
 
-    expiring.BATCH = BATCH
     engine = db.engine(url)
     whole = opener(engine, utc_now, new_id)
 
     @asynccontextmanager
-    async def begin(tenant):
+    async def begin(tenant: TenantId) -> AsyncIterator[Transaction]:
         async with whole(tenant) as tx:
             yield tx
             await stop("before a commit")
         await stop("after a commit")
 
-    await ExpireVersions(begin, utc_now, new_id)(lambda *_: None, actor="worker", tenant=tenant)
+    await work(begin)
     await engine.dispose()
     pipe.send("done")
+
+
+def killed(expire: Callable[[str, TenantId, Connection], None], url: str, tenant: str, steps: int) -> str:
+    """Run a process up to a number of steps and kill it there; return at which kind of step that was."""
+    ours, theirs = FORK.Pipe()
+    child = FORK.Process(target=expire, args=(url, tenant, theirs))
+    child.start()
+    where = ""
+    for step in range(steps + 1):
+        assert ours.poll(60), "no step for a minute"
+        where = str(ours.recv())
+        if where == "done":
+            break
+        if step < steps:
+            ours.send("go on")
+    child.kill()
+    child.join(60)
+    ours.close()
+    return where

@@ -1,7 +1,6 @@
 """What was replaced goes when its field's retention has ended; the latest version never does."""
 
 import asyncio
-import multiprocessing
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -19,12 +18,10 @@ from service.vault.expiring import ExpireVersions
 from service.vault.fields import BUILT_IN
 from service.vault.retention import Expired
 from tests.builders import DAY
-from tests.integration.expiring_child import BATCH, expire
+from tests.integration.expiring_child import VERSIONS, expire_versions, killed
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 KEEP = 30
-FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["tests.integration.expiring_child"])
 
 
 @pytest.fixture(autouse=True)
@@ -273,25 +270,6 @@ async def test_the_latest_version_stays_while_others_write(run, keep_for, versio
     assert left(handle) == [39]
 
 
-def killed(url: str, tenant: str, steps: int) -> str:
-    """Run a process up to a number of steps and kill it there; return at which kind of step that was."""
-    ours, theirs = FORK.Pipe()
-    child = FORK.Process(target=expire, args=(url, tenant, theirs))
-    child.start()
-    where = ""
-    for step in range(steps + 1):
-        assert ours.poll(60), "no step for a minute"
-        where = str(ours.recv())
-        if where == "done":
-            break
-        if step < steps:
-            ours.send("go on")
-    child.kill()
-    child.join(60)
-    ours.close()
-    return where
-
-
 async def test_one_that_is_killed_at_any_step_loses_nothing_and_the_next_does_the_rest(
     run, keep_for, versions, left, add_tenant, database, sql
 ):
@@ -299,17 +277,17 @@ async def test_one_that_is_killed_at_any_step_loses_nothing_and_the_next_does_th
     for steps in range(100):
         tenant = add_tenant()
         await keep_for(tenant, KEEP)
-        for _ in range(2 * BATCH + 5):
+        for _ in range(2 * VERSIONS + 5):
             versions(LONG_AGO, LONG_AGO, of=tenant)
-        where = await asyncio.to_thread(killed, database.urls.worker, tenant, steps)
+        where = await asyncio.to_thread(killed, expire_versions, database.urls.worker, tenant, steps)
         at.add(where)
-        gone = 2 * (2 * BATCH + 5) - len(left(of=tenant))
+        gone = 2 * (2 * VERSIONS + 5) - len(left(of=tenant))
         told = [int(entry.object_id.partition("/")[2]) for entry in trace(sql, tenant)]
 
         assert gone == sum(told), "each commit has its trace, and nothing else has one"
         [rest] = await run(only=tenant)
-        assert gone + rest.removed == 2 * BATCH + 5
-        assert left(of=tenant) == [2] * (2 * BATCH + 5)
+        assert gone + rest.removed == 2 * VERSIONS + 5
+        assert left(of=tenant) == [2] * (2 * VERSIONS + 5)
         if where == "done":
             break
     assert at == {"before a commit", "after a commit", "done"}

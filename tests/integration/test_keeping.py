@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import multiprocessing
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from uuid import uuid4
@@ -19,12 +18,10 @@ from service.kernel import SubjectId
 from service.retention import ExpireAll, expire_content_by_itself
 from service.telemetry import Telemetry
 from tests.builders import DAY, a_submission
-from tests.integration.keeping_child import BATCH, expire
+from tests.integration.expiring_child import CONTENTS, expire_contents, killed
 
 LONG_AGO = datetime(2019, 6, 3, 9, tzinfo=UTC)
 VOCABULARY = read_policy(BUILD).vocabulary
-FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["tests.integration.keeping_child"])
 EXPIRE = """
     SELECT removed, held FROM record_expire(
         %(tenant)s, %(handle)s, %(history)s, %(gone)s, %(left)s, %(format)s::smallint, %(ended_by)s,
@@ -105,17 +102,17 @@ async def test_one_that_is_killed_at_any_step_loses_nothing_and_the_next_does_th
         tenant = add_tenant()
         for subject in ("anna", "ben"):
             await live(tenant, subject)
-        for _ in range(BATCH + 1):
+        for _ in range(CONTENTS + 1):
             a_decision(sql, tenant)
         before = counts(sql, tenant)
-        at.add(where := await asyncio.to_thread(killed, database.urls.worker, tenant, steps))
+        at.add(where := await asyncio.to_thread(killed, expire_contents, database.urls.worker, tenant, steps))
 
         gone = {what: before[what] - left for what, left in counts(sql, tenant).items() if left < before[what]}
         assert gone == told(sql, tenant), "each commit has its trace, and nothing else has one"
         async with operations.transactions(database.urls.worker) as worker:
             await ExpireAll(worker, "worker", lambda *_: None, dry=False)(tenant)
         assert counts(sql, tenant) == {"record": 2, "decision": 0, "facts": 0, "event": 0}
-        assert sql("SELECT count(*) FROM expired WHERE tenant = %s", tenant) == [(BATCH + 1 + 2,)]
+        assert sql("SELECT count(*) FROM expired WHERE tenant = %s", tenant) == [(CONTENTS + 1 + 2,)]
         by = type(caller)(tenant=tenant, actor="crm", request="req-1")
         rebuilt = await RebuildState(begin, VOCABULARY)(check=True, by=by)
         assert (rebuilt.subjects, rebuilt.differing) == (2, 0)
@@ -123,25 +120,6 @@ async def test_one_that_is_killed_at_any_step_loses_nothing_and_the_next_does_th
             break
     assert at == {"before a commit", "after a commit", "done"}
     assert steps >= 2 * 8
-
-
-def killed(url: str, tenant: str, steps: int) -> str:
-    """Run a process up to a number of steps and kill it there; return at which kind of step that was."""
-    ours, theirs = FORK.Pipe()
-    child = FORK.Process(target=expire, args=(url, tenant, theirs))
-    child.start()
-    where = ""
-    for step in range(steps + 1):
-        assert ours.poll(60), "no step for a minute"
-        where = str(ours.recv())
-        if where == "done":
-            break
-        if step < steps:
-            ours.send("go on")
-    child.kill()
-    child.join(60)
-    ours.close()
-    return where
 
 
 async def test_a_worker_whose_clock_is_ahead_of_the_database_expires_all_the_same(
