@@ -67,9 +67,14 @@ def migrated(settings: Settings) -> Iterator[DatabaseUrls]:
 
     Raises:
         Unavailable: it does not answer.
-        SchemaOutdated: it was never migrated, or by an older version. A newer schema passes:
+        SchemaOutdated: there is none, or it was never migrated, or by an older version. A newer schema passes:
             while a release is rolled out, the version before it goes on.
     """
+    if not (settings.database_url or (settings.data / "postgres").exists()):
+        raise SchemaOutdated(
+            f"there are no data in {settings.data}; name their folder by --data or VOLENS_DATA_DIR, or make them by "
+            "`volens up` or `volens migrate`"
+        )
     with database(settings) as urls:
         with connect(urls.owner) as connection:
             try:

@@ -21,7 +21,7 @@ from service.telemetry import Telemetry
 from tests.conftest import Database
 from tests.journeys.commands import refusal, typed
 from tests.journeys.conftest import Installation
-from tests.journeys.processes import environment
+from tests.journeys.processes import environment, volens
 from tests.toy_policy import opa
 
 CASES = Path(__file__).parents[1] / "policy" / "cases" / "shared.jsonl"
@@ -344,3 +344,11 @@ def test_a_case_that_fails_is_named_with_its_difference(tmp_path: Path):
         "1 passed, 1 failed",
     ]
     assert json.loads(as_json.stdout) == {"passed": 1, "failed": 1, "differences": result.stdout.splitlines()[:2]}
+
+
+def test_a_command_beside_the_data_starts_no_database(tmp_path: Path):
+    nowhere = tmp_path / "elsewhere"
+    told = volens("audit", "verify", env=environment(nowhere), check=False)
+
+    assert (told.returncode, nowhere.exists()) == (1, False)
+    assert f"there are no data in {nowhere}; name their folder by --data" in " ".join(told.stderr.split())
