@@ -14,10 +14,7 @@ from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.kernel import Unavailable
-
-Rows = Sequence[tuple[Any, ...]]
-Statement = tuple[str, Mapping[str, Any]]
-"""In the driver's own writing, `%(name)s`, and its parameters."""
+from service.wire import Rows, Statement, exchange
 
 
 class _Asked(Struct, eq=False):
@@ -77,12 +74,9 @@ class Trips:
         for asked in together:
             _tell(asked, [next(rows) for _ in asked.statements])
 
-    async def _sent(self, statements: Sequence[Statement]) -> list[Rows]:
-        driver = self._driver()
-        async with driver.pipeline():
-            cursors = [await driver.execute(query, parameters) for query, parameters in (*self._first, *statements)]
-        asked = cursors[len(self._first) :]
-        return [[] if cursor.description is None else await cursor.fetchall() for cursor in asked]
+    async def _sent(self, statements: Sequence[Statement]) -> Sequence[Rows]:
+        rows = await exchange(self._driver(), [*self._first, *statements])
+        return rows[len(self._first) :]
 
     def _driver(self) -> psycopg.AsyncConnection[Any]:
         driver: Any = self._connection
