@@ -106,5 +106,5 @@ async def test_a_write_takes_three_round_trips_before_its_commit(site: Litestar,
     answer, _ = await play(site, sent, aside=False)
 
     assert answer.status == 200
-    # The tenant and the person; their key, how the value stands and how it is masked; value, audit, event, index, holders.
+    # The person; their key, how the value stands and how it is masked; value, audit, event, index twice, holders.
     assert trips == [1, 3, 6]
