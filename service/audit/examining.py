@@ -51,7 +51,7 @@ class ExamineLog:
         async with self._begin(tenant) as log:
             head, notes = await log.head(), await log.checkpoints()
             waiting, left_out = await log.counted()
-            findings = _Findings()
+            findings = Findings()
             if head is not None and head.halted is not None:
                 findings.add(f"nothing more is signed: {head.halted}")
             if left_out:
@@ -76,19 +76,24 @@ class ExamineLog:
         )
 
 
-class _Findings:
+class Findings:
+    """What is wrong, in words: the first ones, and how many more."""
+
     def __init__(self) -> None:
-        self._all: list[str] = []
+        self._first: list[str] = []
+        self._more = 0
 
     def add(self, finding: str) -> None:
-        self._all.append(finding)
+        if len(self._first) < TOLD:
+            self._first.append(finding)
+        else:
+            self._more += 1
 
     def told(self) -> Sequence[str]:
-        more = len(self._all) - TOLD
-        return self._all if more <= 0 else [*self._all[:TOLD], f"and {more} more"]
+        return [*self._first, f"and {self._more} more"] if self._more else self._first
 
 
-def _signed(notes: Sequence[str], origin: str, keys: Keys, findings: _Findings) -> dict[int, bytes]:
+def _signed(notes: Sequence[str], origin: str, keys: Keys, findings: Findings) -> dict[int, bytes]:
     """Return the root that was signed at each size. The newest signature is verified: it stands for all before."""
     roots: dict[int, bytes] = {}
     for note in notes:
@@ -105,7 +110,7 @@ def _signed(notes: Sequence[str], origin: str, keys: Keys, findings: _Findings) 
     return roots
 
 
-def _expected(signed: dict[int, bytes], kept: str, size: int, keys: Keys, findings: _Findings) -> None:
+def _expected(signed: dict[int, bytes], kept: str, size: int, keys: Keys, findings: Findings) -> None:
     """Expect the checkpoint that was kept beside the database as if it were in it."""
     try:
         checkpoint = Checkpoint.parse(kept)
@@ -120,7 +125,7 @@ def _expected(signed: dict[int, bytes], kept: str, size: int, keys: Keys, findin
 
 
 async def _replayed(
-    log: StoredLog, size: int, signed: Mapping[int, bytes], findings: _Findings, advanced: Advanced
+    log: StoredLog, size: int, signed: Mapping[int, bytes], findings: Findings, advanced: Advanced
 ) -> int:
     """Grow the tree again and compare it at every size that was signed; return how many entries it has."""
     edge, index = Edge(), 0
@@ -138,6 +143,8 @@ async def _replayed(
                 findings.add(f"entry {index}, {placed.entry}, is gone")
             elif leaf != said:
                 findings.add(f"entry {index}, {placed.entry}, is not what its leaf says")
+            elif placed.shown != placed.canonical:
+                findings.add(f"entry {index}, {placed.entry}, is shown as another than was signed")
             leaves.append(leaf or said or bytes(HASH))
             index += 1
         edge, due = _compared(edge, leaves, due, signed, findings)
@@ -146,7 +153,7 @@ async def _replayed(
 
 
 def _compared(
-    edge: Edge, leaves: Sequence[bytes], due: list[int], signed: Mapping[int, bytes], findings: _Findings
+    edge: Edge, leaves: Sequence[bytes], due: list[int], signed: Mapping[int, bytes], findings: Findings
 ) -> tuple[Edge, list[int]]:
     """Add leaves, stopping wherever a checkpoint says what the tree should be."""
     rest = list(leaves)

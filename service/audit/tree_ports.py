@@ -102,6 +102,8 @@ class Placed(Struct, frozen=True):
     entry: UUID
     canonical: bytes | None
     """None where the entry is gone."""
+    shown: bytes | None
+    """The bytes of the entry as the log shows it. None where that is none."""
 
 
 class StoredLog(Protocol):

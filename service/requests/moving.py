@@ -56,9 +56,9 @@ class MoveRequest:
             seen = self._statutes.seen(request, [*history, happened], subject, now)
             await tx.requests.move(request.id, seen.standing, happened)
             if seen.standing.mark is None:
-                await no_longer_marked_by(tx, request, before.mark)
+                await no_longer_marked_by(tx, request, before.mark, by)
             else:
-                await marked_by(tx, request, seen.standing.mark, now)
+                await marked_by(tx, request, seen.standing.mark, now, by)
             event = EVENTS[move]
             await tx.audit.append_many([Draft(event=event, object_id=str(request.id), subject=request.handle)], by=by)
             await tx.outbox.add([Event(type=event.value, object_id=str(request.id), subject=request.handle, at=now)])

@@ -98,7 +98,7 @@ class OpenRequest:
                     for draft in drafts
                 ]
             )
-            await marked_by(tx, request, seen.standing.mark, now)
+            await marked_by(tx, request, seen.standing.mark, now, by)
             if effects := self._effects(wish, request, seen.entitlement):
                 await self._append.within(tx, effects, by=by)
         return seen, True

@@ -11,9 +11,19 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.audit import ContentExpired
+from service.audit import NOBODYS, ContentExpired, Payload
 from service.kernel import Handle, NewId, SubjectId, TenantId, Unavailable
-from service.subjects.domain import NO_FACTS, NO_FLAGS, Ensured, FactsVersion, Flags, Named, Subject, SubjectFacts
+from service.subjects.domain import (
+    NO_FACTS,
+    NO_FLAGS,
+    Ensured,
+    FactsVersion,
+    Flags,
+    Named,
+    Subject,
+    SubjectFacts,
+    payload_of_flags,
+)
 from service.subjects.tables import subject as row
 from service.subjects.tables import subject_facts, subject_pair
 from service.trips import Trips
@@ -40,6 +50,19 @@ _VERSIONS: Final = """
     SELECT handle, version, facts FROM subject_facts
     WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[])
     ORDER BY handle, version
+"""
+_EVERYBODY: Final = """
+    (SELECT DISTINCT handle FROM subject WHERE tenant = %(tenant)s
+        AND handle > %(after)s ORDER BY handle LIMIT %(limit)s)
+    UNION
+    (SELECT DISTINCT handle FROM subject_facts WHERE tenant = %(tenant)s
+        AND handle > %(after)s ORDER BY handle LIMIT %(limit)s)
+    ORDER BY handle LIMIT %(limit)s
+"""
+_MERGES: Final = """
+    SELECT whose.handle, pair.settled_at
+    FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS whose (handle)
+    JOIN subject_pair AS pair ON pair.tenant = %(tenant)s AND pair.same AND whose.handle IN (pair.one, pair.other)
 """
 
 _MOVE_PAIRS: Final = text(
@@ -211,6 +234,21 @@ class SqlSubjectStore(SqlNames):
             update(row).where(row.c.tenant == self._tenant, row.c.handle == handle).values(flags=_from_flags(flags))
         )
 
+    async def handles(self, *, after: Handle | None, limit: int) -> Sequence[Handle]:
+        wanted = {"tenant": self._tenant, "after": after or NOBODYS, "limit": limit}
+        return [Handle(handle) for (handle,) in await self._ask(_EVERYBODY, wanted)]
+
+    async def standing(self, handles: Collection[Handle]) -> Sequence[Subject]:
+        wanted = _SUBJECT.where(row.c.tenant == self._tenant, row.c.handle.in_(handles))
+        return [_to_subject(each) for each in await self._connection.execute(wanted)]
+
+    async def merges(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[datetime]]:
+        wanted = ",".join(handle.hex for handle in handles)
+        found: dict[Handle, list[datetime]] = {}
+        for handle, at in await self._ask(_MERGES, {"tenant": self._tenant, "handles": wanted}):
+            found.setdefault(Handle(handle), []).append(at)
+        return found
+
     async def former(self, handle: Handle) -> AbstractSet[Handle]:
         found = await self._connection.execute(self._pairs_of(handle).where(subject_pair.c.same.is_(True)))
         return {Handle(each) for pair in found for each in pair} - {handle}
@@ -279,19 +317,20 @@ class SqlSubjectStore(SqlNames):
 
     async def leave_unresolved(
         self, found: Collection[tuple[Handle, Handle, bytes]], at: datetime
-    ) -> AbstractSet[Handle]:
+    ) -> Mapping[Handle, Payload]:
         rows = [
             {"one": min(pair), "other": max(pair), "about": about.hex()} for *pair, about in found if pair[0] != pair[1]
         ]
         new = await self._connection.execute(
             _LEAVE, {"tenant": self._tenant, "at": at, "rows": _encoder.encode(rows).decode()}
         )
-        marked = set()
+        marked = {}
         for handle in sorted({Handle(each) for pair in new for each in pair}):
             flags = await self._flags_of(handle)
             if not flags.merge_unresolved:
-                await self.set_flags(handle, replace(flags, merge_unresolved=True))
-                marked.add(handle)
+                flags = replace(flags, merge_unresolved=True)
+                await self.set_flags(handle, flags)
+                marked[handle] = payload_of_flags(handle, flags)
         return marked
 
     async def _flags_of(self, handle: Handle) -> Flags:

@@ -237,6 +237,7 @@ ROOTS = {
     "root_keys",
     "rotation",
     "sequencer",
+    "standing",
     "trying",
 }
 

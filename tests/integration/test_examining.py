@@ -76,6 +76,16 @@ async def test_an_honest_log_holds(write, examine):
             id="a byte of an entry",
         ),
         pytest.param(
+            [f"UPDATE audit_entry SET actor = 'nobody' WHERE tenant = %(tenant)s AND {ENTRY}"],
+            "entry 257, .* is shown as another than was signed",
+            id="who is shown to have done it",
+        ),
+        pytest.param(
+            [f"UPDATE audit_entry SET event = 'nothing' WHERE tenant = %(tenant)s AND {ENTRY}"],
+            "entry 257, .* is shown as another than was signed",
+            id="a word that there isn't",
+        ),
+        pytest.param(
             [f"DELETE FROM audit_entry WHERE tenant = %(tenant)s AND {ENTRY}"], "entry 257, .* is gone", id="an entry"
         ),
         pytest.param(
