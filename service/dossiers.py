@@ -32,6 +32,10 @@ is in the signed tree of {size} entries, in its place, as it was when it was sig
 that should have been is not proved: its header says what was asked for, and for proof of completeness take an export
 of a range. `checkpoint` is what the log signed: keep it.
 """
+_ENDED: Final = """
+{ended} decisions may have been wanted as well. Rule and answer of a decision are kept for a period, which had ended for
+them; their entries are in the log, and in an export of a range.
+"""
 _PERSONAL: Final = """
 `personal.ndjson.age` has personal data of the people whom these entries are about, for the holder of the age key
 {recipient} alone (`age -d -i KEY personal.ndjson.age`). It is no part of the proof. Each time it was opened is an entry
@@ -52,7 +56,8 @@ async def write(
     origin = reading.origin(choice.tenant)
     signer = await signer_of(begin, settings, origin)
     told = {"origin": origin, "tenant": choice.tenant, "entries": len(choice.places), "size": choice.size}
-    guide = _GUIDE.format(**told) + ("" if personal is None else _PERSONAL.format(recipient=personal.recipient))
+    guide = _GUIDE.format(**told) + (_ENDED.format(ended=choice.ended) if choice.ended else "")
+    guide += "" if personal is None else _PERSONAL.format(recipient=personal.recipient)
     pack.add("HOW-TO-VERIFY.md", guide.encode())
     pack.add("verify.py", verifier().encode())
     lines = await reading(choice.tenant)

@@ -4,7 +4,7 @@ Lines, each ending in 0x0A. First the header, one JSON object:
 
     format      "volens-audit-selection/v1"
     checkpoint  a signed checkpoint
-    wanted      what was asked for. Nothing proves it
+    wanted      what was asked for. Nothing proves it. `ended` in it is how many decisions nobody could ask any more
 
 Then one line for each entry, by their places, in exactly this spelling:
 {"index":N,"skip":["HASH",...],"tree":"HASH","leaf":"HASH","entry":CANONICAL BYTES}
