@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from psycopg_pool import AsyncConnectionPool
 from rich.console import Console
 
-from service import db, operations, sequencer
+from service import attesting, db, operations, sequencer
 from service.app import BUILD, utc_now
 from service.audit import AuditEvent
 from service.audit.anchors import read_anchors
@@ -63,12 +63,16 @@ async def examine(
 
     Raises:
         UnknownTenant, OwnerNeeded, AnchorsBroken, Unavailable
+        FileUnusable: the policy of witnesses, or the roots of the authority, can't be read.
     """
     with migrated(settings) as urls:
         async with db.pool(urls.worker, size=2) as pool, operations.transactions(urls.app, snapshots=True) as begin:
             tenants = await _named(urls, pool, tenant)
             keys = await public_keys(pool)
-            look = ExamineLog(reading(pool), sequencer.published(settings), settings.log_name, keys)
+            witnesses = attesting.policy(Path(settings.witnesses_path)).keys if settings.witnesses_path else {}
+            judge = _judge(Path(settings.tsa_roots_path)) if settings.tsa_roots_path else None
+            published = sequencer.published(settings)
+            look = ExamineLog(reading(pool), published, settings.log_name, keys, witnesses, judge)
             origins = {origin_of(settings.log_name, each): each for each in await with_tree(pool)}
             anchored = _anchored(anchors, origins, keys)
             vocabulary = read_policy(BUILD).vocabulary

@@ -121,6 +121,14 @@ class StoredLog(Protocol):
         """Return everything that was signed, by size."""
         ...
 
+    async def cosignatures(self) -> Sequence[tuple[int, str, str]]:
+        """Return what witnesses signed: the size, their key as name+id, and the line."""
+        ...
+
+    async def timestamps(self) -> Sequence[tuple[int, bytes]]:
+        """Return what an authority stamped: the size and the token."""
+        ...
+
     async def held(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
         """Return those tiles that are there."""
         ...

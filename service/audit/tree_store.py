@@ -182,6 +182,16 @@ class SqlStoredLog:
         cursor = await self._run("SELECT note FROM audit_checkpoint WHERE tenant = %(tenant)s ORDER BY size")
         return [note for (note,) in await cursor.fetchall()]
 
+    async def cosignatures(self) -> Sequence[tuple[int, str, str]]:
+        cursor = await self._run(
+            "SELECT size, key, line FROM audit_cosignature WHERE tenant = %(tenant)s ORDER BY size, key"
+        )
+        return [(size, key, line) for size, key, line in await cursor.fetchall()]
+
+    async def timestamps(self) -> Sequence[tuple[int, bytes]]:
+        cursor = await self._run("SELECT size, token FROM audit_timestamp WHERE tenant = %(tenant)s ORDER BY size")
+        return [(size, token) for size, token in await cursor.fetchall()]
+
     async def held(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
         return await held_tiles(self._connection, self._tenant, wanted)
 
