@@ -5,6 +5,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
+from service import pack_attested
 from service.audit.proving import ReadLogKeys
 from service.audit.signing import signed
 from service.audit.standalone import verifier
@@ -63,6 +64,7 @@ async def write(
     lines = await reading(choice.tenant)
     pack.add("keys", "".join(f"{line}\n" for line, _, _ in lines).encode())
     pack.add("checkpoint", choice.note.encode())
+    await pack_attested.add(pack, begin, choice.tenant, choice.note)
     with pack.member("selection.ndjson") as member:
         async for part in choice.ndjson():
             member.write(part)

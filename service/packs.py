@@ -9,7 +9,7 @@ from shutil import copyfileobj
 from typing import IO, Final
 from uuid import UUID
 
-from service import app, pack_receipts, sequencer
+from service import app, pack_attested, pack_receipts, sequencer
 from service.audit import AuditEvent
 from service.audit.log_keys import LogKeys
 from service.audit.pack_pages import FIRST, Contents, how_to_verify, index_page
@@ -126,6 +126,7 @@ async def write(source: Source, begin: Begin, settings: Settings, file: IO[bytes
         pack.add("verify.py", verifier().encode())
         pack.add("keys", await _keys(begin, settings.log_name, source))
         pack.add("checkpoint", extent.note.encode())
+        attested = await pack_attested.add(pack, begin, extent.tenant, extent.note)
         with pack.member("export.ndjson") as member:
             member.write(await source.header())
             async for first, entries in source.batches():
@@ -150,7 +151,7 @@ async def write(source: Source, begin: Begin, settings: Settings, file: IO[bytes
         note=extent.note,
         events=collected.events,
         shown=collected.shown,
-        members=MEMBERS,
+        members=(*MEMBERS, *attested),
         remarks=collected.remarks(sorted(collected.revisions - rules.keys())),
     )
     pack.add("index.html", index_page(contents).encode())

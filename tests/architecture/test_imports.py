@@ -226,6 +226,7 @@ ROOTS = {
     "extents",
     "laws",
     "operations",
+    "pack_attested",
     "pack_receipts",
     "packs",
     "processes",
