@@ -2,7 +2,7 @@
 
 import sys
 from array import array
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -125,6 +125,9 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, AuditEvent) else value
 
 
+Take = Callable[[Sequence[int], Sequence[bytes]], Awaitable[None]]
+
+
 class Choice:
     """Picked entries, read from the database in batches."""
 
@@ -159,12 +162,14 @@ class Choice:
             yield places, entries
             self._advanced(low + len(places))
 
-    async def ndjson(self) -> AsyncIterator[bytes]:
-        """Yield what `service.audit.selections` describes."""
+    async def ndjson(self, take: Take | None = None) -> AsyncIterator[bytes]:
+        """Yield what `service.audit.selections` describes; `take` is given places and entries on the way."""
         lines = SelectionLines(self.note)
         yield lines.header(msgspec.to_builtins(self._wanted) | ({"ended": self.ended} if self.ended else {})) + b"\n"
         async for places, entries in self.batches():
             held = await self._tiles(lines.spans(places))
+            if take is not None:
+                await take(places, entries)
             yield _whole(lambda: b"".join(lines.line(*each, held.__getitem__) + b"\n" for each in zip(places, entries)))  # noqa: B023, B905, at once, and they are as many
         held = await self._tiles(lines.spans((), last=True))
         yield _whole(lambda: lines.end(held.__getitem__) + b"\n")

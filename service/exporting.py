@@ -104,7 +104,7 @@ async def write(
     if isinstance(plan.what, Choice):
         if order.form is Form.PACK:
             opened = None if order.personal is None or people is None else await people(order.personal)
-            await dossiers.write(plan.what, begin, settings, file, opened, order.personal)
+            await dossiers.write(plan.what, begin, settings, file, folder, opened, order.personal)
         else:
             await _poured(plan.what.ndjson() if order.form is Form.NDJSON else _table(plan.what.batches(), order), file)
     else:

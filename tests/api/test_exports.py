@@ -226,7 +226,9 @@ async def test_a_pack_of_a_range_and_one_of_a_choice_verify(client, work, judge)
 
     assert any("none is missing" in words for words in await judge(await had(client, whole)))
     content = await had(client, chosen)
-    assert any("chosen entries are in their places" in words for words in await judge(content))
+    proved = await judge(content)
+    assert any("chosen entries are in their places" in words for words in proved)
+    assert any("1 payloads are what entries record.stored commit to" in words for words in proved)
     with zipfile.ZipFile(io.BytesIO(content)) as pack:
         assert pack.namelist() == [
             "HOW-TO-VERIFY.md",
@@ -234,8 +236,12 @@ async def test_a_pack_of_a_range_and_one_of_a_choice_verify(client, work, judge)
             "keys",
             "checkpoint",
             "selection.ndjson",
+            "records.ndjson",
+            "receipts.ndjson",
+            "decisions.ndjson",
             "manifest",
         ]
+        assert b"opt_in" in pack.read("records.ndjson")
         assert "is not proved" in pack.read("HOW-TO-VERIFY.md").decode()
 
 
