@@ -1,7 +1,6 @@
 """Who has which handle: statements of the hot paths, which go straight to PostgreSQL."""
 
 from collections.abc import Collection, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -9,8 +8,9 @@ from uuid import UUID
 import msgspec
 from msgspec.structs import replace
 
+from service.audit import Payload
 from service.kernel import Handle, NewId, SubjectId, TenantId, Unavailable
-from service.subjects.domain import NO_FACTS, NO_FLAGS, Ensured, Flags
+from service.subjects.domain import NO_FACTS, NO_FLAGS, Ensured, Flags, payload_of_flags
 from service.trips import Trips
 
 _ENSURE: Final = """
@@ -98,17 +98,18 @@ class SqlDirectory(SqlNames):
 
     async def leave_unresolved(
         self, found: Collection[tuple[Handle, Handle, bytes]], at: datetime
-    ) -> AbstractSet[Handle]:
+    ) -> Mapping[Handle, Payload]:
         rows = [
             {"one": min(pair), "other": max(pair), "about": about.hex()} for *pair, about in found if pair[0] != pair[1]
         ]
         new = await self._ask(_LEAVE, {"tenant": self._tenant, "at": at, "rows": _encoder.encode(rows).decode()})
-        marked = set()
+        marked = {}
         for handle in sorted({Handle(each) for pair in new for each in pair}):
             flags = await self._flags_of(handle)
             if not flags.merge_unresolved:
-                await self.set_flags(handle, replace(flags, merge_unresolved=True))
-                marked.add(handle)
+                flags = replace(flags, merge_unresolved=True)
+                await self.set_flags(handle, flags)
+                marked[handle] = payload_of_flags(handle, flags)
         return marked
 
     async def set_flags(self, handle: Handle, flags: Flags) -> None:

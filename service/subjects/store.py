@@ -8,7 +8,7 @@ from sqlalchemy import Row, Select, Uuid, bindparam, func, insert, or_, select, 
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.audit import ContentExpired
+from service.audit import NOBODYS, ContentExpired
 from service.kernel import Handle, NewId, SubjectId, TenantId, Unavailable
 from service.subjects.directory import SqlDirectory, from_flags, to_flags
 from service.subjects.domain import NO_FACTS, FactsVersion, Named, Subject, SubjectFacts
@@ -20,6 +20,19 @@ _VERSIONS: Final = """
     SELECT handle, version, facts FROM subject_facts
     WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[])
     ORDER BY handle, version
+"""
+_EVERYBODY: Final = """
+    (SELECT DISTINCT handle FROM subject WHERE tenant = %(tenant)s
+        AND handle > %(after)s ORDER BY handle LIMIT %(limit)s)
+    UNION
+    (SELECT DISTINCT handle FROM subject_facts WHERE tenant = %(tenant)s
+        AND handle > %(after)s ORDER BY handle LIMIT %(limit)s)
+    ORDER BY handle LIMIT %(limit)s
+"""
+_MERGES: Final = """
+    SELECT whose.handle, pair.settled_at
+    FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS whose (handle)
+    JOIN subject_pair AS pair ON pair.tenant = %(tenant)s AND pair.same AND whose.handle IN (pair.one, pair.other)
 """
 
 _MOVE_PAIRS: Final = text(
@@ -136,6 +149,21 @@ class SqlSubjectStore(SqlDirectory):
             .order_by(column.version)
         )
         return [FactsVersion(version=version, at=at, facts=_decoder.decode(facts)) for version, at, facts in found]
+
+    async def handles(self, *, after: Handle | None, limit: int) -> Sequence[Handle]:
+        wanted = {"tenant": self._tenant, "after": after or NOBODYS, "limit": limit}
+        return [Handle(handle) for (handle,) in await self._ask(_EVERYBODY, wanted)]
+
+    async def standing(self, handles: Collection[Handle]) -> Sequence[Subject]:
+        wanted = _SUBJECT.where(row.c.tenant == self._tenant, row.c.handle.in_(handles))
+        return [_to_subject(each) for each in await self._connection.execute(wanted)]
+
+    async def merges(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[datetime]]:
+        wanted = ",".join(handle.hex for handle in handles)
+        found: dict[Handle, list[datetime]] = {}
+        for handle, at in await self._ask(_MERGES, {"tenant": self._tenant, "handles": wanted}):
+            found.setdefault(Handle(handle), []).append(at)
+        return found
 
     async def former(self, handle: Handle) -> AbstractSet[Handle]:
         found = await self._connection.execute(self._pairs_of(handle).where(subject_pair.c.same.is_(True)))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from service.audit import AuditTrail, Draft
+from service.audit import AuditTrail, Draft, Payload
 from service.events import Outbox
 from service.kernel import Caller, Handle, SubjectId, TenantId
 from service.vault.fields import Field, FieldType, Name
@@ -115,8 +115,11 @@ class Directory(Names, Protocol):
 
     async def leave_unresolved(
         self, found: Collection[tuple[Handle, Handle, bytes]], at: datetime
-    ) -> AbstractSet[Handle]:
-        """Flag pairs that may be one person, each with a hash of what they share; return who wasn't flagged before."""
+    ) -> Mapping[Handle, Payload]:
+        """Flag pairs that may be one person, each with a hash of what they share.
+
+        Return who wasn't flagged before, with what the log is to commit to.
+        """
         ...
 
 

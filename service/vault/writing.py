@@ -6,7 +6,7 @@ the later one. A deletion is a version too, with nothing in it, so that it has i
 """
 
 import hashlib
-from collections.abc import Container, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from service.audit import AuditEvent, Draft
+from service.audit import AuditEvent, Draft, Payload
 from service.events import Event
 from service.kernel import Caller, Clock, Contended, DomainError, Handle, TenantId, Unavailable
 from service.vault.blind import form, index_digest, suppression_mark
@@ -208,8 +208,8 @@ class _Group:
         """What is to be stored, by the number of the write."""
         self.outcomes: list[Outcome] = [ValueUnknown("there is no such value")] * len(writes)
         self.reenrolled: set[int] = set()
-        self.unresolved: dict[Handle, int] = {}
-        """Who may be somebody else as well, since which write."""
+        self.unresolved: dict[Handle, tuple[int, Payload]] = {}
+        """Who may be somebody else as well, since which write, and their flags."""
         self._hashed = hashed
         self.now = now
         self._standing: dict[Place, tuple[int, bool]] = {}
@@ -263,11 +263,11 @@ class _Group:
                 pairs += [(number, value.handle, other, about) for other in sorted(others)[:PAIRED]]
         return pairs
 
-    def doubted(self, alike: Iterable[tuple[int, Handle, Handle, bytes]], marked: Container[Handle]) -> None:
+    def doubted(self, alike: Iterable[tuple[int, Handle, Handle, bytes]], marked: Mapping[Handle, Payload]) -> None:
         for number, one, other, _ in alike:
             for handle in (one, other):
                 if handle in marked:
-                    self.unresolved.setdefault(handle, number)
+                    self.unresolved.setdefault(handle, (number, marked[handle]))
 
     def happened(self) -> Iterable[tuple[int, AuditEvent, Sealed]]:
         for number, value in self.new.items():
@@ -330,9 +330,10 @@ def _happened(people: People, group: _Group, part: Part | None) -> _Drafts:
 
 async def _conclude(tx: WriteTransaction, group: _Group, part: Part | None) -> None:
     """Audit and announce whom the writes made doubtful, and how far the import has got."""
+    event = AuditEvent.SUBJECT_UNRESOLVED
     drafts = [
-        (group.writes[number].by, Draft(event=AuditEvent.SUBJECT_UNRESOLVED, object_id=str(handle), subject=handle))
-        for handle, number in group.unresolved.items()
+        (group.writes[number].by, Draft(event=event, object_id=str(handle), subject=handle, payload=flags))
+        for handle, (number, flags) in group.unresolved.items()
     ]
     if drafts:
         await tx.together(*_told(tx, drafts, group.now))

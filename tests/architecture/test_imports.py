@@ -228,6 +228,7 @@ ROOTS = {
     "extents",
     "laws",
     "operations",
+    "pack_attested",
     "pack_receipts",
     "packs",
     "processes",
@@ -239,6 +240,7 @@ ROOTS = {
     "root_keys",
     "rotation",
     "sequencer",
+    "standing",
     "trying",
 }
 
