@@ -1,17 +1,20 @@
 """A small log with everything that it hands out, for the tests that tamper with it."""
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from uuid import UUID
 
 import msgspec
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.audit import AuditEvent, Entry, canonical
 from service.audit.evidence import consistency_text, export_header, export_line, proof_text, receipt
-from service.audit.findings import Kind, Report
+from service.audit.findings import Kind, Report, Wrong
 from service.audit.notes import COSIGNER, LOG, Key
 from service.audit.signing import Signer, checkpoint_text, signed, verifier_key
 from service.audit.tiles import Edge, ReadTile, hashes_of, spans_of_consistency, spans_of_inclusion
@@ -95,12 +98,25 @@ def a_receipt(entry: bytes, signer: Signer = RECEIPT_KEY, **changes) -> str:
     return receipt(claims | changes, signer)
 
 
+def a_manifest(members: Mapping[str, bytes], signer: Signer = LOG_KEY, origin: str = ORIGIN) -> bytes:
+    lines = [f"{hashlib.sha256(content).hexdigest()} {len(content)} {name}\n" for name, content in members.items()]
+    return signed(f"volens-audit-pack/v1\n{origin}\n{''.join(lines)}", [signer]).encode()
+
+
 def judged(export: bytes, *known: str, whole: bool = False) -> Report:
     verifier = Verifier(KEYS, whole=whole)
     for note in known:
         verifier.known(note, "known")
     verifier.export(BytesIO(export), "export")
     return verifier.report
+
+
+@contextmanager
+def refused(kind: Kind, words: str | None = None) -> Iterator[None]:
+    """Expect that the block finds this and nothing else."""
+    with pytest.raises(Wrong, match=words) as wrong:
+        yield
+    assert wrong.value.kind is kind
 
 
 def kinds(report: Report) -> list[Kind]:

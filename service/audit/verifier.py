@@ -37,6 +37,10 @@ _FORM: Final = re.compile(r'\{\s*"format"\s*:\s*"([^"]*)"')
 _NOTE: Final = re.compile(r"[^\n]+\n[0-9]+\n[^\n]+\n")
 
 
+BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, UnicodeError)
+"""What the library of ZIPs raises over one that was changed or is packed in a way of its own."""
+
+
 Open = Callable[[], BinaryIO]
 
 
@@ -278,7 +282,7 @@ class Verifier:
             if later_evidence(file):
                 late.append(member)
                 return
-            evidence = self.file(file, where, partial(pack.open, member))  # type: ignore[arg-type]
+            evidence = self.file(file, where, partial(unpacked, pack, member))
             if not evidence and name != KEYS and _MANIFEST not in members:
                 self.report.find(Kind.MEMBER, where, "it proves nothing by itself, and there is no manifest")
 
@@ -316,11 +320,19 @@ class Verifier:
     ) -> None:
         where = f"{place}, {member.filename}"
         try:
-            with pack.open(member) as file:
-                setattr(file, "_expected_crc", None)  # noqa: B010, hashes say more than a checksum, and where
-                judge(file, where)  # type: ignore[arg-type]
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            with unpacked(pack, member) as file:
+                judge(file, where)
+        except BROKEN as error:
             self.report.find(Kind.FORMAT, where, f"it can't be unpacked: {error}")
+
+
+def unpacked(pack: zipfile.ZipFile, member: zipfile.ZipInfo) -> BinaryIO:
+    """Open a member. Raises one of `BROKEN`, here or while it is read."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise zipfile.BadZipFile("packed by another method than Deflate")
+    file = pack.open(member)
+    setattr(file, "_expected_crc", None)  # noqa: B010, hashes say more than a checksum, and where
+    return file  # type: ignore[return-value]
 
 
 def _proof_in(text: str) -> tuple[str, int, list[bytes], str | None]:

@@ -39,7 +39,7 @@ from service.audit.findings import Kind, Report, Wrong
 from service.audit.notes import parse_keys
 from service.audit.quorum import Policy
 from service.audit.timestamps import Judge
-from service.audit.verifier import KEYS, LARGEST, Verifier, later_evidence, text_of
+from service.audit.verifier import BROKEN, KEYS, LARGEST, Verifier, later_evidence, text_of, unpacked
 
 
 def verified(
@@ -55,7 +55,7 @@ def verified(
     """Verify files by their names.
 
     Raises:
-        OSError, BadZipFile, Wrong: a file, the keys, or the policy of witnesses, can't be read.
+        OSError, Wrong, or one of `BROKEN`: a file, the keys, or the policy of witnesses, can't be read.
     """
     packs = {name: zipfile.ZipFile(name) for name in files if zipfile.is_zipfile(name)}
     believed = _read(keys) if keys else b"".join(_keys_in(pack) for pack in packs.values())
@@ -86,7 +86,10 @@ def _comes_later(name: str) -> bool:
 
 
 def _keys_in(pack: zipfile.ZipFile) -> bytes:
-    return pack.read(KEYS) if KEYS in pack.namelist() else b""
+    if KEYS not in pack.namelist():
+        return b""
+    with unpacked(pack, pack.getinfo(KEYS)) as file:
+        return file.read(LARGEST)
 
 
 def _read(name: str) -> bytes:
@@ -114,7 +117,7 @@ def main(arguments: Sequence[str], stamps: Judge | None = None) -> int:
             witnesses=asked.witnesses,
             stamps=stamps,
         )
-    except (OSError, zipfile.BadZipFile, Wrong) as error:
+    except (OSError, Wrong, *BROKEN) as error:
         _say(f"can't verify: {error}", sys.stderr)
         return 2
     if not asked.keys:

@@ -1,7 +1,6 @@
 """Files and packs; and the verifier as one file, on a machine that has only Python."""
 
 import ast
-import hashlib
 import subprocess
 import sys
 import zipfile
@@ -10,15 +9,14 @@ from pathlib import Path
 import pytest
 
 from service.audit.evidence import receipt_text
-from service.audit.signing import Signer, signed, verifier_key
+from service.audit.signing import verifier_key
 from service.audit.standalone import verifier
 from service.audit.verify import main
 from tests.audited import (
     KEY_LINES,
-    LOG_KEY,
-    ORIGIN,
     a_consistency,
     a_log,
+    a_manifest,
     a_proof,
     a_receipt,
     a_signer,
@@ -45,11 +43,6 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "verify.py").write_text(verifier())
     packed(tmp_path / "pack.zip", PACK | {"manifest": a_manifest(PACK)})
     return tmp_path
-
-
-def a_manifest(members: dict[str, bytes], signer: Signer = LOG_KEY) -> bytes:
-    lines = [f"{hashlib.sha256(content).hexdigest()} {len(content)} {name}\n" for name, content in members.items()]
-    return signed(f"volens-audit-pack/v1\n{ORIGIN}\n{''.join(lines)}", [signer]).encode()
 
 
 def packed(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> None:

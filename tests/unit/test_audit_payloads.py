@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from service.audit import AuditEvent, Payload, Secret
 from service.audit.findings import Kind, Report
-from service.audit.signing import Signer, signed
+from service.audit.signing import Signer
 from service.audit.verifier import Verifier
-from tests.audited import KEY_LINES, KEYS, LOG_KEY, ORIGIN, RECEIPT_KEY, Log, a_receipt, a_signer, an_entry
+from tests.audited import KEY_LINES, KEYS, LOG_KEY, ORIGIN, RECEIPT_KEY, Log, a_manifest, a_receipt, a_signer, an_entry
 
 HANDLE = UUID(int=7)
 SECRET = Secret(b"s" * 32)
@@ -74,11 +74,6 @@ MEMBERS = {
     "notices.ndjson": a_heading("notice.stored") + a_line(3, b"", NOTICE),
     "index.html": b"<p>a page</p>",
 }
-
-
-def a_manifest(members: Mapping[str, bytes], signer: Signer = LOG_KEY, origin: str = ORIGIN) -> bytes:
-    lines = [f"{hashlib.sha256(content).hexdigest()} {len(content)} {name}\n" for name, content in members.items()]
-    return signed(f"volens-audit-pack/v1\n{origin}\n{''.join(lines)}", [signer]).encode()
 
 
 def judged(members: Mapping[str, bytes], manifest: bytes | None = None) -> Report:
