@@ -264,7 +264,7 @@ class Verifier:
         if judge is None:
             return False
         with self.report.at(place):
-            judge(text_of(file.read(LARGEST)), place)
+            judge(text_in(file), place)
         return True
 
     def pack(self, pack: zipfile.ZipFile, place: str) -> None:
@@ -309,7 +309,7 @@ class Verifier:
         def read(file: BinaryIO, where: str) -> None:
             nonlocal signed
             with self.report.at(where):
-                signed = manifest_members(text_of(file.read(LARGEST)), self._keys)
+                signed = manifest_members(text_in(file), self._keys)
 
         if _MANIFEST in pack.namelist():
             self._unpacked(pack, pack.getinfo(_MANIFEST), place, read)
@@ -349,7 +349,10 @@ def _proof_in(text: str) -> tuple[str, int, list[bytes], str | None]:
     return note, int(number), hashes, extra
 
 
-def text_of(content: bytes) -> str:
+def text_in(file: BinaryIO) -> str:
+    content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise Wrong(Kind.FORMAT, "too large for what it is")
     try:
         return content.decode()
     except UnicodeDecodeError:

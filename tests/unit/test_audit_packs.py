@@ -133,6 +133,18 @@ def test_what_is_no_evidence_proves_nothing(folder: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.count(": FORMAT: ") == 2
 
 
+def test_what_is_larger_than_any_honest_piece_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]):
+    largest = EVIDENCE["consistency.json"].ljust(1 << 24)
+    packed(folder / "large.zip", {"keys": KEY_LINES.encode(), "a.json": largest, "b.json": largest + b" "})
+    (folder / "many").write_text(KEY_LINES + "\n" * (1 << 24))
+
+    assert main([str(folder / "large.zip")]) == 1
+    said = capsys.readouterr().out
+    assert "large.zip, a.json: the 100 entries" in said
+    assert "large.zip, b.json: FORMAT: not in the format; too large" in said
+    assert main(["--keys", str(folder / "many"), str(folder / "checkpoint")]) == 2
+
+
 def test_what_cannot_be_read_is_said(folder: Path, capsys: pytest.CaptureFixture[str]):
     (folder / "nonsense").write_text("nonsense\n")
 
