@@ -13,11 +13,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.audit import AuditEvent, Entry, canonical
-from service.audit.evidence import consistency_text, export_header, export_line, proof_text, receipt
+from service.audit.evidence import SelectionLines, consistency_text, export_header, export_line, proof_text, receipt
 from service.audit.findings import Kind, Report, Wrong
 from service.audit.notes import COSIGNER, LOG, Key
 from service.audit.signing import Signer, checkpoint_text, signed, verifier_key
-from service.audit.tiles import Edge, ReadTile, hashes_of, spans_of_consistency, spans_of_inclusion
+from service.audit.tiles import Edge, ReadTile, hashes_of, spans_of_consistency, spans_of_inclusion, tiles_for
 from service.audit.tree import leaf_hash
 from service.audit.verifier import Verifier
 from service.kernel import Handle, TenantId
@@ -81,6 +81,15 @@ class Log:
 
 def a_log(size: int = 700) -> Log:
     return Log([an_entry(number) for number in range(size)])
+
+
+def selected(indexes: Sequence[int], log: Log) -> bytes:
+    lines = SelectionLines(log.checkpoint())
+    wanted = tiles_for(lines.spans(indexes, last=True), lines.size)
+    held = {tile: log.read(tile) for tile in wanted}
+    written = [lines.header({"events": ["record.stored"]})]
+    written += [lines.line(index, log.entries[index], held.__getitem__) for index in indexes]
+    return b"".join(line + b"\n" for line in (*written, lines.end(held.__getitem__)))
 
 
 def a_proof(index: int, size: int, log: Log) -> str:

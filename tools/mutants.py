@@ -88,7 +88,7 @@ class Tests:
             else:
                 keep(mutant, survived=True)
                 self.survivors.append(mutant)
-                print(f"\r\033[KSURVIVED after {time.monotonic() - began:.1f} s: {mutant}")
+                print(f"\r\033[Ksurvived {time.monotonic() - began:.1f} s of tests: {mutant.id}")
             print(f"\r\033[K{number} of {len(self.mutants)}, {len(self.survivors)} survived", end="", flush=True)
         print()
         return True
@@ -241,9 +241,9 @@ def main(arguments: Sequence[str]) -> int:
     new = [each for each in survivors if each.id not in reasons]
     gone = [] if asked.places else [each for each in reasons if each not in alive]
     for each in new:
-        print(f"\nsurvived, and is not listed\n{each}")
+        print(f"\n# survived, and is not listed\n{each}", end="")
     for name in gone:
-        print(f"\nlisted, and is noticed or no mutant any more\n{name}")
+        print(f"\n# listed, and is noticed or no mutant any more\n# {name}")
     noticed, equivalent = len(mutants) - len(alive), len(alive) - len(new)
     print(f"\n{len(mutants)} mutants: {noticed} noticed, {equivalent} listed, {len(new)} new")
     return 1 if new or gone else 0

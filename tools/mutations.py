@@ -1,5 +1,6 @@
 """Makes the mutants of one part of the verifier: each one small mistake, as mutmut's operators make them."""
 
+import json
 import sys
 import textwrap
 from collections import Counter
@@ -32,8 +33,6 @@ class Mutant:
     mutant: str
     source: str
     """The function with the mistake in it, or the whole part."""
-    time: int = 1
-    """Of several that look the same."""
 
     @property
     def place(self) -> str:
@@ -41,11 +40,13 @@ class Mutant:
 
     @property
     def id(self) -> str:
-        again = f" ({self.time})" if self.time > 1 else ""
-        return f"{self.place}: {self.line} => {self.mutant}{again}"
+        return f"{self.place}: {self.line} => {self.mutant}"
 
     def __str__(self) -> str:
-        return f"{self.place}, line {self.lines.start}\n    - {self.line}\n    + {self.mutant}"
+        """Return how it is listed."""
+        named = {"in": self.place, "line": self.line, "mutant": self.mutant, "because": ""}
+        members = (f"{name} = {json.dumps(text, ensure_ascii=False)}\n" for name, text in named.items())
+        return f"[[equivalent]]\n{''.join(members)}"
 
     def install(self) -> None:
         """Put it in the place of what is true, in this process."""
@@ -97,7 +98,8 @@ def mutants_of(part: str, source: str) -> Iterator[Mutant]:
     wrapper.visit(visitor)
     for mutant in visitor.mutants:
         seen[mutant.id] += 1
-        yield replace(mutant, time=seen[mutant.id])
+        again = seen[mutant.id] - 1
+        yield replace(mutant, mutant=f"{mutant.mutant} (again: {again})") if again else mutant
 
 
 class _Visitor(cst.CSTVisitor):
@@ -114,14 +116,14 @@ class _Visitor(cst.CSTVisitor):
     def on_visit(self, node: cst.CSTNode) -> bool:
         if node in self._words or isinstance(node, cst.Annotation | cst.Decorator | cst.Import | cst.ImportFrom):
             return False
+        if isinstance(node, cst.Assign) and matches(node.targets[0].target, Name("words")):
+            return False
         if isinstance(node, cst.FunctionDef | cst.ClassDef):
             self._within.append(node)
         if isinstance(node, cst.BaseStatement):
             self._statements.append(node)
         if isinstance(node, cst.Call):
             self._words.update(_words_in(node))
-        if isinstance(node, cst.Assign) and matches(node.targets[0].target, Name("words")):
-            self._words.add(node.value)
         for kind, operator in mutation_operators:
             if isinstance(node, kind):
                 for mutated in operator(node):

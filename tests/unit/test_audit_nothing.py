@@ -7,9 +7,24 @@ from typing import BinaryIO
 
 import pytest
 
+from service.audit.anchors import anchor_line
+from service.audit.evidence import receipt_text
 from service.audit.findings import Kind
 from service.audit.verifier import Verifier
-from tests.audited import KEYS, LOG_KEY, Log, a_log, a_receipt, a_signer, an_entry, found, kinds
+from tests.audited import (
+    KEYS,
+    LOG_KEY,
+    Log,
+    a_consistency,
+    a_log,
+    a_proof,
+    a_receipt,
+    a_signer,
+    an_entry,
+    found,
+    kinds,
+    selected,
+)
 
 LOG = a_log(9)
 EXPORT = LOG.export()
@@ -70,6 +85,39 @@ def test_a_pack_is_not_proved_by_entries_from_outside(later: bytes):
 
     assert kinds(verifier.report) == [Kind.RECEIPT if later != PAYLOADS else Kind.PAYLOAD]
     assert found(verifier.report) == {(kind, "later") for kind in kinds(verifier.report)}
+
+
+EVERY_KIND = {
+    "checkpoint": LOG.checkpoint().encode(),
+    "proof": a_proof(5, 9, LOG).encode(),
+    "consistency": a_consistency(5, 9, LOG).encode(),
+    "receipt": receipt_text(a_receipt(LOG.entries[5]), a_proof(5, 9, LOG)).encode(),
+    "anchor": anchor_line("2026-11-21T12:00:00+00:00", 0, [], LOG.checkpoint()),
+    "selection": selected([5], LOG),
+    "export": EXPORT,
+    "receipts": RECEIPTS + RECEIPT,
+    "payloads": PAYLOADS,
+}
+
+
+@pytest.mark.parametrize("kind", EVERY_KIND)
+def test_evidence_is_told_by_its_content_and_proved_by_itself_or_behind_entries(kind: str):
+    verifier = Verifier(KEYS)
+    given(verifier, EVERY_KIND[kind], kind)
+
+    assert bool(verifier.report.findings) is (kind in ("receipts", "payloads"))
+    given(verifier, EXPORT, "entries")
+    given(verifier, EVERY_KIND[kind], "again")
+    assert [words.partition(":")[0] for words in verifier.report.proved][-1] == "again"
+    assert {finding.place for finding in verifier.report.findings} <= {kind}
+
+
+def test_what_is_no_evidence_is_none():
+    verifier = Verifier(KEYS)
+
+    for content in (b"", b"\xff", b"{}", b'{"format":"volens"}', b"a\nb\n", b' {"format":"volens-receipts/v1"}'):
+        assert verifier.file(io.BytesIO(content), "file") is False
+    assert verifier.report.findings == []
 
 
 def test_no_receipts_prove_nothing():

@@ -23,6 +23,7 @@ from tests.audited import (
     a_proof,
     a_receipt,
     an_entry,
+    selected,
 )
 
 LOG = a_log(9)
@@ -51,6 +52,8 @@ EVIDENCE: dict[str, tuple[Callable[[Verifier, Log], None], str]] = {
         lambda judge, log: judge.consistency(a_consistency(9, 10, Log([*log.entries, an_entry(9)])), "file"),
         "file, old",
     ),
+    "selection": (
+        lambda judge, log: judge.selection(BytesIO(selected([5], log)), "file"), "file, checkpoint"),
     "export": (lambda judge, log: judge.export(BytesIO(log.export()), "file"), "file, checkpoint"),
 }  # fmt: skip
 
