@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
@@ -11,7 +12,9 @@ from service.audit.anchors import anchor_line
 from service.audit.evidence import receipt_text
 from service.audit.findings import Kind
 from service.audit.verifier import Verifier
+from service.audit.verify import verified
 from tests.audited import (
+    KEY_LINES,
     KEYS,
     LOG_KEY,
     Log,
@@ -118,6 +121,31 @@ def test_what_is_no_evidence_is_none():
     for content in (b"", b"\xff", b"{}", b'{"format":"volens"}', b"a\nb\n", b' {"format":"volens-receipts/v1"}'):
         assert verifier.file(io.BytesIO(content), "file") is False
     assert verifier.report.findings == []
+
+
+def test_in_a_pack_entries_are_read_before_what_belongs_to_them():
+    verifier = Verifier(KEYS)
+    verifier.pack(a_pack({"receipts": RECEIPTS + RECEIPT, "payloads": PAYLOADS, "export": EXPORT}), "pack")
+
+    assert verifier.report.findings == []
+    assert sorted(words.partition(":")[0] for words in verifier.report.proved) == [
+        "pack, export",
+        "pack, payloads",
+        "pack, receipts",
+    ]
+
+
+def test_so_are_files(tmp_path: Path):
+    for name, content in (("receipts", RECEIPTS + RECEIPT), ("export", EXPORT), ("keys", KEY_LINES.encode())):
+        (tmp_path / name).write_bytes(content)
+
+    report = verified([str(tmp_path / "receipts"), str(tmp_path / "export")], str(tmp_path / "keys"), [], whole=True)
+
+    assert report.findings == []
+    assert [words.partition(":")[0] for words in report.proved] == [
+        str(tmp_path / "export"),
+        str(tmp_path / "receipts"),
+    ]
 
 
 def test_no_receipts_prove_nothing():

@@ -69,6 +69,16 @@ def test_whatever_byte_of_a_zip_is_changed_it_is_said_or_changes_nothing(
     assert code or inside(bytes(content)) == inside(pack)
 
 
+def test_a_changed_byte_is_found_by_the_proof_and_not_by_the_checksum(folder: Path, capsys: pytest.CaptureFixture[str]):
+    content = bytearray(ZIPS[0])
+    content[content.index(b'"r-3"') + 3] ^= 1
+    (folder / "pack.zip").write_bytes(content)
+
+    assert main(["--keys", str(folder / "keys"), str(folder / "pack.zip")]) == 1
+    wrong = [line.partition("pack.zip, ")[2] for line in capsys.readouterr().out.splitlines() if line[:5] == "WRONG"]
+    assert [line.split(": ")[:2] for line in wrong] == [["export.ndjson", "MEMBER"], ["export.ndjson, entry 3", "LEAF"]]
+
+
 @pytest.mark.parametrize(
     ("at", "byte", "code"),
     [
