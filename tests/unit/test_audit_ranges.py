@@ -1,13 +1,14 @@
 """Exports: what entries must say, when they may be dated, and how a line and the header are spelled."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from service.audit.evidence import export_header, export_line
 from service.audit.findings import Kind
 from service.audit.signing import cosign
+from service.audit.tree import leaf_hash
 from tests.audited import (
     NOON,
     WITNESS,
@@ -79,6 +80,17 @@ def test_an_entry_without_a_date_is_none(change: Callable[[bytes], bytes]):
     entries = [*LOG.entries[:300], change(LOG.entries[300]), *LOG.entries[301:]]
 
     assert found(judged(Log(entries).export())) == {(Kind.FORMAT, "entry 300")}
+
+
+@pytest.mark.parametrize("at", [NOON, NOON - timedelta(days=30)])
+def test_no_line_end_in_an_entry_keeps_its_date_from_being_looked_at(at: datetime):
+    entries = [*LOG.entries]
+    entries[300] = an_entry(300, at=at).replace(b'"r-', b'"\n-')
+    export = Log(entries).export()
+    changed = export.replace(leaf_hash(entries[300]).hex().encode(), bytes(32).hex().encode())
+
+    assert found(judged(export)) == {(Kind.FORMAT, "entry 300")}
+    assert found(judged(changed)) == {(Kind.LEAF, "entry 300")}
 
 
 # --- form -------------------------------------------------------------------------------------
