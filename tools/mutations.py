@@ -14,7 +14,7 @@ from libcst.matchers import Name, matches
 from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.mutators import mutation_operators
 
-WORDS: Final = {"Wrong": 1, "find": 2, "_find": 2, "_say": 0, "BadZipFile": 0}
+WORDS: Final = {"Wrong": 1, "find": 2, "_find": 2, "_advance": 1, "_say": 0, "BadZipFile": 0}
 """From which argument on a call is in words for people, by the name of what is called."""
 NAMED: Final = {"help", "metavar", "description"}
 """Arguments that are in words, whatever is called."""

@@ -1,6 +1,7 @@
 """Exports: what entries must say, when they may be dated, and how a line and the header are spelled."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -63,6 +64,31 @@ def test_an_entry_dated_before_a_witness_saw_the_log_without_it_is_back_dated():
     assert kinds(report) == [Kind.BACKDATED]
     assert "a witness saw the 500 entries before it" in report.findings[0].words
     assert judged(EXPORT, cosign(LOG.checkpoint(500), WITNESS, late - 3 * 86400)).findings == []
+
+
+def test_whoever_saw_the_log_first_is_heard_before_who_saw_it_later():
+    late = int((NOON + timedelta(days=3)).timestamp())
+    seen = [cosign(LOG.checkpoint(size), WITNESS, late + size) for size in (600, 690, 500)]
+
+    assert {place for _, place in found(judged(EXPORT, *seen))} == {f"entry {index}" for index in range(500, SIZE)}
+
+
+@pytest.fixture(params=["Asia/Tokyo", "America/New_York"])
+def elsewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as here:
+        here.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_it_does_not_matter_where_the_verifier_runs():
+    seen = cosign(LOG.checkpoint(500), WITNESS, int((NOON + timedelta(seconds=500)).timestamp()))
+    later = cosign(LOG.checkpoint(500), WITNESS, int((NOON + timedelta(hours=1)).timestamp()))
+
+    assert judged(EXPORT, seen).findings == []
+    assert len(judged(EXPORT, later).findings) == SIZE - 500
 
 
 @pytest.mark.parametrize("wrong", [b"9026-02-30", b"9026-13-01"])
