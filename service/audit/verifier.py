@@ -125,7 +125,7 @@ class Verifier:
         with self._proving(place) as proved:
             read = document(text, RECEIPT, {"receipt": str, "proof": str})
             checkpoint, index, entry = self._included(read["proof"], place, None)
-            jti = verify_receipt(read["receipt"], checkpoint.origin, index, entry, self._keys)
+            jti = verify_receipt(read["receipt"], checkpoint.origin, entry, self._keys)
             proved.append(f"entry {index} of {checkpoint.origin} stands for the receipt of {jti}")
 
     def export(self, file: BinaryIO, place: str) -> None:

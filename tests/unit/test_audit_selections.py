@@ -92,9 +92,10 @@ def test_an_entry_that_was_changed_together_with_its_hash_is_found_where_it_is()
         leaf_hash(LOG.entries[300]).hex().encode(), leaf_hash(entry).hex().encode()
     )
 
-    report = judged(changed)
-
-    assert (Kind.ROOT, "entry 511 or the line before it") in found(report)
+    assert [(finding.kind, finding.place) for finding in judged(changed).findings] == [
+        (Kind.ROOT, "selection, entry 511 or the line before it"),
+        (Kind.ROOT, "selection"),
+    ]
 
 
 def test_an_entry_that_is_dropped_is_missed():
@@ -117,6 +118,33 @@ def test_an_entry_twice_is_refused():
 def test_what_ends_too_early_is_not_whole():
     assert kinds(judged(b"".join([HEADER, *LINES]))) == [Kind.RANGE_INCOMPLETE]
     assert kinds(judged(b"".join([HEADER, *LINES, END, LINES[0]]))) == [Kind.RANGE_EXCEEDED]
+
+
+@pytest.mark.parametrize("index", [700, 701, 705])
+def test_an_entry_behind_the_signed_tree_does_not_belong(index: int):
+    larger = Log([*LOG.entries, *(an_entry(number) for number in range(700, index + 1))])
+    _, *lines = selected([5, index], larger).splitlines(keepends=True)
+
+    assert [(finding.kind, finding.place) for finding in judged(b"".join([HEADER, *lines])).findings] == [
+        (Kind.RANGE_EXCEEDED, "selection")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        pytest.param([LINES[0], b"nonsense\n", END], Kind.FORMAT, id="no line of a selection"),
+        pytest.param([*LINES, END.replace(b'"skip":["', b'"skip":["0', 1)], Kind.FORMAT, id="a hash too long"),
+        pytest.param(
+            [*LINES, END.replace(END[22:86], b"0" * 64)], Kind.ROOT, id="another hash behind the last entry"
+        ),
+        pytest.param([*LINES, b'{"entries":8,"skip":[]}\n'], Kind.RANGE_INCOMPLETE, id="no hash behind the last entry"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_put_together_is_wrong_as_a_whole(lines: list[bytes], kind: Kind):
+    assert [(finding.kind, finding.place) for finding in judged(b"".join([HEADER, *lines])).findings] == [
+        (kind, "selection")
+    ]
 
 
 def test_a_count_that_is_wrong_is_found():

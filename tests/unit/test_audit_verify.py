@@ -256,5 +256,15 @@ def test_what_is_nearly_a_receipt_is_refused(jws: str):
     assert kinds(judged(receipt_text(jws, a_proof()), Verifier.receipt)) == [Kind.FORMAT]
 
 
+@pytest.mark.parametrize(("sign", "other"), [("-", "+"), ("_", "/")])
+def test_a_signature_of_a_receipt_has_no_second_spelling(sign: str, other: str):
+    signed = (a_receipt(action=f"opt_in {number}").rpartition(".") for number in range(1000))
+    content, dot, signature = next(each for each in signed if sign in each[2] and each[2].count(sign) == 1)
+
+    assert judged(receipt_text(f"{content}.{signature}", a_proof()), Verifier.receipt).findings == []
+    forged = content + dot + signature.replace(sign, other)
+    assert kinds(judged(receipt_text(forged, a_proof()), Verifier.receipt)) == [Kind.FORMAT]
+
+
 def test_places_are_told_without_the_file():
     assert found(judged(LOG.checkpoint(299), Verifier.checkpoint, LOG.checkpoint())) == {(Kind.REPLAYED, "")}
