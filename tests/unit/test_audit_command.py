@@ -165,6 +165,6 @@ def test_what_cannot_be_read_is_said_beside_the_answer(capsys: pytest.CaptureFix
 
 @pytest.mark.usefixtures("folder")
 def test_no_sign_but_those_of_ascii_reaches_the_terminal(capsys: pytest.CaptureFixture[str]):
-    Path(" ~\x7f\x1f\u00e9").write_text(LOG.checkpoint())
+    Path(" ~\\\x7f\x1f\u00e9").write_text(LOG.checkpoint())
 
-    assert told(capsys, " ~\x7f\x1f\u00e9", code=0)[0].startswith("proved   ~\\x7f\\x1f\\xe9: ")
+    assert told(capsys, " ~\\\x7f\x1f\u00e9", code=0)[0].startswith("proved   ~\\\\x7f\\x1f\\xe9: ")

@@ -148,6 +148,14 @@ def test_so_are_files(tmp_path: Path):
     ]
 
 
+def test_behind_no_entries_there_is_no_receipt():
+    verifier = Verifier(KEYS)
+    given(verifier, Log([]).export(), "export")
+    given(verifier, RECEIPTS + RECEIPT, "receipts")
+
+    assert found(verifier.report) == {(Kind.RECEIPT, "entry 5")}
+
+
 def test_no_receipts_prove_nothing():
     verifier = Verifier(KEYS)
     given(verifier, EXPORT, "export")

@@ -10,6 +10,7 @@ from service.audit.findings import Kind
 from service.audit.notes import COSIGNER, Checkpoint
 from service.audit.quorum import Policy
 from service.audit.signing import cosign, verifier_key
+from service.audit.verifier import Verifier
 from tests.audited import LOG_KEY, a_log, a_signer, refused
 
 SIGNERS = {f"{side}{number}": a_signer(f"{side}{number}.example", COSIGNER, seed=10 * ord(side) % 200 + number)
@@ -76,6 +77,28 @@ def test_the_log_is_no_witness_of_itself():
         Policy.parse(f"{WITNESSES}group one any X1 X2\nquorum one").verify(Checkpoint.parse(LOG.checkpoint()))
 
 
+def test_a_policy_may_name_a_log_without_saying_where_it_is():
+    policy = Policy.parse(f"log {verifier_key(LOG_KEY.key)}\nquorum none")
+    verifier = Verifier({}, policy=policy)
+    verifier.checkpoint(LOG.checkpoint(), "checkpoint")
+
+    assert policy.logs == [LOG_KEY.key]
+    assert len(verifier.report.proved) == 1, "and its key is believed"
+
+
+def test_any_is_one_and_addresses_keep_their_last_letter():
+    policy = Policy.parse(f"witness w {ONE} https://w.example/X/\ngroup g any w\nquorum g")
+
+    assert policy.met({"w"})
+    assert not policy.met(set())
+    assert policy.witnesses[0].url == "https://w.example/X"
+
+
+def test_a_line_that_is_wrong_is_named():
+    with refused(Kind.FORMAT, "line 2 of the policy"):
+        Policy.parse(f"witness w {ONE}\nnonsense\nquorum w")
+
+
 def test_who_wants_no_quorum_says_so():
     Policy.parse("quorum none").verify(Checkpoint.parse(LOG.checkpoint()))
 
@@ -94,6 +117,7 @@ TWO = verifier_key(SIGNERS["X2"].key)
         f"witness w {ONE}\nquorum w\nquorum w",
         f"quorum w\nwitness w {ONE}",
         "quorum none none",
+        f"witness w {ONE}\nquorum g any w\nquorum w",
         f"witness none {ONE}\nquorum none",
         f"witness w {ONE}\nwitness v {ONE}\nquorum w",
         f"witness w {ONE}\nwitness w {TWO}\nquorum w",
