@@ -1,20 +1,23 @@
 """A small log with everything that it hands out, for the tests that tamper with it."""
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from uuid import UUID
 
 import msgspec
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.audit import AuditEvent, Entry, canonical
-from service.audit.evidence import consistency_text, export_header, export_line, proof_text, receipt
-from service.audit.findings import Kind, Report
+from service.audit.evidence import SelectionLines, consistency_text, export_header, export_line, proof_text, receipt
+from service.audit.findings import Kind, Report, Wrong
 from service.audit.notes import COSIGNER, LOG, Key
 from service.audit.signing import Signer, checkpoint_text, signed, verifier_key
-from service.audit.tiles import Edge, ReadTile, hashes_of, spans_of_consistency, spans_of_inclusion
+from service.audit.tiles import Edge, ReadTile, hashes_of, spans_of_consistency, spans_of_inclusion, tiles_for
 from service.audit.tree import leaf_hash
 from service.audit.verifier import Verifier
 from service.kernel import Handle, TenantId
@@ -80,6 +83,15 @@ def a_log(size: int = 700) -> Log:
     return Log([an_entry(number) for number in range(size)])
 
 
+def selected(indexes: Sequence[int], log: Log) -> bytes:
+    lines = SelectionLines(log.checkpoint())
+    wanted = tiles_for(lines.spans(indexes, last=True), lines.size)
+    held = {tile: log.read(tile) for tile in wanted}
+    written = [lines.header({"events": ["record.stored"]})]
+    written += [lines.line(index, log.entries[index], held.__getitem__) for index in indexes]
+    return b"".join(line + b"\n" for line in (*written, lines.end(held.__getitem__)))
+
+
 def a_proof(index: int, size: int, log: Log) -> str:
     hashes = hashes_of(spans_of_inclusion(index, size), size, log.read)
     return proof_text(index, hashes, log.checkpoint(size), log.entries[index])
@@ -95,12 +107,25 @@ def a_receipt(entry: bytes, signer: Signer = RECEIPT_KEY, **changes) -> str:
     return receipt(claims | changes, signer)
 
 
+def a_manifest(members: Mapping[str, bytes], signer: Signer = LOG_KEY, origin: str = ORIGIN) -> bytes:
+    lines = [f"{hashlib.sha256(content).hexdigest()} {len(content)} {name}\n" for name, content in members.items()]
+    return signed(f"volens-audit-pack/v1\n{origin}\n{''.join(lines)}", [signer]).encode()
+
+
 def judged(export: bytes, *known: str, whole: bool = False) -> Report:
     verifier = Verifier(KEYS, whole=whole)
     for note in known:
         verifier.known(note, "known")
     verifier.export(BytesIO(export), "export")
     return verifier.report
+
+
+@contextmanager
+def refused(kind: Kind, words: str | None = None) -> Iterator[None]:
+    """Expect that the block finds this and nothing else."""
+    with pytest.raises(Wrong, match=words) as wrong:
+        yield
+    assert wrong.value.kind is kind
 
 
 def kinds(report: Report) -> list[Kind]:

@@ -25,9 +25,9 @@ from service.audit.ranges import document, members_of
 
 PAYLOADS: Final = "volens-audit-payloads/v1"
 _PAYLOAD: Final = re.compile(
-    rb'\{"entry":(null|0|[1-9][0-9]{0,18}),"salt":(null|""|"[0-9a-f]{64}"),"payload":(\{.*\})\}', re.DOTALL
+    rb'\{"entry":(null|0|[1-9][0-9]{0,18}),"salt":(null|""|"[0-9a-f]{64}"),"payload":(\{.*\})\}'
 )
-_INDEXED: Final = re.compile(rb'\{"index":([0-9]{1,19}),.*?"entry":(\{.*\})\}', re.DOTALL)
+_INDEXED: Final = re.compile(rb'\{"index":([0-9]{1,19}),.*?"entry":(\{.*\})\}')
 
 
 def entries_in(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

@@ -156,6 +156,8 @@ class Range:
         if leaf_hash(entry) != stated:
             self._find(Kind.LEAF, index, "it is not what the hash beside it says: one of them was changed")
             self._computed[index] = leaf_hash(entry)
+        elif b"\n" in entry:
+            self._find(Kind.FORMAT, index, "it has a line end in it, as no canonical entry has")
         return index, stated
 
     def close(self, known: Iterable[Checkpoint]) -> None:

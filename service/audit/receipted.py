@@ -22,13 +22,13 @@ RECEIPTS: Final = "/receipts"
 _RECEIPT: Final = re.compile(rb'\{"entry":(0|[1-9][0-9]{0,18}),"receipt":"([A-Za-z0-9_.-]+)"\}')
 
 
-def verify_receipt(receipt: str, origin: str, index: int, entry: bytes, keys: Keys) -> str:
+def verify_receipt(receipt: str, origin: str, entry: bytes, keys: Keys) -> str:
     """Verify that a receipt is about an entry, and return its `jti`."""
     claims = _claims(receipt, origin, keys)
     if claims.get("leaf") != leaf_hash(entry).hex():
-        raise Wrong(Kind.RECEIPT, f"the receipt is about another entry than entry {index}")
+        raise Wrong(Kind.RECEIPT, "the receipt is about another entry")
     if claims.get("jti") != members_of(entry).get("object"):
-        raise Wrong(Kind.RECEIPT, f"the receipt is about another object than entry {index}")
+        raise Wrong(Kind.RECEIPT, "the receipt is about another object than its entry")
     return str(claims["jti"])
 
 
@@ -37,7 +37,7 @@ def read_receipts(
 ) -> int:
     """Judge receipts by the places of their entries, and return how many hold."""
     held, last = 0, -1
-    found: tuple[int, bytes] | None = (-1, b"")
+    found = next(entries, None)
     for line in lines:
         read = _RECEIPT.fullmatch(line)
         if read is None:
@@ -52,7 +52,7 @@ def read_receipts(
                 found = next(entries, None)
             if found is None or found[0] != index:
                 raise Wrong(Kind.RECEIPT, "no such entry is at hand")
-            verify_receipt(read[2].decode(), origin, index, found[1], keys)
+            verify_receipt(read[2].decode(), origin, found[1], keys)
             held += 1
     return held
 

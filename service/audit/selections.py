@@ -35,8 +35,7 @@ SELECTION: Final = "volens-audit-selection/v1"
 _SKIP: Final = rb'\[((?:"[0-9a-f]{64}"(?:,(?="))?)*)\]'
 _CHOSEN: Final = re.compile(
     rb'\{"index":(0|[1-9][0-9]{0,18}),"skip":' + _SKIP + rb',"tree":"([0-9a-f]{64})","leaf":"([0-9a-f]{64})",'
-    rb'"entry":(.*)\}',
-    re.DOTALL,
+    rb'"entry":(.*)\}'
 )
 _END: Final = re.compile(rb'\{"entries":(0|[1-9][0-9]{0,18}),"skip":' + _SKIP + rb"\}")
 

@@ -37,6 +37,10 @@ _FORM: Final = re.compile(r'\{\s*"format"\s*:\s*"([^"]*)"')
 _NOTE: Final = re.compile(r"[^\n]+\n[0-9]+\n[^\n]+\n")
 
 
+BROKEN: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, UnicodeError)
+"""What the library of ZIPs raises over one that was changed or is packed in a way of its own."""
+
+
 Open = Callable[[], BinaryIO]
 
 
@@ -121,7 +125,7 @@ class Verifier:
         with self._proving(place) as proved:
             read = document(text, RECEIPT, {"receipt": str, "proof": str})
             checkpoint, index, entry = self._included(read["proof"], place, None)
-            jti = verify_receipt(read["receipt"], checkpoint.origin, index, entry, self._keys)
+            jti = verify_receipt(read["receipt"], checkpoint.origin, entry, self._keys)
             proved.append(f"entry {index} of {checkpoint.origin} stands for the receipt of {jti}")
 
     def export(self, file: BinaryIO, place: str) -> None:
@@ -260,7 +264,7 @@ class Verifier:
         if judge is None:
             return False
         with self.report.at(place):
-            judge(text_of(file.read(LARGEST)), place)
+            judge(text_in(file), place)
         return True
 
     def pack(self, pack: zipfile.ZipFile, place: str) -> None:
@@ -280,7 +284,7 @@ class Verifier:
                 return
             if self._stamps is None and signed is not None and _form_of(file) == TIMESTAMP:
                 return  # nobody here can judge it
-            evidence = self.file(file, where, partial(pack.open, member))  # type: ignore[arg-type]
+            evidence = self.file(file, where, partial(unpacked, pack, member))
             if not evidence and name != KEYS and _MANIFEST not in members:
                 self.report.find(Kind.MEMBER, where, "it proves nothing by itself, and there is no manifest")
 
@@ -307,7 +311,7 @@ class Verifier:
         def read(file: BinaryIO, where: str) -> None:
             nonlocal signed
             with self.report.at(where):
-                signed = manifest_members(text_of(file.read(LARGEST)), self._keys)
+                signed = manifest_members(text_in(file), self._keys)
 
         if _MANIFEST in pack.namelist():
             self._unpacked(pack, pack.getinfo(_MANIFEST), place, read)
@@ -318,11 +322,19 @@ class Verifier:
     ) -> None:
         where = f"{place}, {member.filename}"
         try:
-            with pack.open(member) as file:
-                setattr(file, "_expected_crc", None)  # noqa: B010, hashes say more than a checksum, and where
-                judge(file, where)  # type: ignore[arg-type]
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            with unpacked(pack, member) as file:
+                judge(file, where)
+        except BROKEN as error:
             self.report.find(Kind.FORMAT, where, f"it can't be unpacked: {error}")
+
+
+def unpacked(pack: zipfile.ZipFile, member: zipfile.ZipInfo) -> BinaryIO:
+    """Open a member. Raises one of `BROKEN`, here or while it is read."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise zipfile.BadZipFile("packed by another method than Deflate")
+    file = pack.open(member)
+    setattr(file, "_expected_crc", None)  # noqa: B010, hashes say more than a checksum, and where
+    return file  # type: ignore[return-value]
 
 
 def _proof_in(text: str) -> tuple[str, int, list[bytes], str | None]:
@@ -339,7 +351,10 @@ def _proof_in(text: str) -> tuple[str, int, list[bytes], str | None]:
     return note, int(number), hashes, extra
 
 
-def text_of(content: bytes) -> str:
+def text_in(file: BinaryIO) -> str:
+    content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise Wrong(Kind.FORMAT, "too large for what it is")
     try:
         return content.decode()
     except UnicodeDecodeError:

@@ -39,7 +39,7 @@ from service.audit.findings import Kind, Report, Wrong
 from service.audit.notes import parse_keys
 from service.audit.quorum import Policy
 from service.audit.timestamps import Judge
-from service.audit.verifier import KEYS, LARGEST, Verifier, later_evidence, text_of
+from service.audit.verifier import BROKEN, KEYS, Verifier, later_evidence, text_in, unpacked
 
 
 def verified(
@@ -55,14 +55,14 @@ def verified(
     """Verify files by their names.
 
     Raises:
-        OSError, BadZipFile, Wrong: a file, the keys, or the policy of witnesses, can't be read.
+        OSError, Wrong, or one of `BROKEN`: a file, the keys, or the policy of witnesses, can't be read.
     """
     packs = {name: zipfile.ZipFile(name) for name in files if zipfile.is_zipfile(name)}
-    believed = _read(keys) if keys else b"".join(_keys_in(pack) for pack in packs.values())
-    policy = Policy.parse(text_of(_read(witnesses))) if witnesses else None
-    verifier = Verifier(parse_keys(text_of(believed)), whole=whole, policy=policy, stamps=stamps)
+    believed = _read(keys) if keys else "\n".join(_keys_in(pack) for pack in packs.values())
+    policy = Policy.parse(_read(witnesses)) if witnesses else None
+    verifier = Verifier(parse_keys(believed), whole=whole, policy=policy, stamps=stamps)
     for name in known:
-        verifier.known(text_of(_read(name)), name)
+        verifier.known(_read(name), name)
     for name in anchors:
         with open(name, "rb") as file:
             verifier.anchored(file, name)
@@ -85,13 +85,16 @@ def _comes_later(name: str) -> bool:
         return later_evidence(file)
 
 
-def _keys_in(pack: zipfile.ZipFile) -> bytes:
-    return pack.read(KEYS) if KEYS in pack.namelist() else b""
+def _keys_in(pack: zipfile.ZipFile) -> str:
+    if KEYS not in pack.namelist():
+        return ""
+    with unpacked(pack, pack.getinfo(KEYS)) as file:
+        return text_in(file)
 
 
-def _read(name: str) -> bytes:
-    with open(name, "rb") as file:
-        return file.read(LARGEST)
+def _read(name: str) -> str:
+    with _opened(name) as file:
+        return text_in(file)
 
 
 def main(arguments: Sequence[str], stamps: Judge | None = None) -> int:
@@ -114,7 +117,7 @@ def main(arguments: Sequence[str], stamps: Judge | None = None) -> int:
             witnesses=asked.witnesses,
             stamps=stamps,
         )
-    except (OSError, zipfile.BadZipFile, Wrong) as error:
+    except (OSError, Wrong, *BROKEN) as error:
         _say(f"can't verify: {error}", sys.stderr)
         return 2
     if not asked.keys:

@@ -95,6 +95,13 @@ def test_anchors_that_were_tampered_with_are_found(log: Log, forked: Log, change
     assert not report.proved
 
 
+def test_the_longest_line_has_65536_bytes(log: Log):
+    line = anchors(log, (3,))[0]
+
+    assert judged([line[:-2].ljust(65_535) + b"}\n"]).findings == []
+    assert kinds(judged([line[:-2].ljust(65_536) + b"}\n"])) == [Kind.FORMAT]
+
+
 def test_anchors_by_another_key_are_nobodys(log: Log):
     other = Log(log.entries, a_signer(LOG_KEY.key.name, seed=50))
 

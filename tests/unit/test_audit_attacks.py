@@ -1,13 +1,16 @@
 """What a dishonest keeper of a log, or of an export, can do, and the finding that names it."""
 
+from io import BytesIO
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.audit.evidence import export_line
 from service.audit.findings import Kind
 from service.audit.signing import checkpoint_text, signed
 from service.audit.tree import leaf_hash
+from service.audit.verifier import Verifier
 from tests.audited import (
     KEYS,
     LOG_KEY,
@@ -19,6 +22,7 @@ from tests.audited import (
     found,
     judged,
     kinds,
+    selected,
 )
 
 SIZE = 700
@@ -41,6 +45,9 @@ def numbered(entries: list[bytes], first: int = 0) -> list[bytes]:
 
 
 @given(st.integers(0, SIZE), st.integers(0, SIZE), st.integers(0, SIZE))
+@example(0, 511, 511)
+@example(0, 512, 512)
+@example(256, 512, 600)
 def test_every_honest_range_is_proved(a: int, b: int, c: int):
     first, after, size = sorted((a, b, c))
     report = judged(LOG.export(first, after, LOG.checkpoint(size)))
@@ -86,10 +93,9 @@ def test_bytes_taken_out_of_an_entry_or_put_in_are_a_change():
 
 
 def test_a_changed_hash_beside_an_entry_is_found_there_and_nowhere_else():
-    true, false = leaf_hash(LOG.entries[105]).hex().encode(), bytes(32).hex().encode()
-
-    for export in (EXPORT, PART):
-        assert found(judged(export.replace(true, false))) == {(Kind.LEAF, "entry 105")}
+    for export, index in ((EXPORT, 0), (EXPORT, 105), (EXPORT, SIZE - 1), (PART, 100), (PART, 105), (PART, 599)):
+        true, false = leaf_hash(LOG.entries[index]).hex().encode(), bytes(32).hex().encode()
+        assert found(judged(export.replace(true, false))) == {(Kind.LEAF, f"entry {index}")}
 
 
 def test_an_entry_changed_with_the_hash_beside_it_is_found_among_its_256():
@@ -216,7 +222,8 @@ def test_an_end_cut_off_with_the_header_leaves_a_hole_in_the_tree(old: bytes, ne
 def test_an_end_cut_off_by_an_honest_smaller_export_is_incomplete_where_the_whole_was_asked_for():
     for export in (LOG.export(0, 699), LOG.export(1, 700), LOG.export(3, 3)):
         assert judged(export).findings == []
-        assert kinds(judged(export, whole=True)) == [Kind.RANGE_INCOMPLETE]
+        [finding] = judged(export, whole=True).findings
+        assert (finding.kind, finding.place) == (Kind.RANGE_INCOMPLETE, "export")
 
 
 def test_an_inserted_entry_does_not_belong():
@@ -295,6 +302,39 @@ def test_a_log_truncated_and_continued_is_not_the_one_that_was_known():
     assert found(judged(other.export(), LOG.checkpoint())) == {(Kind.CONSISTENCY, "entries 0 to 699")}
     assert found(judged(other.export(0, 650), LOG.checkpoint(620))) == {(Kind.CONSISTENCY, "entries 0 to 619")}
     assert judged(other.export(), LOG.checkpoint(600)).findings == []
+
+
+@pytest.mark.parametrize(("after", "known"), [(SIZE, 1), (SIZE, 256), (SIZE, SIZE - 1), (600, 600), (600, 599)])
+def test_a_log_rewritten_from_its_first_entry_is_held_against_every_known_checkpoint(after: int, known: int):
+    rewritten = Log([an_entry(0, actor="nobody"), *LOG.entries[1:]])
+
+    [finding] = judged(rewritten.export(0, after), LOG.checkpoint(known)).findings
+
+    last = f"entries 0 to {known - 1}" if known > 1 else "entry 0"
+    assert (finding.kind, finding.place) == (Kind.CONSISTENCY, f"export, {last}")
+
+
+def test_a_known_checkpoint_of_another_log_hides_none_behind_it():
+    stranger = a_signer("volens.example/other")
+    rewritten = Log([an_entry(0, actor="nobody"), *LOG.entries[1:]])
+    verifier = Verifier({**KEYS, (stranger.key.name, stranger.key.id): stranger.key})
+    verifier.known(Log(LOG.entries[:5], stranger).checkpoint(), "known")
+    verifier.known(LOG.checkpoint(9), "known")
+    verifier.export(BytesIO(rewritten.export()), "export")
+
+    assert found(verifier.report) == {(Kind.CONSISTENCY, "entries 0 to 8")}
+
+
+@pytest.mark.parametrize("origin", ["volens.example/eu/acme", "acme"])
+def test_the_tenant_is_the_last_part_of_the_name_of_the_log(origin: str):
+    signer = a_signer(origin)
+    verifier = Verifier({(signer.key.name, signer.key.id): signer.key})
+    log = Log(LOG.entries[:9], signer)
+    verifier.export(BytesIO(log.export()), "export")
+    verifier.selection(BytesIO(selected([5], log)), "selection")
+
+    assert verifier.report.findings == []
+    assert len(verifier.report.proved) == 2
 
 
 def test_a_known_checkpoint_of_another_log_says_nothing_about_this_one():

@@ -1,7 +1,6 @@
 """Files and packs; and the verifier as one file, on a machine that has only Python."""
 
 import ast
-import hashlib
 import subprocess
 import sys
 import zipfile
@@ -10,15 +9,14 @@ from pathlib import Path
 import pytest
 
 from service.audit.evidence import receipt_text
-from service.audit.signing import Signer, signed, verifier_key
+from service.audit.signing import verifier_key
 from service.audit.standalone import verifier
 from service.audit.verify import main
 from tests.audited import (
     KEY_LINES,
-    LOG_KEY,
-    ORIGIN,
     a_consistency,
     a_log,
+    a_manifest,
     a_proof,
     a_receipt,
     a_signer,
@@ -45,11 +43,6 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "verify.py").write_text(verifier())
     packed(tmp_path / "pack.zip", PACK | {"manifest": a_manifest(PACK)})
     return tmp_path
-
-
-def a_manifest(members: dict[str, bytes], signer: Signer = LOG_KEY) -> bytes:
-    lines = [f"{hashlib.sha256(content).hexdigest()} {len(content)} {name}\n" for name, content in members.items()]
-    return signed(f"volens-audit-pack/v1\n{ORIGIN}\n{''.join(lines)}", [signer]).encode()
 
 
 def packed(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> None:
@@ -138,6 +131,18 @@ def test_what_is_no_evidence_proves_nothing(folder: Path, capsys: pytest.Capture
     for name in ("page.html", "empty.zip", "latin"):
         assert main(["--keys", str(folder / "keys"), str(folder / name)]) == 1
     assert capsys.readouterr().out.count(": FORMAT: ") == 2
+
+
+def test_what_is_larger_than_any_honest_piece_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]):
+    largest = EVIDENCE["consistency.json"].ljust(1 << 24)
+    packed(folder / "large.zip", {"keys": KEY_LINES.encode(), "a.json": largest, "b.json": largest + b" "})
+    (folder / "many").write_text(KEY_LINES + "\n" * (1 << 24))
+
+    assert main([str(folder / "large.zip")]) == 1
+    said = capsys.readouterr().out
+    assert "large.zip, a.json: the 100 entries" in said
+    assert "large.zip, b.json: FORMAT: not in the format; too large" in said
+    assert main(["--keys", str(folder / "many"), str(folder / "checkpoint")]) == 2
 
 
 def test_what_cannot_be_read_is_said(folder: Path, capsys: pytest.CaptureFixture[str]):

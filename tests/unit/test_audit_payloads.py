@@ -15,9 +15,21 @@ from hypothesis import strategies as st
 
 from service.audit import AuditEvent, Payload, Secret
 from service.audit.findings import Kind, Report
-from service.audit.signing import Signer, signed
+from service.audit.signing import Signer
 from service.audit.verifier import Verifier
-from tests.audited import KEY_LINES, KEYS, LOG_KEY, ORIGIN, RECEIPT_KEY, Log, a_receipt, a_signer, an_entry
+from tests.audited import (
+    KEY_LINES,
+    KEYS,
+    LOG_KEY,
+    ORIGIN,
+    RECEIPT_KEY,
+    Log,
+    a_manifest,
+    a_receipt,
+    a_signer,
+    an_entry,
+    selected,
+)
 
 HANDLE = UUID(int=7)
 SECRET = Secret(b"s" * 32)
@@ -76,11 +88,6 @@ MEMBERS = {
 }
 
 
-def a_manifest(members: Mapping[str, bytes], signer: Signer = LOG_KEY, origin: str = ORIGIN) -> bytes:
-    lines = [f"{hashlib.sha256(content).hexdigest()} {len(content)} {name}\n" for name, content in members.items()]
-    return signed(f"volens-audit-pack/v1\n{origin}\n{''.join(lines)}", [signer]).encode()
-
-
 def judged(members: Mapping[str, bytes], manifest: bytes | None = None) -> Report:
     """Verify a pack; its manifest is honest unless another one is given."""
     content = io.BytesIO()
@@ -117,15 +124,16 @@ def test_an_honest_pack_is_proved_with_all_that_stands_behind_it():
 
 
 def test_what_cannot_be_opened_or_was_never_committed_to_is_counted_and_not_proved():
-    closed = [a_line(2, None, RECORDS[2].closed()), a_line(None, None, RECORDS[5].closed())]
+    closed = [a_line(index, None, RECORDS[index].closed()) for index in (2, 5)]
+    unbound = a_line(None, None, RECORDS[6].closed())
     old = a_line(7, None, Payload({"handle": HANDLE, "id": UUID(int=7)}).closed())
 
-    report = judged(MEMBERS | {"records.ndjson": records(closed[1], closed[0], old)})
+    report = judged(MEMBERS | {"records.ndjson": records(unbound, unbound, *closed, old)})
 
     assert report.findings == []
     assert (
-        "pack, records.ndjson: 0 payloads are what entries record.stored commit to; 1 can't be opened any more; "
-        "2 are not bound to an entry here; 2 entries are without one"
+        "pack, records.ndjson: 0 payloads are what entries record.stored commit to; 2 can't be opened any more; "
+        "3 are not bound to an entry here; 1 entries are without one"
     ) in report.proved
 
 
@@ -291,12 +299,25 @@ def test_even_who_signs_manifests_shows_no_forged_receipt(line: bytes, finding: 
 
 
 def test_receipts_are_in_the_order_of_their_entries_and_nothing_else():
-    swapped = receipts(a_receipt_of(5), a_receipt_of(2), b"nonsense\n")
+    swapped = [b"nonsense\n", a_receipt_of(5), a_receipt_of(5), a_receipt_of(2), b"nonsense\n"]
+    forged = a_receipt_of(6, jti="another")
 
-    assert found(judged(MEMBERS | {"receipts.ndjson": swapped})) == {
+    assert found(judged(MEMBERS | {"receipts.ndjson": receipts(*swapped, forged)})) == {
+        (Kind.FORMAT, "receipts.ndjson, behind entry -1"),
+        (Kind.ORDER, "receipts.ndjson, entry 5"),
         (Kind.ORDER, "receipts.ndjson, entry 2"),
         (Kind.FORMAT, "receipts.ndjson, behind entry 5"),
+        (Kind.RECEIPT, "receipts.ndjson, entry 6"),
     }
+
+
+def test_the_first_entries_have_receipts_as_well():
+    told = receipts(a_receipt_of(0), a_receipt_of(1))
+
+    report = judged(MEMBERS | {"receipts.ndjson": told})
+
+    assert report.findings == []
+    assert "pack, receipts.ndjson: 2 receipts are about entries of volens.example/acme" in report.proved
 
 
 def test_a_notice_with_another_text_is_not_what_was_shown():
@@ -313,6 +334,20 @@ def test_payloads_of_a_broken_export_are_not_proved():
 
     assert {kind for kind, _ in found(report)} == {Kind.LEAF}
     assert report.proved == []
+
+
+def test_payloads_are_judged_behind_one_that_is_not_and_behind_a_gap_of_the_entries():
+    selection = selected([2, 5, 6], LOG)
+    verifier = Verifier(KEYS)
+    verifier.file(io.BytesIO(selection), "selection", lambda: io.BytesIO(selection))
+    lines = [b"nonsense\n", a_line(3, b"", NOTICE), LINES[5], LINES[6].replace(b"web_form", b"web_farm")]
+    verifier.file(io.BytesIO(records(*lines)), "records")
+
+    assert [(finding.kind, finding.place) for finding in verifier.report.findings] == [
+        (Kind.FORMAT, "records, behind entry -1"),
+        (Kind.PAYLOAD, "records, entry 3"),
+        (Kind.PAYLOAD, "records, entry 6"),
+    ]
 
 
 def test_payloads_without_entries_prove_nothing():

@@ -1,13 +1,15 @@
 """Exports: what entries must say, when they may be dated, and how a line and the header are spelled."""
 
-from collections.abc import Callable
-from datetime import timedelta
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 import pytest
 
 from service.audit.evidence import export_header, export_line
 from service.audit.findings import Kind
 from service.audit.signing import cosign
+from service.audit.tree import leaf_hash
 from tests.audited import (
     NOON,
     WITNESS,
@@ -64,6 +66,31 @@ def test_an_entry_dated_before_a_witness_saw_the_log_without_it_is_back_dated():
     assert judged(EXPORT, cosign(LOG.checkpoint(500), WITNESS, late - 3 * 86400)).findings == []
 
 
+def test_whoever_saw_the_log_first_is_heard_before_who_saw_it_later():
+    late = int((NOON + timedelta(days=3)).timestamp())
+    seen = [cosign(LOG.checkpoint(size), WITNESS, late + size) for size in (600, 690, 500)]
+
+    assert {place for _, place in found(judged(EXPORT, *seen))} == {f"entry {index}" for index in range(500, SIZE)}
+
+
+@pytest.fixture(params=["Asia/Tokyo", "America/New_York"])
+def elsewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as here:
+        here.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_it_does_not_matter_where_the_verifier_runs():
+    seen = cosign(LOG.checkpoint(500), WITNESS, int((NOON + timedelta(seconds=500)).timestamp()))
+    later = cosign(LOG.checkpoint(500), WITNESS, int((NOON + timedelta(hours=1)).timestamp()))
+
+    assert judged(EXPORT, seen).findings == []
+    assert len(judged(EXPORT, later).findings) == SIZE - 500
+
+
 @pytest.mark.parametrize("wrong", [b"9026-02-30", b"9026-13-01"])
 def test_a_date_that_does_not_exist_is_none(wrong: bytes):
     entries = [*LOG.entries]
@@ -79,6 +106,17 @@ def test_an_entry_without_a_date_is_none(change: Callable[[bytes], bytes]):
     entries = [*LOG.entries[:300], change(LOG.entries[300]), *LOG.entries[301:]]
 
     assert found(judged(Log(entries).export())) == {(Kind.FORMAT, "entry 300")}
+
+
+@pytest.mark.parametrize("at", [NOON, NOON - timedelta(days=30)])
+def test_no_line_end_in_an_entry_keeps_its_date_from_being_looked_at(at: datetime):
+    entries = [*LOG.entries]
+    entries[300] = an_entry(300, at=at).replace(b'"r-', b'"\n-')
+    export = Log(entries).export()
+    changed = export.replace(leaf_hash(entries[300]).hex().encode(), bytes(32).hex().encode())
+
+    assert found(judged(export)) == {(Kind.FORMAT, "entry 300")}
+    assert found(judged(changed)) == {(Kind.LEAF, "entry 300")}
 
 
 # --- form -------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """Selections: some entries, each proved to be in its place, and whatever is done to them is found."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from io import BytesIO
 
@@ -8,26 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.audit.evidence import SelectionLines
 from service.audit.findings import Kind, Report
 from service.audit.selections import Spine, gap
 from service.audit.signing import cosign
-from service.audit.tiles import tiles_for
 from service.audit.tree import leaf_hash, tree_hash
 from service.audit.verifier import Verifier
-from tests.audited import KEYS, NOON, WITNESS, Log, a_log, a_signer, an_entry, found, kinds
+from tests.audited import KEYS, NOON, WITNESS, Log, a_log, a_signer, an_entry, found, kinds, selected
 
 LOG = a_log(700)
 CHOSEN = [0, 3, 4, 255, 256, 300, 511, 698]
-
-
-def selected(indexes: Sequence[int], log: Log = LOG) -> bytes:
-    lines = SelectionLines(log.checkpoint())
-    wanted = tiles_for(lines.spans(indexes, last=True), lines.size)
-    held = {tile: log.read(tile) for tile in wanted}
-    written = [lines.header({"events": ["record.stored"]})]
-    written += [lines.line(index, log.entries[index], held.__getitem__) for index in indexes]
-    return b"".join(line + b"\n" for line in (*written, lines.end(held.__getitem__)))
 
 
 def judged(selection: bytes, *known: str, whole: bool = False) -> Report:
@@ -38,7 +26,7 @@ def judged(selection: bytes, *known: str, whole: bool = False) -> Report:
     return verifier.report
 
 
-SELECTION = selected(CHOSEN)
+SELECTION = selected(CHOSEN, LOG)
 HEADER, *LINES, END = SELECTION.splitlines(keepends=True)
 
 
@@ -74,7 +62,7 @@ def test_a_spine_has_the_root_of_its_leaves(size: int):
 def test_nothing_is_proved_of_completeness():
     report = judged(SELECTION, whole=True)
 
-    assert kinds(report) == [Kind.RANGE_INCOMPLETE]
+    assert [(finding.kind, finding.place) for finding in report.findings] == [(Kind.RANGE_INCOMPLETE, "selection")]
     assert report.proved == []
 
 
@@ -93,7 +81,11 @@ def test_no_byte_can_be_changed(at: int):
 def test_a_changed_entry_is_named():
     changed = SELECTION.replace(b'"req-300"', b'"req-301"')
 
-    assert (Kind.LEAF, "entry 300") in found(judged(changed))
+    assert [(finding.kind, finding.place) for finding in judged(changed).findings] == [
+        (Kind.LEAF, "selection, entry 300"),
+        (Kind.ROOT, "selection, entry 511 or the line before it"),
+        (Kind.ROOT, "selection"),
+    ]
 
 
 def test_an_entry_that_was_changed_together_with_its_hash_is_found_where_it_is():
@@ -102,9 +94,10 @@ def test_an_entry_that_was_changed_together_with_its_hash_is_found_where_it_is()
         leaf_hash(LOG.entries[300]).hex().encode(), leaf_hash(entry).hex().encode()
     )
 
-    report = judged(changed)
-
-    assert (Kind.ROOT, "entry 511 or the line before it") in found(report)
+    assert [(finding.kind, finding.place) for finding in judged(changed).findings] == [
+        (Kind.ROOT, "selection, entry 511 or the line before it"),
+        (Kind.ROOT, "selection"),
+    ]
 
 
 def test_an_entry_that_is_dropped_is_missed():
@@ -129,6 +122,33 @@ def test_what_ends_too_early_is_not_whole():
     assert kinds(judged(b"".join([HEADER, *LINES, END, LINES[0]]))) == [Kind.RANGE_EXCEEDED]
 
 
+@pytest.mark.parametrize("index", [700, 701, 705])
+def test_an_entry_behind_the_signed_tree_does_not_belong(index: int):
+    larger = Log([*LOG.entries, *(an_entry(number) for number in range(700, index + 1))])
+    _, *lines = selected([5, index], larger).splitlines(keepends=True)
+
+    assert [(finding.kind, finding.place) for finding in judged(b"".join([HEADER, *lines])).findings] == [
+        (Kind.RANGE_EXCEEDED, "selection")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind"),
+    [
+        pytest.param([LINES[0], b"nonsense\n", END], Kind.FORMAT, id="no line of a selection"),
+        pytest.param([*LINES, END.replace(b'"skip":["', b'"skip":["0', 1)], Kind.FORMAT, id="a hash too long"),
+        pytest.param(
+            [*LINES, END.replace(END[22:86], b"0" * 64)], Kind.ROOT, id="another hash behind the last entry"
+        ),
+        pytest.param([*LINES, b'{"entries":8,"skip":[]}\n'], Kind.RANGE_INCOMPLETE, id="no hash behind the last entry"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_put_together_is_wrong_as_a_whole(lines: list[bytes], kind: Kind):
+    assert [(finding.kind, finding.place) for finding in judged(b"".join([HEADER, *lines])).findings] == [
+        (kind, "selection")
+    ]
+
+
 def test_a_count_that_is_wrong_is_found():
     assert kinds(judged(SELECTION.replace(b'{"entries":8,', b'{"entries":7,'))) == [Kind.RANGE_INCOMPLETE]
 
@@ -136,7 +156,9 @@ def test_a_count_that_is_wrong_is_found():
 def test_another_key_signs_nothing():
     forged = selected(CHOSEN, Log(LOG.entries, a_signer(seed=9)))
 
-    assert Kind.UNKNOWN_KEY in kinds(judged(forged))
+    assert [(finding.kind, finding.place) for finding in judged(forged).findings] == [
+        (Kind.UNKNOWN_KEY, "selection, checkpoint")
+    ]
 
 
 def test_an_older_tree_than_a_known_one_is_found():
@@ -174,7 +196,7 @@ def test_what_is_in_front_of_it_and_not_in_the_file_dates_nothing():
 def test_an_entry_that_is_dated_before_a_witness_saw_what_is_in_front_of_it_is_found(index: int, wrong: bool):
     seen = int((NOON + timedelta(hours=1)).timestamp())
 
-    report = judged(selected([index]), cosign(LOG.checkpoint(100), WITNESS, seen))
+    report = judged(selected([index], LOG), cosign(LOG.checkpoint(100), WITNESS, seen))
 
     assert found(report) == ({(Kind.BACKDATED, f"entry {index}")} if wrong else set())
     assert all("a witness saw the 100 entries before it" in finding.words for finding in report.findings)

@@ -91,6 +91,12 @@ def test_the_only_entry_of_a_tree_is_proved_by_nothing():
     assert len(judged(a_proof(0, 1, only), Verifier.proof).proved) == 1
 
 
+def test_an_entry_is_shown_in_ascii_whatever_is_in_it():
+    only = Log(['{"actor":"Zoë"}'.encode()])
+
+    assert judged(a_proof(0, 1, only), Verifier.proof).proved[0].endswith('{"actor":"Zo\\xc3\\xab"}')
+
+
 def test_a_proof_may_come_without_its_entry():
     text = a_proof(7).replace(a_proof(7).split("\n")[1] + "\n", "")
     verifying = Verifier(KEYS)
@@ -128,6 +134,7 @@ def test_a_proof_of_one_entry_is_none_of_another():
         ("index 7", "index -7"),
         ("index 7", "index ٧"),
         ("index 7", "index"),
+        ("index 7", "index " + "7" * 21),
         ("index 7", "index " + "7" * 5000),
         ("index 7\n", "index 7\nAA==\n"),
         ("index 7\n", "index 7\n?\n"),
@@ -247,6 +254,16 @@ KID = f"{RECEIPT_KEY.key.name}+{RECEIPT_KEY.key.id.hex()}"
 )
 def test_what_is_nearly_a_receipt_is_refused(jws: str):
     assert kinds(judged(receipt_text(jws, a_proof()), Verifier.receipt)) == [Kind.FORMAT]
+
+
+@pytest.mark.parametrize(("sign", "other"), [("-", "+"), ("_", "/")])
+def test_a_signature_of_a_receipt_has_no_second_spelling(sign: str, other: str):
+    signed = (a_receipt(action=f"opt_in {number}").rpartition(".") for number in range(1000))
+    content, dot, signature = next(each for each in signed if sign in each[2] and each[2].count(sign) == 1)
+
+    assert judged(receipt_text(f"{content}.{signature}", a_proof()), Verifier.receipt).findings == []
+    forged = content + dot + signature.replace(sign, other)
+    assert kinds(judged(receipt_text(forged, a_proof()), Verifier.receipt)) == [Kind.FORMAT]
 
 
 def test_places_are_told_without_the_file():
