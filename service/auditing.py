@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from psycopg_pool import AsyncConnectionPool
 from rich.console import Console
 
-from service import db, operations, sequencer
-from service.app import utc_now
+from service import attesting, db, operations, sequencer
+from service.app import BUILD, utc_now
 from service.audit import AuditEvent
 from service.audit.anchors import read_anchors
-from service.audit.examining import TOLD, Examined, ExamineLog
+from service.audit.examining import Examined, ExamineLog
 from service.audit.findings import Kind, Report, Wrong
 from service.audit.growing import origin_of
 from service.audit.log_keys import LogKeys, add_key
@@ -24,12 +24,14 @@ from service.audit.tree_ports import KeyPurpose
 from service.audit.tree_store import add_public_key, growing, public_keys, reading, with_tree
 from service.committed import Committed, ExamineCommitted
 from service.databases import migrated
+from service.decisions.artefacts import read_policy
 from service.kernel import DomainError, TenantId
 from service.own_files import FileUnusable
 from service.postgres import DatabaseUrls
 from service.progress import bar
 from service.receipt_keys import receipt_keys_file
 from service.settings import Settings
+from service.standing import ExamineStanding
 
 
 class NotHalted(DomainError):
@@ -61,31 +63,35 @@ async def examine(
 
     Raises:
         UnknownTenant, OwnerNeeded, AnchorsBroken, Unavailable
+        FileUnusable: the policy of witnesses, or the roots of the authority, can't be read.
     """
     with migrated(settings) as urls:
-        async with db.pool(urls.worker, size=2) as pool, operations.transactions(urls.app) as begin:
+        async with db.pool(urls.worker, size=2) as pool, operations.transactions(urls.app, snapshots=True) as begin:
             tenants = await _named(urls, pool, tenant)
             keys = await public_keys(pool)
-            look = ExamineLog(reading(pool), sequencer.published(settings), settings.log_name, keys)
+            witnesses = attesting.policy(Path(settings.witnesses_path)).keys if settings.witnesses_path else {}
+            judge = _judge(Path(settings.tsa_roots_path)) if settings.tsa_roots_path else None
+            published = sequencer.published(settings)
+            look = ExamineLog(reading(pool), published, settings.log_name, keys, witnesses, judge)
             origins = {origin_of(settings.log_name, each): each for each in await with_tree(pool)}
             anchored = _anchored(anchors, origins, keys)
+            vocabulary = read_policy(BUILD).vocabulary
             found = []
             for each in tenants:
                 with bar(progress_on, f"entries of {each}") as advanced:
                     tree = await look(each, advanced, anchored.get(each, ()))
-                found.append(_together(tree, await ExamineCommitted(begin)(each, tree.entries)))
+                committed = await ExamineCommitted(begin)(each, tree.entries)
+                found.append(_together(tree, committed, await ExamineStanding(begin, vocabulary)(each)))
             return found
 
 
-def _together(tree: Examined, committed: Committed) -> Examined:
-    more = len(committed.findings) - TOLD
-    told = committed.findings if more <= 0 else [*committed.findings[:TOLD], f"and {more} more"]
+def _together(tree: Examined, committed: Committed, standing: Sequence[str]) -> Examined:
     return replace(
         tree,
         shown=committed.shown,
         expired=committed.expired,
         closed=committed.closed,
-        findings=[*tree.findings, *told],
+        findings=[*tree.findings, *committed.findings, *standing],
     )
 
 

@@ -2,10 +2,11 @@
 
 import sys
 from array import array
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from service.audit import AuditEvent
 from service.audit.evidence import SelectionLines
@@ -31,6 +32,12 @@ _DECIDED: Final = """
     JOIN decision ON decision.tenant = entry.tenant
         AND decision.id = CASE WHEN entry.event = 'decision.made' THEN entry.object_id::uuid END
 """
+_LEFT_NOTHING: Final = """
+    AND entry.event = 'decision.made' AND NOT EXISTS (
+        SELECT FROM decision WHERE decision.tenant = entry.tenant
+            AND decision.id = CASE WHEN entry.event = 'decision.made' THEN entry.object_id::uuid END
+    )
+"""
 _BY_RULE: Final = "JOIN ruled ON ruled.revision = decision.revision AND ruled.facts_hash = decision.facts_hash"
 _PLACES: Final = """
     SELECT coalesce(string_agg(int8send(leaf.index), ''::bytea ORDER BY leaf.index), ''::bytea)
@@ -45,15 +52,19 @@ class LogBroken(DomainError):
     code = "log_broken"
 
 
-async def chosen(begin: Begin, tenant: TenantId, wanted: Wanted, size: int) -> "array[int]":
-    """Return the places of the entries that are wanted, among the first `size`, in their order."""
+async def chosen(begin: Begin, tenant: TenantId, wanted: Wanted, size: int) -> "tuple[array[int], int]":
+    """Return the places of the entries that are wanted, among the first `size`, in their order.
+
+    And how many decisions nobody can ask any more whether they are: their content ended.
+    """
     async with begin(tenant) as tx:
         await tx.trips(_PATIENCE, {})
         [(packed,)] = await _ask(tx, tenant, wanted, size, _PLACES, "")
+        ended = await _ended(tx, tenant, wanted, size)
     places = array("q", packed)
     if sys.byteorder == "little":
         places.byteswap()
-    return places
+    return places, ended
 
 
 def counter(begin: Begin) -> Count:
@@ -64,10 +75,20 @@ def counter(begin: Begin) -> Count:
             note = await tx.tree.checkpoint(None)
             size = 0 if note is None else Checkpoint.parse(note).size
             rows = await _ask(tx, tenant, wanted, size, _COUNTS, "GROUP BY 1 ORDER BY 1") if size else []
+            ended = await _ended(tx, tenant, wanted, size)
         events = {AuditEvent(event): number for event, number in rows}
-        return Counted(entries=sum(events.values()), events=events, tree_size=size)
+        return Counted(entries=sum(events.values()), events=events, tree_size=size, ended=ended)
 
     return count
+
+
+async def _ended(tx: Transaction, tenant: TenantId, wanted: Wanted, size: int) -> int:
+    """Count the decisions that are wanted as far as their entries tell, and of which nothing else is left."""
+    if not wanted.by_content:
+        return 0
+    other = replace(wanted, rules=(), outcome=None)
+    [(number,)] = await _ask(tx, tenant, other, size, "SELECT count(*)", _LEFT_NOTHING)
+    return int(number)
 
 
 async def _ask(tx: Transaction, tenant: TenantId, wanted: Wanted, size: int, what: str, end: str) -> Sequence[Any]:
@@ -80,7 +101,7 @@ async def _ask(tx: Transaction, tenant: TenantId, wanted: Wanted, size: int, wha
             conditions.append(condition)
             given[name] = list(map(_plain, value)) if isinstance(value, tuple) else _plain(value)
     joins = "JOIN audit_leaf AS leaf ON leaf.tenant = entry.tenant AND leaf.entry = entry.id "
-    if wanted.rules or wanted.outcome is not None:
+    if wanted.by_content:
         joins += _DECIDED + (_BY_RULE if wanted.rules else "")
     ruled = _RULED if wanted.rules else ""
     query = f"{ruled}{what} FROM audit_entry AS entry {joins} WHERE {' AND '.join(conditions)} {end}"
@@ -104,6 +125,9 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, AuditEvent) else value
 
 
+Take = Callable[[Sequence[int], Sequence[bytes]], Awaitable[None]]
+
+
 class Choice:
     """Picked entries, read from the database in batches."""
 
@@ -114,11 +138,14 @@ class Choice:
         note: str,
         wanted: Wanted,
         places: "array[int]",
+        ended: int,
         advanced: Callable[[int], None],
     ) -> None:
+        """`ended` is how many decisions more may have been wanted, whose content ended."""
         self.tenant = tenant
         self.note = note
         self.places = places
+        self.ended = ended
         self._begin = begin
         self._wanted = wanted
         self._advanced = advanced
@@ -135,12 +162,14 @@ class Choice:
             yield places, entries
             self._advanced(low + len(places))
 
-    async def ndjson(self) -> AsyncIterator[bytes]:
-        """Yield what `service.audit.selections` describes."""
+    async def ndjson(self, take: Take | None = None) -> AsyncIterator[bytes]:
+        """Yield what `service.audit.selections` describes; `take` is given places and entries on the way."""
         lines = SelectionLines(self.note)
-        yield lines.header(msgspec.to_builtins(self._wanted)) + b"\n"
+        yield lines.header(msgspec.to_builtins(self._wanted) | ({"ended": self.ended} if self.ended else {})) + b"\n"
         async for places, entries in self.batches():
             held = await self._tiles(lines.spans(places))
+            if take is not None:
+                await take(places, entries)
             yield _whole(lambda: b"".join(lines.line(*each, held.__getitem__) + b"\n" for each in zip(places, entries)))  # noqa: B023, B905, at once, and they are as many
         held = await self._tiles(lines.spans((), last=True))
         yield _whole(lambda: lines.end(held.__getitem__) + b"\n")

@@ -12,12 +12,22 @@ from msgspec import Struct
 
 from service import consent, subjects
 from service.audit import NOBODYS, AuditEvent, Content, Entry, Opened, Payload, Position, Query
+from service.audit.examining import Findings
 from service.extents import BATCH
 from service.kernel import Handle, Instant, TenantId
 from service.transaction import Begin, Transaction
 
-SALTED: Final = frozenset({AuditEvent.RECORD_STORED, AuditEvent.DECISION_MADE, AuditEvent.SUBJECT_STORED})
-"""Events with a payload under a salt."""
+SALTED: Final = frozenset(
+    {
+        AuditEvent.RECORD_STORED,
+        AuditEvent.DECISION_MADE,
+        AuditEvent.SUBJECT_STORED,
+        AuditEvent.SUBJECT_MERGED,
+        AuditEvent.VAULT_APPROVAL_REQUESTED,
+        AuditEvent.VAULT_APPROVAL_GIVEN,
+    }
+)
+"""Events with a payload under a salt that stays what it is. Flags do not: `standing.py` compares the latest."""
 _CONTENT: Final = {
     AuditEvent.RECORD_STORED: Content.RECORD,
     AuditEvent.DECISION_MADE: Content.DECISION,
@@ -27,6 +37,9 @@ _NAMED: Final = {
     AuditEvent.RECORD_STORED: "record",
     AuditEvent.DECISION_MADE: "decision",
     AuditEvent.SUBJECT_STORED: "facts of",
+    AuditEvent.SUBJECT_MERGED: "the merge of",
+    AuditEvent.VAULT_APPROVAL_REQUESTED: "approval",
+    AuditEvent.VAULT_APPROVAL_GIVEN: "approval",
     AuditEvent.NOTICE_STORED: "notice",
     AuditEvent.PURPOSE_STORED: "purpose",
     AuditEvent.OVERLAY_STORED: "overlay",
@@ -66,7 +79,7 @@ class Committed(Struct, frozen=True, kw_only=True):
 
 _MEANWHILE: Final = timedelta(seconds=5)
 """Between what is stored and its entry, which are of one transaction."""
-_UNREADABLE: Final = (msgspec.MsgspecError, ValueError)
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError)
 """What is stored is nonsense, or an entry was changed and names nothing that there could be."""
 read: Final = msgspec.json.Decoder(Happened).decode
 
@@ -74,9 +87,15 @@ read: Final = msgspec.json.Decoder(Happened).decode
 async def behind(tx: Transaction, happened: Collection[Happened]) -> Mapping[UUID, Sequence[Behind]]:
     """Return what there is to each entry with a payload under a salt, by the entry's id.
 
-    That is one, or several for `subject.stored`: each version of the facts of this person.
+    That is one, or several for `subject.stored`: each version of the facts of this person, and for `subject.merged`.
     """
-    payloads = {**await _records(tx, happened), **await _decisions(tx, happened), **await _facts(tx, happened)}
+    payloads = {
+        **await _records(tx, happened),
+        **await _decisions(tx, happened),
+        **await _facts(tx, happened),
+        **await _merges(tx, happened),
+        **await _approvals(tx, happened),
+    }
     whose = {each.subject or NOBODYS for each in happened if each.id in payloads}
     secrets = await tx.audit.secrets(whose) if whose else {}
     return {
@@ -116,6 +135,29 @@ async def _facts(tx: Transaction, happened: Collection[Happened]) -> dict[UUID, 
     }
 
 
+async def _merges(tx: Transaction, happened: Collection[Happened]) -> dict[UUID, list[Payload]]:
+    wanted = {entry: Handle(UUID(name)) for entry, name in _objects(happened, AuditEvent.SUBJECT_MERGED).items()}
+    found = await tx.subjects.merges(set(wanted.values())) if wanted else {}
+    into = {each.id: each.subject for each in happened}
+    return {
+        entry: [subjects.payload_of_merge(survivor, other, at) for at in found[other]]
+        for entry, other in wanted.items()
+        if other in found and (survivor := into[entry]) is not None
+    }
+
+
+async def _approvals(tx: Transaction, happened: Collection[Happened]) -> dict[UUID, list[Payload]]:
+    asked = _objects(happened, AuditEvent.VAULT_APPROVAL_REQUESTED)
+    given = _objects(happened, AuditEvent.VAULT_APPROVAL_GIVEN)
+    wanted = {entry: UUID(name) for entry, name in (asked | given).items()}
+    found = await tx.approvals.several(set(wanted.values())) if wanted else {}
+    return {
+        entry: [found[id_].asked() if entry in asked else found[id_].given()]
+        for entry, id_ in wanted.items()
+        if id_ in found
+    }
+
+
 class ExamineCommitted:
     """Compare what the database holds with what the log committed to."""
 
@@ -131,7 +173,7 @@ class ExamineCommitted:
                 await look.at(tx, low, [_readable(entry) for entry in entries])
         async with self._begin(tenant) as tx:
             await look.close(tx, size)
-        return Committed(shown=look.shown, expired=look.expired, closed=look.closed, findings=look.findings)
+        return Committed(shown=look.shown, expired=look.expired, closed=look.closed, findings=look.findings.told())
 
 
 class _Look:
@@ -139,7 +181,7 @@ class _Look:
 
     def __init__(self) -> None:
         self.shown = self.expired = self.closed = 0
-        self.findings: list[str] = []
+        self.findings = Findings()
         self._without: dict[Handle, int] = {}
         """Who has no secret, and the first entry that needs it."""
         self._destroyed: set[Handle | None] = set()
@@ -156,11 +198,11 @@ class _Look:
         binding = [(index, each) for index, each in read if each.commitment is not None and each.event in _NAMED]
         try:
             await self._some(tx, binding)
-        except _UNREADABLE:  # of one of them, and then it is to be named
+        except UNREADABLE:  # of one of them, and then it is to be named
             for one in binding:
                 try:
                     await self._some(tx, [one])
-                except _UNREADABLE:
+                except UNREADABLE:
                     self._find(*one, "can't be read")
 
     async def _some(self, tx: Transaction, entries: Sequence[tuple[int, Happened]]) -> None:
@@ -181,7 +223,7 @@ class _Look:
             self._without.setdefault(entry.subject or NOBODYS, index)
         elif any(each.commitment.hex() == entry.commitment for each in opened):
             self.shown += 1
-        elif await _expired(tx, entry):
+        elif await _expired(tx, entry, stored):
             self.expired += 1
             self._went[_CONTENT[entry.event]] += 1
         else:
@@ -199,7 +241,7 @@ class _Look:
             self._find(index, entry, "is not what the entry commits to")
 
     def _find(self, index: int, entry: Happened, what: str) -> None:
-        self.findings.append(f"entry {index}, {entry.id}: {_NAMED[entry.event]} {entry.object} {what}")
+        self.findings.add(f"entry {index}, {entry.id}: {_NAMED[entry.event]} {entry.object} {what}")
 
     async def close(self, tx: Transaction, size: int) -> None:
         """Ask why content and secrets are gone: where no entry says so, somebody hides what was changed."""
@@ -207,11 +249,11 @@ class _Look:
             self._tell(each.event, each.object_id)
         for content, number in self._went.items():
             if number > self._told[content]:
-                self.findings.append(f"{number} of {content} went, and entries tell of {self._told[content]}")
+                self.findings.add(f"{number} of {content} went, and entries tell of {self._told[content]}")
         erased = [each.subject for each in await self._later(tx, AuditEvent.VAULT_KEY_DESTROYED, size)]
         for handle, index in self._without.items():
             if handle not in self._destroyed and handle not in erased:
-                self.findings.append(f"the secret of {handle} is gone, and no entry says why; entry {index} needs it")
+                self.findings.add(f"the secret of {handle} is gone, and no entry says why; entry {index} needs it")
 
     @staticmethod
     async def _later(tx: Transaction, event: AuditEvent, size: int) -> Sequence[Entry]:
@@ -234,13 +276,15 @@ def _readable(entry: bytes) -> Happened | None:
         return None
 
 
-async def _expired(tx: Transaction, entry: Happened) -> bool:
-    """Return whether what the entry tells of went when its period was over."""
+async def _expired(tx: Transaction, entry: Happened, stored: Sequence[Behind]) -> bool:
+    """Return whether what the entry tells of went when its period was over. What is there again did not."""
+    if entry.event not in _CONTENT:
+        return False
     if entry.event is AuditEvent.SUBJECT_STORED:
         handle = Handle(UUID(entry.object))
         since, until = entry.at - _MEANWHILE, entry.at + _MEANWHILE
         return await tx.traces.of_person(_CONTENT[entry.event], handle, until, since)
-    return bool(await tx.traces.of(_CONTENT[entry.event], [UUID(entry.object)]))
+    return not stored and bool(await tx.traces.of(_CONTENT[entry.event], [UUID(entry.object)]))
 
 
 async def _published(tx: Transaction, entry: Happened) -> bytes | None:

@@ -99,6 +99,7 @@ class Writer:
             tree_size=plan.tree_size,
             size=size,
             sha256=digest,
+            ended=plan.ended,
         )
 
     async def _people(self, begin: Begin, tenant: TenantId, export: Claimed, personal: Personal) -> bytes:

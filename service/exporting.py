@@ -40,6 +40,8 @@ class Exported(Struct, frozen=True, kw_only=True):
     tree_size: int
     bytes: int
     sha256: str
+    ended: int
+    """Decisions that may have been wanted as well: their content ended."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -54,6 +56,10 @@ class Plan(Struct, frozen=True, kw_only=True):
     @property
     def tree_size(self) -> int:
         return self.what.size if isinstance(self.what, Choice) else self.what.checkpoint.size
+
+    @property
+    def ended(self) -> int:
+        return self.what.ended if isinstance(self.what, Choice) else 0
 
     @property
     def extent(self) -> str:
@@ -76,8 +82,8 @@ async def planned(begin: Begin, tenant: TenantId, wanted: Wanted, advanced: Adva
         return Plan(what=await extent_of(begin, tenant, wanted))
     async with begin(tenant) as tx:
         note = await signed_at(tx.tree, None, "size")
-    places = await choosing.chosen(begin, tenant, wanted, Checkpoint.parse(note).size)
-    return Plan(what=Choice(begin, tenant, note, wanted, places, advanced))
+    places, ended = await choosing.chosen(begin, tenant, wanted, Checkpoint.parse(note).size)
+    return Plan(what=Choice(begin, tenant, note, wanted, places, ended, advanced))
 
 
 async def write(
@@ -98,7 +104,7 @@ async def write(
     if isinstance(plan.what, Choice):
         if order.form is Form.PACK:
             opened = None if order.personal is None or people is None else await people(order.personal)
-            await dossiers.write(plan.what, begin, settings, file, opened, order.personal)
+            await dossiers.write(plan.what, begin, settings, file, folder, opened, order.personal)
         else:
             await _poured(plan.what.ndjson() if order.form is Form.NDJSON else _table(plan.what.batches(), order), file)
     else:
@@ -176,6 +182,7 @@ async def export(settings: Settings, tenant: str, asked: Asked, out: Path, *, pr
         tree_size=plan.tree_size,
         bytes=size,
         sha256=digest.hex(),
+        ended=plan.ended,
     )
 
 

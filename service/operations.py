@@ -321,10 +321,12 @@ async def _engine(settings: Settings, engine: str) -> AsyncIterator[PolicyEngine
 
 
 @asynccontextmanager
-async def transactions(url: str) -> AsyncIterator[Begin]:
+async def transactions(url: str, *, snapshots: bool = False) -> AsyncIterator[Begin]:
+    """Lend what opens transactions. With `snapshots` each sees one instant, whoever writes meanwhile."""
     engine = db.engine(url, size=2)
+    seen = engine.execution_options(isolation_level="REPEATABLE READ") if snapshots else engine
     try:
-        yield opener(engine, app.utc_now, app.new_id)
+        yield opener(seen, app.utc_now, app.new_id)
     finally:
         await engine.dispose()
 

@@ -58,10 +58,14 @@ def new_own(place: Path) -> Iterator[BufferedRandom]:
 
     Raises:
         FileExistsError: something is there already. It stays as it is.
+        OSError: nothing can be written there.
     """
     if place.exists():
         raise _taken(place)
-    descriptor, draft = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}-")  # mode 0600
+    try:
+        descriptor, draft = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}-")  # mode 0600
+    except OSError as error:  # it names the draft, of which nobody knows
+        raise OSError(error.errno, error.strerror, str(place)) from None
     try:
         with os.fdopen(descriptor, "w+b") as file:
             yield file

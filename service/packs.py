@@ -3,13 +3,14 @@
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
 from pathlib import Path
 from shutil import copyfileobj
 from typing import IO, Final
 from uuid import UUID
 
-from service import app, pack_receipts, sequencer
+from service import app, pack_attested, pack_receipts, sequencer
 from service.audit import AuditEvent
 from service.audit.log_keys import LogKeys
 from service.audit.pack_pages import FIRST, Contents, how_to_verify, index_page
@@ -20,6 +21,7 @@ from service.audit.standalone import verifier
 from service.audit.tree_ports import KeyPurpose
 from service.committed import Behind, Happened, behind, read
 from service.extents import Source, lines
+from service.kernel import TenantId
 from service.packing import Pack
 from service.policies.domain import RevisionDamaged
 from service.receipt_keys import receipt_keys_file
@@ -44,24 +46,20 @@ MEMBERS: Final = (
 )
 
 
-class _Behind:
-    """Collects what stands behind the entries, in files beside the pack until it is their turn."""
+class Collected:
+    """What stands behind the entries, in files beside the pack until it is their turn."""
 
     def __init__(
-        self,
-        begin: Begin,
-        source: Source,
-        records: IO[bytes],
-        decisions: IO[bytes],
-        receipts: IO[bytes],
-        signer: Signer | None,
+        self, begin: Begin, tenant: TenantId, origin: str, files: Sequence[IO[bytes]], signer: Signer | None
     ) -> None:
-        """`signer` signs receipts, where there is one."""
+        """`files` are for records, receipts and decisions; `signer` signs receipts, where there is one."""
         self._begin = begin
-        self._tenant = source.extent.tenant
-        self._origin = source.extent.checkpoint.origin
-        self._receipts, self._signer = receipts, signer
-        receipts.write(pack_receipts.HEADING)
+        self._tenant = tenant
+        self._origin = origin
+        self._members = dict(zip(("records.ndjson", "receipts.ndjson", "decisions.ndjson"), files, strict=True))
+        records, self._receipts, decisions = files
+        self._signer = signer
+        self._receipts.write(pack_receipts.HEADING)
         self._files = {AuditEvent.RECORD_STORED: records, AuditEvent.DECISION_MADE: decisions}
         for event, file in self._files.items():
             file.write(_heading(event))
@@ -72,14 +70,15 @@ class _Behind:
         self.revisions: set[str] = set()
         self.missing: Counter[str] = Counter()
 
-    async def take(self, first: int, entries: Sequence[bytes]) -> None:
+    async def take(self, places: Sequence[int], entries: Sequence[bytes]) -> None:
         self.shown += entries[: FIRST - len(self.shown)]
-        happened = list(map(read, entries))
-        self.events.update(each.event for each in happened)
-        wanted = {index: each for index, each in enumerate(happened, first) if each.event in self._files}
+        happened = dict(zip(places, map(read, entries), strict=True))
+        said = dict(zip(places, entries, strict=True))
+        self.events.update(each.event for each in happened.values())
+        wanted = {index: each for index, each in happened.items() if each.event in self._files}
         self.notices |= {
             each.object: index
-            for index, each in enumerate(happened, first)
+            for index, each in happened.items()
             if each.event is AuditEvent.NOTICE_STORED and each.commitment is not None
         }
         if not wanted:
@@ -88,7 +87,7 @@ class _Behind:
             stored = await behind(tx, wanted.values())
             if self._signer is not None:
                 told = {
-                    UUID(each.object): (index, entries[index - first])
+                    UUID(each.object): (index, said[index])
                     for index, each in wanted.items()
                     if each.event is AuditEvent.RECORD_STORED
                 }
@@ -100,6 +99,12 @@ class _Behind:
                     self.revisions.add(found.payload.shown["revision"])
         gone = [each.event for each in wanted.values() if each.id not in stored]
         self.missing.update(f"{event.partition('.')[0]}s" for event in gone)
+
+    def write(self, pack: Pack) -> None:
+        for name, held in self._members.items():
+            held.seek(0)
+            with pack.member(name) as member:
+                copyfileobj(held, member)
 
     def remarks(self, unknown: Sequence[str]) -> list[str]:
         gone = [f"{number} {what} are not in the database any more." for what, number in self.missing.items() if number]
@@ -120,29 +125,21 @@ async def write(source: Source, begin: Begin, settings: Settings, file: IO[bytes
     receipts_by = await pack_receipts.receipt_signer(begin, receipt_keys_file(settings), origin)
     pack = Pack(file)
     with ExitStack() as stack:
-        records, decisions, receipts = (stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(3))
-        collected = _Behind(begin, source, records, decisions, receipts, receipts_by)
+        files = [stack.enter_context(tempfile.TemporaryFile(dir=folder)) for _ in range(3)]
+        collected = Collected(begin, extent.tenant, origin, files, receipts_by)
         pack.add("HOW-TO-VERIFY.md", how_to_verify(extent.tenant, origin).encode())
         pack.add("verify.py", verifier().encode())
         pack.add("keys", await _keys(begin, settings.log_name, source))
         pack.add("checkpoint", extent.note.encode())
+        attested = await pack_attested.add(pack, begin, extent.tenant, extent.note)
         with pack.member("export.ndjson") as member:
             member.write(await source.header())
             async for first, entries in source.batches():
                 member.write(lines(first, entries))
-                await collected.take(first, entries)
-        for name, held in (
-            ("records.ndjson", records),
-            ("receipts.ndjson", receipts),
-            ("decisions.ndjson", decisions),
-        ):
-            held.seek(0)
-            with pack.member(name) as member:
-                copyfileobj(held, member)
+                await collected.take(range(first, first + len(entries)), entries)
+        collected.write(pack)
     await _notices(begin, source, pack, collected.notices)
-    rules = await _rules(begin, source, sorted(collected.revisions))
-    for revision, content in rules.items():
-        pack.add(f"rules/{revision.replace(':', '-')}.json", content)
+    rules = await add_rules(begin, extent.tenant, pack, sorted(collected.revisions))
     contents = Contents(
         tenant=extent.tenant,
         first=extent.first,
@@ -150,8 +147,8 @@ async def write(source: Source, begin: Begin, settings: Settings, file: IO[bytes
         note=extent.note,
         events=collected.events,
         shown=collected.shown,
-        members=MEMBERS,
-        remarks=collected.remarks(sorted(collected.revisions - rules.keys())),
+        members=(*MEMBERS, *attested),
+        remarks=collected.remarks(sorted(collected.revisions - rules)),
     )
     pack.add("index.html", index_page(contents).encode())
     pack.add("manifest", signed(pack.manifest(origin), [signer]).encode())
@@ -213,8 +210,8 @@ async def _notices(begin: Begin, source: Source, pack: Pack, entries: Mapping[st
             member.write(line)
 
 
-async def _rules(begin: Begin, source: Source, revisions: Iterable[str]) -> dict[str, bytes]:
-    """Return the rules of those revisions that are stored whole, or that this version ships."""
+async def add_rules(begin: Begin, tenant: TenantId, pack: Pack, revisions: Iterable[str]) -> AbstractSet[str]:
+    """Add the rules of those revisions that are stored whole, or that this version ships; return which those are."""
     shipped = (app.BUILD / "revision").read_text().strip()
     found: dict[str, bytes] = {}
     for revision in revisions:
@@ -222,10 +219,12 @@ async def _rules(begin: Begin, source: Source, revisions: Iterable[str]) -> dict
             found[revision] = (app.BUILD / "rules.json").read_bytes()
             continue
         try:
-            async with begin(source.extent.tenant) as tx:
+            async with begin(tenant) as tx:
                 artefacts = await tx.revisions.find(revision)
         except RevisionDamaged:  # then the page says that they are missing
             continue
         if artefacts is not None:
             found[revision] = artefacts.rules
-    return found
+    for revision, content in found.items():
+        pack.add(f"rules/{revision.replace(':', '-')}.json", content)
+    return found.keys()

@@ -6,7 +6,7 @@ import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from service.postgres import DatabaseUrls, EmbeddedPostgres
 from service.root_keys import guarded_root_keys, root_keys
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.web.health import measured
 from service.web.openapi import document
 from service.web.protocol import HttpProtocol
 
@@ -140,18 +141,41 @@ async def _serve(settings: Settings, urls: DatabaseUrls, listener: socket.socket
 def work(settings: Settings) -> None:
     """Work off jobs until a signal comes."""
     _leave_no_core()
-    with _until_signalled(), databases.migrated(settings) as urls:
+    with _until_signalled(), ExitStack() as stack:
+        listener = None
+        if settings.work_port is not None:
+            other = "choose another with VOLENS_HOST and VOLENS_WORK_PORT"
+            listener = stack.enter_context(_bound(settings.host, settings.work_port, other))
+        urls = stack.enter_context(databases.migrated(settings))
         databases.refuse_unguarded_worker(urls)
-        _run(_work(settings, urls, _telemetry(settings)))
+        _run(_work(settings, urls, _telemetry(settings), listener))
 
 
-async def _work(settings: Settings, urls: DatabaseUrls, telemetry: Telemetry) -> None:
-    async with _until_asked() as stop:
+async def _work(settings: Settings, urls: DatabaseUrls, telemetry: Telemetry, listener: socket.socket | None) -> None:
+    async with _until_asked() as stop, _measured(listener, telemetry, stop):
         async with operations.transactions(urls.worker) as begin:
             # As `serve` does, but that a worker makes no root key: nothing of it needs one that isn't there.
             async with guarded_root_keys(settings, app.root_uses(begin), telemetry.ring_lost, make=False):
                 pass
         await _in_background(settings, urls, telemetry, stop)
+
+
+@asynccontextmanager
+async def _measured(listener: socket.socket | None, telemetry: Telemetry, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Answer `GET /metrics` meanwhile, where a port is named. Nothing else is there."""
+    if listener is None:
+        yield
+        return
+    port = listener.getsockname()[1]
+    application = Litestar([measured(telemetry.registry)], openapi_config=None)
+    server = Server(_config(application), lambda: telemetry.log.info("worker_measured", port=port))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    serving.add_done_callback(lambda _: stop.set())
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
 
 
 async def _in_background(settings: Settings, urls: DatabaseUrls, telemetry: Telemetry, stop: asyncio.Event) -> None:
@@ -261,25 +285,28 @@ def _config(application: Litestar) -> uvicorn.Config:
     )
 
 
+def _listen(settings: Settings) -> AbstractContextManager[socket.socket]:
+    other = "choose another with --host and --port, or VOLENS_HOST and VOLENS_PORT: VOLENS_PORT=8081 make run"
+    return _bound(settings.host, settings.port, other)
+
+
 @contextmanager
-def _listen(settings: Settings) -> Iterator[socket.socket]:
+def _bound(host: str, port: int, other: str) -> Iterator[socket.socket]:
     """Bind first: a port that is taken must not cost a database start.
 
     Raises:
-        PortTaken: by another program, or it is none of this machine's.
+        PortTaken: by another program, or it is none of this machine's. `other` says how to choose another.
     """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # a long answer is several writes: without this each could cost a delayed acknowledgement, 40 ms
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            listener.bind((settings.host, settings.port))
+            listener.bind((host, port))
         except (OSError, UnicodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "no name of a host"
-            where = f"{settings.host}:{settings.port}"
-            other = "choose another with --host and --port, or VOLENS_HOST and VOLENS_PORT: VOLENS_PORT=8081 make run"
-            raise PortTaken(f"can't listen on {where} ({why}); {other}") from None
+            raise PortTaken(f"can't listen on {host}:{port} ({why}); {other}") from None
         yield listener
 
 

@@ -142,6 +142,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = True
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes any free one.")] = 8080
+    work_port: Annotated[
+        Annotated[int, Meta(ge=0, le=65535)] | None,
+        Meta(
+            description="Port at VOLENS_HOST on which `volens work` answers GET /metrics; 0: any free one. Unset: none."
+        ),
+    ] = None
     body_limit: Annotated[int, Meta(ge=1024, description="Largest request body, in bytes.")] = 8 * 1024 * 1024
     hsts: Annotated[
         bool, Meta(description="Answer with Strict-Transport-Security (true or false); switch on behind TLS.")

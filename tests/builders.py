@@ -1,6 +1,8 @@
 """Values for tests. Say only what the test is about; the rest is plausible."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -30,6 +32,7 @@ VOCABULARY = Vocabulary.of(
         "classes": {"web_form": "act", "checkout": "act", "pre_ticked_box": "none", "unsubscribe_link": "withdrawal"},
         "prefixes": {"keyword_": "keyword"},
     },
+    json.loads((Path(__file__).parents[1] / "policies/data/keeping.json").read_text()),
 )  # fmt: skip
 """Like the policy's, but shorter. Tests of the real one read `policies/build/data.json`."""
 

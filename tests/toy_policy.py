@@ -64,7 +64,7 @@ def policy(**bands: Any) -> Policy:
     return Policy(
         revision="sha256:test",
         data=data,
-        vocabulary=Vocabulary.of(data.actions, data.methods),
+        vocabulary=Vocabulary.of(data.actions, data.methods, data.keeping),
         rules={id_: RuleNote(id=id_, title=id_, citation="-", stage=10, file="-", line=1) for id_ in RULES},
         gazetteer=Gazetteer(
             places=frozenset({"DE", "US-CA", "US-VA", "US", "FR"}),

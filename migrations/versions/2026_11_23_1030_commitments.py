@@ -30,6 +30,12 @@ MAKE = f"""
     $$
 """  # noqa: S608, nobody's input
 """With its owner's rights: nobody else may add a row."""
+COMMITTED = """
+    SELECT EXISTS (
+        SELECT FROM audit_entry
+        WHERE commitment IS NOT NULL AND event IN ('record.stored', 'decision.made', 'subject.stored')
+    )
+"""
 OF = {"subject": "NEW.tenant, NEW.handle", "tenant": f"NEW.id, {NOBODY}"}
 
 
@@ -59,7 +65,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """What the log committed to can't be shown any more; its entries and their proofs hold."""
+    """Take the secrets away, while nothing was committed to under them: nobody could show any of it ever again."""
+    if op.get_bind().scalar(sa.text(COMMITTED)):
+        raise RuntimeError(
+            "entries of the log commit to records, decisions or facts under these secrets, and nothing could prove "
+            "them without: restore a backup of before instead"
+        )
     for table in OF:
         op.execute(f"DROP TRIGGER make_secret ON {table}")
         op.execute(f"DROP FUNCTION make_{table}_secret()")

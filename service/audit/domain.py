@@ -43,6 +43,7 @@ class AuditEvent(StrEnum):
     TOKEN_ISSUED = "token.issued"  # noqa: S105, a word and no password
     SUBJECT_CREATED = "subject.created"
     SUBJECT_STORED = "subject.stored"
+    SUBJECT_FLAGGED = "subject.flagged"
     SUBJECT_UNRESOLVED = "subject.unresolved"
     SUBJECT_MERGED = "subject.merged"
     SUBJECT_TOLD_APART = "subject.told_apart"

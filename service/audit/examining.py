@@ -1,14 +1,16 @@
 """Whether a log in the database is what was signed: every entry, every place, every checkpoint."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
 
-from service.audit.findings import Wrong
+from service.audit.findings import Kind, Wrong
 from service.audit.growing import origin_of
-from service.audit.notes import LOG, Checkpoint, Key, Keys
+from service.audit.notes import LOG, Checkpoint, Key, Keys, Note
 from service.audit.tiles import HASH, Edge, Tile
+from service.audit.timestamps import Judge, stamped
 from service.audit.tree import TILE, leaf_hash
 from service.audit.tree_ports import Advanced, BeginExamining, Placed, Published, StoredLog
 from service.kernel import TenantId
@@ -37,12 +39,25 @@ class Examined(Struct, frozen=True, kw_only=True):
 class ExamineLog:
     """Work a tree out again from its entries, and compare it with all that was signed."""
 
-    def __init__(self, begin: BeginExamining, published: Published, name: str, public: Sequence[bytes]) -> None:
-        """`public` are the keys by which the log signs and signed."""
+    def __init__(
+        self,
+        begin: BeginExamining,
+        published: Published,
+        name: str,
+        public: Sequence[bytes],
+        witnesses: Keys = MappingProxyType({}),
+        judge: Judge | None = None,
+    ) -> None:
+        """`public` are the keys by which the log signs and signed, `witnesses` those that cosign, where they are known.
+
+        Without them, and without `judge`, nobody can tell whether what others said holds, but of what they said it.
+        """
         self._begin = begin
         self._published = published
         self._name = name
         self._public = public
+        self._witnesses = witnesses
+        self._judge = judge
 
     async def __call__(self, tenant: TenantId, advanced: Advanced, anchored: Sequence[Checkpoint] = ()) -> Examined:
         """Return what was found. `anchored` were kept elsewhere: the tree has to go on from each of them."""
@@ -51,7 +66,7 @@ class ExamineLog:
         async with self._begin(tenant) as log:
             head, notes = await log.head(), await log.checkpoints()
             waiting, left_out = await log.counted()
-            findings = _Findings()
+            findings = Findings()
             if head is not None and head.halted is not None:
                 findings.add(f"nothing more is signed: {head.halted}")
             if left_out:
@@ -66,6 +81,7 @@ class ExamineLog:
                     findings.add(f"a tree of {each.size} entries is anchored, and the database has one of {size}")
                 elif signed.setdefault(each.size, each.root) != each.root:
                     findings.add(f"another tree of {each.size} entries is anchored than was signed")
+            await self._attested(log, notes, findings)
             entries = await _replayed(log, size, signed, findings, advanced)
         if entries != size:
             findings.add(f"the tree has {size} entries, and {entries} are in their places")
@@ -75,20 +91,60 @@ class ExamineLog:
             tenant=tenant, entries=entries, waiting=waiting, checkpoints=len(notes), findings=findings.told()
         )
 
+    async def _attested(self, log: StoredLog, notes: Sequence[str], findings: "Findings") -> None:
+        """Compare what witnesses and an authority said with what they said it of."""
+        checkpoints = dict(filter(None, map(_sized, notes)))
+        for size, key, line in await log.cosignatures():
+            try:
+                cosigned = Note.parse(f"{_known(checkpoints, size).note.text}\n{line}")
+                [(name, id_, _)] = cosigned.signatures
+                if f"{name}+{id_.hex()}" != key:
+                    raise Wrong(Kind.UNKNOWN_KEY, f"it is by {name}+{id_.hex()}")
+                if (name, id_) in self._witnesses:
+                    cosigned.verify(self._witnesses)
+            except (Wrong, ValueError) as wrong:
+                findings.add(f"what {key} cosigned of {size} entries doesn't hold: {wrong}")
+        for size, token in await log.timestamps():
+            try:
+                checkpoint = _known(checkpoints, size)
+                if self._judge is not None:
+                    self._judge(token, stamped(checkpoint))
+            except Wrong as wrong:
+                findings.add(f"the time-stamp of {size} entries doesn't hold: {wrong}")
 
-class _Findings:
+
+def _sized(note: str) -> tuple[int, Checkpoint] | None:
+    try:
+        checkpoint = Checkpoint.parse(note)
+    except Wrong:  # which is a finding of its own
+        return None
+    return checkpoint.size, checkpoint
+
+
+def _known(checkpoints: Mapping[int, Checkpoint], size: int) -> Checkpoint:
+    if size not in checkpoints:
+        raise Wrong(Kind.ROOT, "no such tree was signed")
+    return checkpoints[size]
+
+
+class Findings:
+    """What is wrong, in words: the first ones, and how many more."""
+
     def __init__(self) -> None:
-        self._all: list[str] = []
+        self._first: list[str] = []
+        self._more = 0
 
     def add(self, finding: str) -> None:
-        self._all.append(finding)
+        if len(self._first) < TOLD:
+            self._first.append(finding)
+        else:
+            self._more += 1
 
     def told(self) -> Sequence[str]:
-        more = len(self._all) - TOLD
-        return self._all if more <= 0 else [*self._all[:TOLD], f"and {more} more"]
+        return [*self._first, f"and {self._more} more"] if self._more else self._first
 
 
-def _signed(notes: Sequence[str], origin: str, keys: Keys, findings: _Findings) -> dict[int, bytes]:
+def _signed(notes: Sequence[str], origin: str, keys: Keys, findings: Findings) -> dict[int, bytes]:
     """Return the root that was signed at each size. The newest signature is verified: it stands for all before."""
     roots: dict[int, bytes] = {}
     for note in notes:
@@ -105,7 +161,7 @@ def _signed(notes: Sequence[str], origin: str, keys: Keys, findings: _Findings) 
     return roots
 
 
-def _expected(signed: dict[int, bytes], kept: str, size: int, keys: Keys, findings: _Findings) -> None:
+def _expected(signed: dict[int, bytes], kept: str, size: int, keys: Keys, findings: Findings) -> None:
     """Expect the checkpoint that was kept beside the database as if it were in it."""
     try:
         checkpoint = Checkpoint.parse(kept)
@@ -120,7 +176,7 @@ def _expected(signed: dict[int, bytes], kept: str, size: int, keys: Keys, findin
 
 
 async def _replayed(
-    log: StoredLog, size: int, signed: Mapping[int, bytes], findings: _Findings, advanced: Advanced
+    log: StoredLog, size: int, signed: Mapping[int, bytes], findings: Findings, advanced: Advanced
 ) -> int:
     """Grow the tree again and compare it at every size that was signed; return how many entries it has."""
     edge, index = Edge(), 0
@@ -138,6 +194,8 @@ async def _replayed(
                 findings.add(f"entry {index}, {placed.entry}, is gone")
             elif leaf != said:
                 findings.add(f"entry {index}, {placed.entry}, is not what its leaf says")
+            elif placed.shown != placed.canonical:
+                findings.add(f"entry {index}, {placed.entry}, is shown as another than was signed")
             leaves.append(leaf or said or bytes(HASH))
             index += 1
         edge, due = _compared(edge, leaves, due, signed, findings)
@@ -146,7 +204,7 @@ async def _replayed(
 
 
 def _compared(
-    edge: Edge, leaves: Sequence[bytes], due: list[int], signed: Mapping[int, bytes], findings: _Findings
+    edge: Edge, leaves: Sequence[bytes], due: list[int], signed: Mapping[int, bytes], findings: Findings
 ) -> tuple[Edge, list[int]]:
     """Add leaves, stopping wherever a checkpoint says what the tree should be."""
     rest = list(leaves)

@@ -66,8 +66,8 @@ class PlaceHold:
                 if replace(hold, placed_at=known.placed_at, placed_by=known.placed_by) != known:
                     raise HoldRedefined("this hold is in force and says something else")
                 return known, False
-            await tx.holds.put(hold)
             await tx.audit.append(event=AuditEvent.HOLD_PLACED, object_id=hold.name, subject=handle, by=by)
+            await tx.holds.put(hold)
         return hold, True
 
 
@@ -91,8 +91,8 @@ class LiftHold:
             if known.lifted_at is not None:
                 return known
             lifted = replace(known, lifted_at=self._clock())
-            await tx.holds.put(lifted)
             await tx.audit.append(event=AuditEvent.HOLD_LIFTED, object_id=name, subject=known.handle, by=by)
+            await tx.holds.put(lifted)
         return lifted
 
 

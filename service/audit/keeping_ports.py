@@ -44,7 +44,7 @@ class HoldStore(Protocol):
         ...
 
     async def put(self, hold: Hold) -> None:
-        """Store a hold, in the place of one of its name that was lifted, or is now.
+        """Store a hold, in the place of one of its name that was lifted, or is now. Its entry has to be there.
 
         Raises:
             Contended: another of its name came in between.

@@ -93,7 +93,7 @@ class SqlHoldStore:
             .values(values)
             .on_conflict_do_update(
                 index_elements=["tenant", "name"],
-                set_=values,
+                set_={name: value for name, value in values.items() if name not in ("tenant", "name")},
                 where=row.lifted_at.is_not(None) if hold.lifted_at is None else None,
             )
             .returning(row.name)

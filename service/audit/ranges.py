@@ -117,7 +117,7 @@ class Range:
         `witnessed` tells how many entries were seen, and when, in POSIX seconds: whatever comes after them is later.
         """
         tail = f',"tenant":"{self.checkpoint.origin.rpartition("/")[2]}","v":1}}}}'.encode()
-        sha256, judged = hashlib.sha256, _Times(witnessed)
+        sha256, judged = hashlib.sha256, Times(witnessed)
         source, index = iter(lines), self.first
         held = next(source, None)
         while held is not None:
@@ -231,7 +231,7 @@ class Range:
         return tree_hash([leaf for (leaf,) in struct.iter_unpack("32s", leaves)])
 
 
-class _Times:
+class Times:
     """The latest instant so far, to which no later entry may be much older."""
 
     def __init__(self, witnessed: Mapping[int, int]) -> None:

@@ -4,7 +4,7 @@ Lines, each ending in 0x0A. First the header, one JSON object:
 
     format      "volens-audit-selection/v1"
     checkpoint  a signed checkpoint
-    wanted      what was asked for. Nothing proves it
+    wanted      what was asked for. Nothing proves it. `ended` in it is how many decisions nobody could ask any more
 
 Then one line for each entry, by their places, in exactly this spelling:
 {"index":N,"skip":["HASH",...],"tree":"HASH","leaf":"HASH","entry":CANONICAL BYTES}
@@ -23,12 +23,12 @@ its place. Whether entries were left out that were asked for, nothing here can t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from service.audit.findings import Kind, Report, Wrong
 from service.audit.notes import Checkpoint
-from service.audit.ranges import document
+from service.audit.ranges import Times, document
 from service.audit.tree import EMPTY, leaf_hash, node_hash
 
 SELECTION: Final = "volens-audit-selection/v1"
@@ -94,13 +94,14 @@ class Selection:
         self._lost = False
         """Whether a root on the way was wrong already: then those behind it tell nothing new."""
 
-    def read(self, lines: Iterator[bytes]) -> None:
-        """Judge all lines.
+    def read(self, lines: Iterator[bytes], witnessed: Mapping[int, int]) -> None:
+        """Judge all lines. `witnessed` tells how many entries were seen, and when, in POSIX seconds.
 
         Raises:
             Wrong: a line is none, or they can't be put together.
         """
         tail = f',"tenant":"{self.checkpoint.origin.rpartition("/")[2]}","v":1}}'.encode()
+        times = Times(witnessed)
         for line in lines:
             read = _CHOSEN.fullmatch(line)
             if read is None:
@@ -119,6 +120,9 @@ class Selection:
             hashed = leaf_hash(entry)
             if hashed.hex() != leaf:
                 self._find(Kind.LEAF, index, "it is not what the hash beside it says: one of them was changed")
+            else:
+                with self._report.at(f"{self._place}, entry {index}"):
+                    times.take(index, entry)
             self._spine.push(hashed, 1)
             self.entries += 1
         raise Wrong(Kind.RANGE_INCOMPLETE, "the last line is missing")

@@ -102,6 +102,8 @@ class Placed(Struct, frozen=True):
     entry: UUID
     canonical: bytes | None
     """None where the entry is gone."""
+    shown: bytes | None
+    """The bytes of the entry as the log shows it. None where that is none."""
 
 
 class StoredLog(Protocol):
@@ -117,6 +119,14 @@ class StoredLog(Protocol):
 
     async def checkpoints(self) -> Sequence[str]:
         """Return everything that was signed, by size."""
+        ...
+
+    async def cosignatures(self) -> Sequence[tuple[int, str, str]]:
+        """Return what witnesses signed: the size, their key as name+id, and the line."""
+        ...
+
+    async def timestamps(self) -> Sequence[tuple[int, bytes]]:
+        """Return what an authority stamped: the size and the token."""
         ...
 
     async def held(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:

@@ -7,6 +7,7 @@ import msgspec
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg_pool import AsyncConnectionPool
 
+from service.audit.domain import AuditEvent, Entry, canonical
 from service.audit.tiles import HASH, Tile
 from service.audit.tree_ports import GrowingLog, Head, KeyPurpose, Leaf, LogHalted, Placed, StoredLog
 from service.db import lease
@@ -143,7 +144,9 @@ async def _tenants(pool: AsyncConnectionPool, query: str) -> Sequence[TenantId]:
 
 
 _PLACED: Final = """
-    SELECT leaf.index, leaf.entry, entry.canonical
+    SELECT leaf.index, leaf.entry, entry.canonical,
+        entry.tenant, entry.id, entry.at, entry.event, entry.object_id, entry.subject, entry.actor, entry.request,
+        entry.commitment
     FROM audit_leaf AS leaf LEFT JOIN audit_entry AS entry ON entry.tenant = leaf.tenant AND entry.id = leaf.entry
     WHERE leaf.tenant = %(tenant)s ORDER BY leaf.index
 """
@@ -173,11 +176,21 @@ class SqlStoredLog:
         async with self._connection.cursor(name="placed") as cursor:
             await cursor.execute(_PLACED, {"tenant": self._tenant})
             while rows := await cursor.fetchmany(_AT_A_TIME):
-                yield [Placed(index, entry, canonical) for index, entry, canonical in rows]
+                yield [Placed(index, entry, canonical, _shown(row)) for index, entry, canonical, *row in rows]
 
     async def checkpoints(self) -> Sequence[str]:
         cursor = await self._run("SELECT note FROM audit_checkpoint WHERE tenant = %(tenant)s ORDER BY size")
         return [note for (note,) in await cursor.fetchall()]
+
+    async def cosignatures(self) -> Sequence[tuple[int, str, str]]:
+        cursor = await self._run(
+            "SELECT size, key, line FROM audit_cosignature WHERE tenant = %(tenant)s ORDER BY size, key"
+        )
+        return [(size, key, line) for size, key, line in await cursor.fetchall()]
+
+    async def timestamps(self) -> Sequence[tuple[int, bytes]]:
+        cursor = await self._run("SELECT size, token FROM audit_timestamp WHERE tenant = %(tenant)s ORDER BY size")
+        return [(size, token) for size, token in await cursor.fetchall()]
 
     async def held(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
         return await held_tiles(self._connection, self._tenant, wanted)
@@ -188,6 +201,26 @@ class SqlStoredLog:
 
     async def _run(self, statement: str) -> AsyncCursor[Any]:
         return await self._connection.execute(statement, {"tenant": self._tenant})
+
+
+def _shown(row: Sequence[Any]) -> bytes | None:
+    """Return the bytes of an entry by its columns, from which the log is searched and shown."""
+    tenant, id_, at, event, object_id, subject, actor, request, commitment = row
+    try:
+        entry = Entry(
+            tenant=tenant,
+            id=id_,
+            at=at,
+            event=AuditEvent(event),
+            object_id=object_id,
+            subject=subject,
+            actor=actor,
+            request=request,
+            commitment=commitment,
+        )
+        return canonical(entry)
+    except ValueError:
+        return None
 
 
 async def held_tiles(connection: AsyncConnection, tenant: TenantId, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:

@@ -152,7 +152,7 @@ class Verifier:
             checkpoint = chosen.checkpoint
             with self.report.at(f"{place}, checkpoint"):
                 self._believe(checkpoint, f"{place}, checkpoint")
-            chosen.read(lines)
+            chosen.read(lines, self._witnessed.get(checkpoint.origin, {}))
             if self._whole:
                 self.report.find(Kind.RANGE_INCOMPLETE, place, "it is a selection, which proves no completeness")
             proved.append(
@@ -282,6 +282,8 @@ class Verifier:
             if later_evidence(file):
                 late.append(member)
                 return
+            if self._stamps is None and signed is not None and _form_of(file) == TIMESTAMP:
+                return  # nobody here can judge it
             evidence = self.file(file, where, partial(unpacked, pack, member))
             if not evidence and name != KEYS and _MANIFEST not in members:
                 self.report.find(Kind.MEMBER, where, "it proves nothing by itself, and there is no manifest")
@@ -365,6 +367,11 @@ def _shown(entry: bytes) -> str:
 
 def later_evidence(file: BinaryIO) -> bool:
     """Tell whether a file belongs to entries, which have to be read before it; go back to its start."""
+    return _form_of(file) in _LATER
+
+
+def _form_of(file: BinaryIO) -> str | None:
+    """Return the format that a file names, and go back to its start."""
     form = _FORM.match(file.read(100).decode("utf-8", "replace"))
     file.seek(0)
-    return form is not None and form[1] in _LATER
+    return None if form is None else form[1]

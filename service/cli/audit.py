@@ -159,6 +159,7 @@ async def audit_export(
     done = await exporting.export(read_settings(data_dir=data_dir), tenant_name, asked, out, progress_on=complaints)
     where = "chosen" if done.first is None else f"from {done.first} on"
     told = f"{done.file}: {done.entries} entries {where}, of {done.tree_size} signed; SHA-256 {done.sha256}"
+    told += _ended(done.ended)
     show(as_json, msgspec.to_builtins(done), told)
 
 
@@ -212,6 +213,7 @@ async def audit_count(
     counted = await exporting.count(read_settings(data_dir=data_dir), tenant_name, asked)
     lines = [f"{number:>10} {event}" for event, number in counted.events.items()]
     total = f"{counted.entries:>10} of {counted.tree_size} that are signed"
+    total += _ended(counted.ended)
     show(as_json, msgspec.to_builtins(counted), "\n".join([*lines, total]))
 
 
@@ -290,6 +292,10 @@ async def audit_rotate_key(receipts: bool, lost: bool, as_json: bool, data_dir: 
         return
     public = auditing.rotate(settings).hex()
     show(as_json, {"public": public}, f"the log signs by {public} after the next start of the worker")
+
+
+def _ended(number: int) -> str:
+    return f"\n{number} decisions more, whose content ended, can't be asked for their rule or outcome" if number else ""
 
 
 def _told(examined: "Examined") -> list[str]:

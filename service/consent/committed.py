@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from service.audit import Payload
+from service.audit import AuditEvent, Draft, Payload
 from service.consent.domain import OwnPurpose, StoredRecord
 
 WITHHELD: Final = frozenset(
@@ -21,6 +21,16 @@ def payload_of(record: StoredRecord) -> Payload:
     free = {name: _encode(said.pop(name)) for name in said.keys() & WITHHELD}
     about = {"handle": record.handle, "id": record.id, "received_at": record.received_at.astimezone(UTC)}
     return Payload(said | about, free)
+
+
+def stored_record(record: StoredRecord) -> Draft:
+    """Return the entry that tells of a record."""
+    return Draft(
+        event=AuditEvent.RECORD_STORED,
+        object_id=str(record.id),
+        subject=record.handle,
+        payload=payload_of(record),
+    )
 
 
 def purpose_hash(own: OwnPurpose) -> bytes:

@@ -7,6 +7,9 @@ protect (GDPR Art. 21(3)). What may go had stopped counting a whole period ago:
 - it is a consent, or an act of a relationship, that a refusal of the same person answered: one that stands without an
   end, for every brand and address, and covers its purpose and its channels.
 
+Which actions these are, and which refusals answer them, policy data says (`policies/data/keeping.json`); the database
+holds to the same list.
+
 The state of what is left is folded from it, so that a rebuild says the same. It differs from the one before by the
 answered acts and by nothing else, or else nothing goes: a bound of the state may never let an older permission in where
 a newer one went. Without them the refusal that answered them denies as it did.
@@ -14,36 +17,12 @@ a newer one went. Without them the refusal that answered them denies as it did.
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from service.consent.domain import Act, Signature, State, StoredRecord
 from service.consent.fold import EMPTY, fold
 from service.consent.signatures import acts_of
-from service.consent.vocabulary import ANY, Action, Vocabulary
-
-_ANSWERS: Final = {
-    Action.OPT_IN: frozenset({Action.OPT_OUT, Action.OBJECT}),
-    Action.OPT_IN_PENDING: frozenset({Action.OPT_OUT, Action.OBJECT}),
-    Action.OPT_IN_SALE: frozenset({Action.OPT_OUT_SALE}),
-}
-"""By which refusals a consent is withdrawn."""
-
-MAY_GO: Final = frozenset(
-    {
-        Action.OPT_IN,
-        Action.OPT_IN_PENDING,
-        Action.OPT_IN_SALE,
-        Action.PURCHASE,
-        Action.INQUIRY,
-        Action.SUPPORT_GIVEN,
-        Action.FREE_ACCOUNT,
-        Action.BASKET_ABANDONED,
-        Action.PUBLISHED_ADDRESS,
-        Action.CALL_ATTEMPT,
-    }
-)
-"""Actions whose records may go at all. The database holds to the same list."""
+from service.consent.vocabulary import ANY, Vocabulary
 
 
 def expendable(
@@ -52,7 +31,7 @@ def expendable(
     """Return the records of one subject that had stopped counting by `ended_by`, and the state of all others."""
     before = fold(EMPTY, history, vocabulary)
     then = [record for record in history if record.received_at <= ended_by]
-    old = [record for record in then if record.statement.action in MAY_GO]
+    old = [record for record in then if record.statement.action in vocabulary.answered_by]
     if not old:
         return frozenset(), before
     replaced = _replaced(old, then, vocabulary)
@@ -75,8 +54,10 @@ def _answered(old: Iterable[StoredRecord], then: Iterable[StoredRecord], vocabul
     return frozenset(
         record.id
         for record in old
-        if record.statement.action in _ANSWERS
-        and all(any(_answers(refusal, act) for refusal in withdrawals) for act in acts_of(record, vocabulary))
+        if vocabulary.answered_by[record.statement.action]
+        and all(
+            any(_answers(refusal, act, vocabulary) for refusal in withdrawals) for act in acts_of(record, vocabulary)
+        )
     )
 
 
@@ -97,10 +78,10 @@ def _is_general(act: Act) -> bool:
     return act.expires_at is None and said == plain
 
 
-def _answers(refusal: Act, act: Act) -> bool:
+def _answers(refusal: Act, act: Act, vocabulary: Vocabulary) -> bool:
     given, said = act.signature, refusal.signature
     return (
-        said.action in _ANSWERS[given.action]
+        said.action in vocabulary.answered_by[given.action]
         and refusal.at >= act.at
         and said.purpose in (given.purpose, ANY)
         and said.channel in (given.channel, ANY)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from service.audit import AuditEvent
+from service.audit import AuditEvent, Draft, Payload
+from service.consent.committed import stored_record
 from service.consent.fold import EMPTY, fold
 from service.consent.ports import BeginMerge, MergeTransaction
 from service.consent.union import Merged, agreed_at, joined, survives
@@ -20,6 +21,9 @@ from service.subjects import (
     Named,
     Subject,
     UnknownSubject,
+    flagged,
+    payload_of_merge,
+    stored,
     unite_facts,
     unite_flags,
 )
@@ -64,8 +68,8 @@ class SettleMerge:
     async def _tell_apart(self, tx: MergeTransaction, one: Subject, other: Subject, by: Caller) -> Subject:
         if await tx.subjects.settle(one.handle, other.handle, self._clock(), same=False):
             await self._tell(tx, AuditEvent.SUBJECT_TOLD_APART, other.handle, one.handle, by)
-        stands = await _with_doubt(tx, one, one.flags)
-        await _with_doubt(tx, other, other.flags)
+        stands = await _with_doubt(tx, one, one.flags, by)
+        await _with_doubt(tx, other, other.flags, by)
         return stands
 
     async def _merge(
@@ -95,6 +99,7 @@ class SettleMerge:
             vocabulary=self._vocabulary,
         )
         await tx.records.append(more)
+        drafts = [stored_record(record) for record in more]
         folded = fold(EMPTY, [*ours, *more], self._vocabulary)
         if folded != states[survivor.handle]:
             await tx.states.write({survivor.handle: folded})
@@ -103,15 +108,27 @@ class SettleMerge:
         if facts != survivor.facts:
             stands = replace(survivor, version=survivor.version + 1, facts=facts)
             await tx.subjects.add_version(stands.handle, stands.version, facts, now)
+            drafts.append(stored(stands.handle, stands.version, facts))
         await tx.subjects.merge(other.handle, stands, now)
         await tx.subjects.settle(survivor.handle, other.handle, now, same=True)
-        stands = await _with_doubt(tx, stands, flags)
+        await tx.audit.append_many(drafts, by=by)
+        stands = await _with_doubt(tx, stands, flags, by)
         await self._move_values(tx, tenant_key, source=other.handle, target=survivor.handle, at=now)
-        await self._tell(tx, AuditEvent.SUBJECT_MERGED, other.handle, survivor.handle, by)
+        settled = payload_of_merge(survivor.handle, other.handle, now)
+        await self._tell(tx, AuditEvent.SUBJECT_MERGED, other.handle, survivor.handle, by, settled)
         return stands
 
-    async def _tell(self, tx: MergeTransaction, event: AuditEvent, other: Handle, subject: Handle, by: Caller) -> None:
-        await tx.audit.append(event=event, object_id=str(other), subject=subject, by=by)
+    async def _tell(
+        self,
+        tx: MergeTransaction,
+        event: AuditEvent,
+        other: Handle,
+        subject: Handle,
+        by: Caller,
+        payload: Payload | None = None,
+    ) -> None:
+        draft = Draft(event=event, object_id=str(other), subject=subject, payload=payload)
+        await tx.audit.append_many([draft], by=by)
         await tx.outbox.add([Event(type=event.value, object_id=str(other), subject=subject, at=self._clock())])
 
 
@@ -133,8 +150,10 @@ async def _refuse(tx: MergeTransaction, survivor: Named, merged: Named) -> None:
             raise SubjectErased("one of the two was erased")
 
 
-async def _with_doubt(tx: MergeTransaction, subject: Subject, flags: Flags) -> Subject:
+async def _with_doubt(tx: MergeTransaction, subject: Subject, flags: Flags, by: Caller) -> Subject:
     """Give a held subject its flags, and the one of a doubt who it is as long as there is any."""
     flags = replace(flags, merge_unresolved=True if await tx.subjects.unsettled(subject.handle) else None)
-    await tx.subjects.set_flags(subject.handle, flags)
+    if flags != subject.flags:
+        await tx.subjects.set_flags(subject.handle, flags)
+        await tx.audit.append_many([flagged(subject.handle, flags)], by=by)
     return replace(subject, flags=flags)

@@ -32,7 +32,11 @@ class RecordStore(Protocol):
         ...
 
     async def handles(self, *, after: Handle | None, limit: int) -> Sequence[Handle]:
-        """Return at most `limit` handles that have records, in their order."""
+        """Return at most `limit` handles that have records or a state, in their order."""
+        ...
+
+    async def histories(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[StoredRecord]]:
+        """Return every record of each of `handles`, oldest first; nothing for who has none."""
         ...
 
 
@@ -45,6 +49,10 @@ class StateStore(Protocol):
         Raises:
             StateUnreadable
         """
+        ...
+
+    async def several(self, handles: Collection[Handle]) -> Mapping[Handle, State | None]:
+        """Return the states of those who have one. ``None`` is a state that can't be read."""
         ...
 
     async def lock(self, handles: Collection[Handle]) -> Mapping[Handle, State | None]:
@@ -136,7 +144,7 @@ class Alongside(Protocol[G_co]):
 
     @property
     def query(self) -> str:
-        """One parameter, the tenant; one row."""
+        """One row. Its one parameter is `%(tenant)s`."""
         ...
 
     def decode(self, row: tuple[Any, ...]) -> G_co:

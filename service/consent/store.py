@@ -10,6 +10,7 @@ from sqlalchemy import Row, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.audit import NOBODYS
 from service.consent.domain import (
     Notice,
     NoticeContent,
@@ -40,6 +41,27 @@ _FIND: Final = text(
     """
     SELECT id, handle, received_at, statement FROM record
     WHERE tenant = :tenant AND id = ANY(CAST(string_to_array(:ids, ',') AS uuid[]))
+    """
+)
+_HANDLES: Final = text(
+    """
+    (SELECT DISTINCT handle FROM record WHERE tenant = :tenant AND handle > :after ORDER BY handle LIMIT :limit)
+    UNION
+    (SELECT handle FROM consent_state WHERE tenant = :tenant AND handle > :after ORDER BY handle LIMIT :limit)
+    ORDER BY handle LIMIT :limit
+    """
+)
+_HISTORIES: Final = text(
+    """
+    SELECT id, handle, received_at, statement FROM record
+    WHERE tenant = :tenant AND handle = ANY(CAST(string_to_array(:handles, ',') AS uuid[]))
+    ORDER BY handle, ts, id
+    """
+)
+_STATES: Final = text(
+    """
+    SELECT handle, version, state FROM consent_state
+    WHERE tenant = :tenant AND handle = ANY(CAST(string_to_array(:handles, ',') AS uuid[]))
     """
 )
 _FIRST: Final = text(
@@ -121,11 +143,17 @@ class SqlRecordStore:
         )
 
     async def handles(self, *, after: Handle | None, limit: int) -> Sequence[Handle]:
-        wanted = select(record.c.handle).where(record.c.tenant == self._tenant)
-        if after is not None:
-            wanted = wanted.where(record.c.handle > after)
-        rows = await self._connection.execute(wanted.distinct().order_by(record.c.handle).limit(limit))
+        rows = await self._connection.execute(
+            _HANDLES, {"tenant": self._tenant, "after": after or NOBODYS, "limit": limit}
+        )
         return [Handle(handle) for handle in rows.scalars()]
+
+    async def histories(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[StoredRecord]]:
+        rows = await self._connection.execute(_HISTORIES, {"tenant": self._tenant, "handles": _joined(handles)})
+        found: dict[Handle, list[StoredRecord]] = {}
+        for row in rows:
+            found.setdefault(Handle(row.handle), []).append(_to_record(row))
+        return found
 
 
 class SqlStateStore:
@@ -144,6 +172,10 @@ class SqlStateStore:
         )
         row = found.one_or_none()
         return EMPTY if row is None else decode(row.state, version=row.version)
+
+    async def several(self, handles: Collection[Handle]) -> Mapping[Handle, State | None]:
+        rows = await self._connection.execute(_STATES, {"tenant": self._tenant, "handles": _joined(handles)})
+        return {Handle(row.handle): _readable(row) for row in rows}
 
     async def lock(self, handles: Collection[Handle]) -> Mapping[Handle, State | None]:
         wanted = {"tenant": self._tenant, "handles": _joined(handles)}

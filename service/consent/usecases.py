@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from service.audit import AuditEvent, Content, ContentExpired, Draft
-from service.consent.committed import payload_of, purpose_hash
+from service.consent.committed import purpose_hash, stored_record
 from service.consent.domain import (
     OWN_ACTS,
     Appended,
@@ -171,15 +171,7 @@ async def _tell(
     created = sorted(ensured.handles[subject] for subject in ensured.created)
     happened = [
         Draft(event=AuditEvent.SUBJECT_CREATED, object_id=str(handle), subject=handle) for handle in created
-    ] + [
-        Draft(
-            event=AuditEvent.RECORD_STORED,
-            object_id=str(record.id),
-            subject=record.handle,
-            payload=payload_of(record),
-        )
-        for record in new
-    ]
+    ] + [stored_record(record) for record in new]
     await tx.audit.append_many(happened, by=by)
     await tx.outbox.add(
         [Event(type=each.event.value, object_id=each.object_id, subject=each.subject, at=now) for each in happened]
@@ -273,7 +265,8 @@ class RebuildState:
 
     async def _differing(self, tx: ConsentTransaction, handles: Sequence[Handle]) -> dict[Handle, State]:
         states = await tx.states.lock(handles)
-        folded = {handle: fold(EMPTY, await tx.records.history(handle), self._vocabulary) for handle in handles}
+        histories = await tx.records.histories(handles)
+        folded = {handle: fold(EMPTY, histories.get(handle, ()), self._vocabulary) for handle in handles}
         return {handle: state for handle, state in folded.items() if state != states[handle]}
 
 

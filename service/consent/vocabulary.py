@@ -1,6 +1,6 @@
 """The words of records: closed lists of the law, and what policy data says about them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -146,6 +146,8 @@ class Vocabulary(Struct, frozen=True, kw_only=True):
     """Actions by which somebody agrees, or by which what they refused is lifted."""
     classes: Mapping[str, str]
     prefixes: Mapping[str, str]
+    answered_by: Mapping[str, frozenset[str]] = {}
+    """Actions whose records may end, each with the refusals that answer it. Of all others none ever does."""
     permissions_kept: int
     refusals_kept: int
     attempts_kept: int
@@ -159,8 +161,10 @@ class Vocabulary(Struct, frozen=True, kw_only=True):
         return next((kind for prefix, kind in self.prefixes.items() if method.startswith(prefix)), "unlisted")
 
     @classmethod
-    def of(cls, actions: Mapping[str, Any], methods: Mapping[str, Any]) -> "Vocabulary":
-        """Read the data documents `actions` and `methods` of the policy.
+    def of(
+        cls, actions: Mapping[str, Any], methods: Mapping[str, Any], keeping: Sequence[Mapping[str, Any]] = ()
+    ) -> "Vocabulary":
+        """Read the data documents `actions`, `methods` and `keeping` of the policy; one of before has no `keeping`.
 
         The state of a restriction or an erasure is kept like a refusal; what lifts it,
         and every action that is listed nowhere, like a permission: losing the oldest is safe.
@@ -173,6 +177,7 @@ class Vocabulary(Struct, frozen=True, kw_only=True):
             permissions=frozenset({*actions["permissions"], Action.UNRESTRICT}),
             classes=dict(methods["classes"]),
             prefixes=dict(sorted(methods["prefixes"].items())),
+            answered_by={action: frozenset(row["answered_by"]) for row in keeping for action in row["actions"]},
             permissions_kept=bounds["permissions"],
             refusals_kept=bounds["refusals"],
             attempts_kept=bounds["attempts"],

@@ -39,7 +39,7 @@ def policy_of(revision: str, document: bytes, rules: bytes) -> Policy:
     return Policy(
         revision=revision,
         data=data,
-        vocabulary=Vocabulary.of(data.actions, data.methods),
+        vocabulary=Vocabulary.of(data.actions, data.methods, data.keeping),
         rules={rule.id: rule for rule in msgspec.json.decode(rules, type=list[RuleNote])},
         gazetteer=Gazetteer(places=_places(data.places), zones=frozenset(available_timezones())),
         is_holiday=is_holiday,

@@ -69,6 +69,7 @@ class PolicyData(Struct, frozen=True, kw_only=True, eq=False):
     methods: Mapping[str, Any]
     places: Mapping[str, Any]
     periods: Mapping[str, Any] = {}
+    keeping: tuple[Mapping[str, Any], ...] = ()
     measures: Measures | None = None
     """Nothing in a policy of before there was this table."""
     in_force: Mapping[str, str] = {}

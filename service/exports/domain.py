@@ -69,6 +69,11 @@ class Wanted(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether entries are picked, and not a range of them."""
         return bool(self.events or self.actors or self.handles or self.rules or self.outcome is not None)
 
+    @property
+    def by_content(self) -> bool:
+        """Whether it depends on what decisions were, which ends before their entries do."""
+        return bool(self.rules or self.outcome is not None)
+
 
 class Personal(Struct, frozen=True, kw_only=True):
     """What is to be in plain of the people whom an export is about."""
@@ -117,6 +122,8 @@ class Made(Struct, frozen=True, kw_only=True):
     size: int
     """Bytes."""
     sha256: bytes
+    ended: int = 0
+    """Decisions that may have been wanted as well: their content ended, so nobody can tell."""
 
 
 class Export(Struct, frozen=True, kw_only=True):
@@ -175,6 +182,8 @@ class Counted(Struct, frozen=True, kw_only=True):
     entries: int
     events: dict[AuditEvent, int]
     tree_size: int
+    ended: int
+    """Decisions that may be wanted as well: their content ended, so nobody can tell."""
 
 
 class Asked(Struct, frozen=True, kw_only=True):

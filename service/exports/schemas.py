@@ -157,11 +157,13 @@ class CountView(Struct, frozen=True, kw_only=True):
     """How many of each kind."""
     tree_size: int
     """Of how many that have their place."""
+    ended: int
+    """Decisions of which nobody can tell any more whether they are wanted by rule or outcome: their content ended."""
 
     @classmethod
     def of(cls, counted: Counted) -> "CountView":
         events = {str(event): number for event, number in counted.events.items()}
-        return cls(entries=counted.entries, events=events, tree_size=counted.tree_size)
+        return cls(entries=counted.entries, events=events, tree_size=counted.tree_size, ended=counted.ended)
 
 
 class DoneView(Struct, frozen=True, kw_only=True):
@@ -180,6 +182,8 @@ class MadeView(Struct, frozen=True, kw_only=True):
     """How many entries the signed tree had."""
     bytes: int
     sha256: str
+    ended: int
+    """Decisions of which nobody could tell any more whether they are wanted by rule or outcome: not among `entries`."""
 
 
 class PersonalView(Struct, frozen=True, kw_only=True):
@@ -235,6 +239,7 @@ class ExportView(Struct, frozen=True, kw_only=True):
                 tree_size=made.tree_size,
                 bytes=made.size,
                 sha256=made.sha256.hex(),
+                ended=made.ended,
             ),
             expires_at=export.expires_at,
         )

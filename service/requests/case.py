@@ -14,7 +14,7 @@ from service.kernel import DomainError, Handle, Instant, SubjectId
 from service.requests.domain import Deadlines, Event, IsHoliday, Receipt, Step, deadlines
 from service.requests.lifecycle import OPEN, Happened, Move, Needs, Progress, State
 from service.requests.periods import Period, Whose
-from service.requests.rights import Entitlement, Mark, Right, Verification
+from service.requests.rights import Entitlement, Mark, Marking, Right, Verification
 
 SKEW: Final = timedelta(minutes=5)
 """How far the clock of whoever received a request may run ahead of ours."""
@@ -172,11 +172,11 @@ class Filter(Struct, frozen=True, kw_only=True):
     """Those alone whose last day is over."""
 
 
-def needs_of(entitlement: Entitlement, via: Via) -> Needs:
+def needs_of(entitlement: Entitlement, marking: Marking | None, via: Via) -> Needs:
     return Needs(
         sufficient=frozenset(level for level in Verification if entitlement.satisfied_by(level)),
         agent=via is Via.AGENT,
-        liftable=entitlement.marks is Mark.RESTRICTED,
+        liftable=marking is not None and marking.lifts,
     )
 
 
@@ -234,23 +234,22 @@ def last_day(dates: Deadlines) -> date | None:
     return dates.extended_due_on or dates.due_on or dates.acknowledge_by
 
 
-def standing_of(progress: Progress, dates: Deadlines, entitlement: Entitlement, zone: str) -> Standing:
+def standing_of(
+    progress: Progress, dates: Deadlines, entitlement: Entitlement, marking: Marking | None, zone: str
+) -> Standing:
     due_on = None if dates.suspended else last_day(dates)
     return Standing(
         state=progress.state,
         version=progress.version,
         open=progress.state in OPEN,
-        mark=mark_of(progress, entitlement),
+        mark=entitlement.marks if marking is not None and _marks(progress, marking) else None,
         due_on=due_on,
         due_at=NEVER if due_on is None else _end_of(due_on, zone),
     )
 
 
-def mark_of(progress: Progress, entitlement: Entitlement) -> Mark | None:
-    """Return what a request says about its subject: an erasure from receipt on, a restriction from acceptance on."""
-    ended = progress.state in {State.REFUSED, State.WITHDRAWN, State.DUPLICATE} or progress.lifted
-    early = progress.state in {State.RECEIVED, State.VERIFYING} and entitlement.marks is Mark.RESTRICTED
-    return None if ended or early else entitlement.marks
+def _marks(progress: Progress, marking: Marking) -> bool:
+    return progress.state in marking.states and not progress.lifted
 
 
 def _end_of(day: date, zone: str) -> datetime:

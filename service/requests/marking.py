@@ -4,30 +4,35 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from service.kernel import Caller, Handle
 from service.requests.case import Request
 from service.requests.ports import RequestTransaction
 from service.requests.rights import Mark
-from service.subjects import Flags
+from service.subjects import Flags, flagged
 
 
-async def marked_by(tx: RequestTransaction, request: Request, mark: Mark | None, now: datetime) -> None:
+async def marked_by(tx: RequestTransaction, request: Request, mark: Mark | None, now: datetime, by: Caller) -> None:
     """Flag the subject as a request of theirs says from now on. Somebody who was erased has no flags."""
     if mark is None or (handle := await tx.subjects.current(request.handle)) is None:
         return
     flags = (await tx.subjects.lock(handle)).flags
-    after = _with(flags, mark, now)
-    if after != flags:
-        await tx.subjects.set_flags(handle, after)
+    await _flag(tx, handle, flags, _with(flags, mark, now), by)
 
 
-async def no_longer_marked_by(tx: RequestTransaction, request: Request, mark: Mark | None) -> None:
+async def no_longer_marked_by(tx: RequestTransaction, request: Request, mark: Mark | None, by: Caller) -> None:
     """Take back what a request said about its subject, unless another one still says it."""
     if mark is None or (handle := await tx.subjects.current(request.handle)) is None:
         return
     flags = (await tx.subjects.lock(handle)).flags
     handles = {handle, *await tx.subjects.former(handle)}
     if not await tx.requests.marked(handles, mark, but=request.id):
-        await tx.subjects.set_flags(handle, _without(flags, mark))
+        await _flag(tx, handle, flags, _without(flags, mark), by)
+
+
+async def _flag(tx: RequestTransaction, handle: Handle, before: Flags, after: Flags, by: Caller) -> None:
+    if after != before:
+        await tx.subjects.set_flags(handle, after)
+        await tx.audit.append_many([flagged(handle, after)], by=by)
 
 
 def _with(flags: Flags, mark: Mark, now: datetime) -> Flags:

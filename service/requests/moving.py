@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from service.audit import Draft
 from service.events import Event
 from service.kernel import Caller, Clock, SubjectId
-from service.requests.case import ExtensionTooLate, ForStaff, Request, RequestMoved, RequestUnknown, Seen, needs_of
+from service.requests.case import ExtensionTooLate, ForStaff, Request, RequestMoved, RequestUnknown, Seen
 from service.requests.domain import NotExtendable
 from service.requests.lifecycle import Happened, Move, MoveNotAllowed, advanced, possible
 from service.requests.marking import marked_by, no_longer_marked_by
@@ -56,9 +56,9 @@ class MoveRequest:
             seen = self._statutes.seen(request, [*history, happened], subject, now)
             await tx.requests.move(request.id, seen.standing, happened)
             if seen.standing.mark is None:
-                await no_longer_marked_by(tx, request, before.mark)
+                await no_longer_marked_by(tx, request, before.mark, by)
             else:
-                await marked_by(tx, request, seen.standing.mark, now)
+                await marked_by(tx, request, seen.standing.mark, now, by)
             event = EVENTS[move]
             await tx.audit.append_many([Draft(event=event, object_id=str(request.id), subject=request.handle)], by=by)
             await tx.outbox.add([Event(type=event.value, object_id=str(request.id), subject=request.handle, at=now)])
@@ -77,7 +77,7 @@ class MoveRequest:
         """Return the move, if it can follow and its reason is one."""
         rights, entitlement = self._statutes.rights, self._statutes.entitlement(request)
         seen = self._statutes.seen(request, history, None, now)
-        needs = needs_of(entitlement, request.said.via)
+        needs = self._statutes.needs(request)
         if move not in possible(seen.progress, needs):
             state = seen.progress.state
             raise MoveNotAllowed(f"it is {state}", state=state, moves=sorted(seen.moves))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from service.kernel import DomainError
 from service.requests.periods import UnknownLaw
@@ -69,9 +69,7 @@ class Mark(StrEnum):
     """What a request says about its subject for as long as it stands."""
 
     ERASURE_PENDING = "erasure_pending"
-    """From receipt on."""
     RESTRICTED = "restricted"
-    """From acceptance on, until it is lifted."""
 
 
 class Agent(StrEnum):
@@ -151,6 +149,16 @@ class Method(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     proves: Verification
 
 
+class Marking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """While a request stands where, it says something about its subject."""
+
+    states: tuple[str, ...] = field(name="in")
+    lifts: bool
+    """Whether it can end before the request does."""
+    rules: tuple[str, ...]
+    citation: str
+
+
 class RightsTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The document, as it stands in the file."""
 
@@ -159,6 +167,7 @@ class RightsTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     of_place: Mapping[str, str]
     methods: tuple[Method, ...]
     authorities: Mapping[Agent, tuple[str, ...]]
+    marks: Mapping[Mark, Marking]
     remedies: Mapping[str, tuple[str, ...]]
     grounds: tuple[Ground, ...]
     rights: tuple[Entitlement, ...]
@@ -221,6 +230,10 @@ class Rights:
         if (found := known.get(right)) is None:
             raise RightUnknown(f"{law} doesn't know this right", pointers=["/right"], law=law, rights=sorted(known))
         return found
+
+    def marking(self, entitlement: Entitlement) -> Marking | None:
+        """Return when a request for a right says something about its subject; ``None`` where it never does."""
+        return None if entitlement.marks is None else self._table.marks[entitlement.marks]
 
     def ground(self, law: str, entitlement: Entitlement, use: Use, name: str | None) -> Ground:
         """Return why a request may be refused, or take longer.

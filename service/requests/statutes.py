@@ -9,7 +9,7 @@ from service.kernel import SubjectId
 from service.requests.case import Refusal, Request, Seen, needs_of, reckoned, standing_of
 from service.requests.check import Calendar, UnknownZone
 from service.requests.domain import Deadlines, NotInForce, UnknownPlace
-from service.requests.lifecycle import Happened, Move, possible, progress_of
+from service.requests.lifecycle import Happened, Move, Needs, possible, progress_of
 from service.requests.periods import Period, Periods, Whose
 from service.requests.rights import Entitlement, Right, Rights, Use
 
@@ -44,6 +44,10 @@ class Statutes(Struct, frozen=True, kw_only=True):
     def entitlement(self, request: Request) -> Entitlement:
         return self.rights.of(request.law, request.right)
 
+    def needs(self, request: Request) -> Needs:
+        entitlement = self.entitlement(request)
+        return needs_of(entitlement, self.rights.marking(entitlement), request.said.via)
+
     def period(self, request: Request) -> Period:
         """Return the period of the answer."""
         name = self.entitlement(request).periods(request.law)[0]
@@ -68,11 +72,10 @@ class Statutes(Struct, frozen=True, kw_only=True):
 
     def seen(self, request: Request, history: Sequence[Happened], subject: SubjectId | None, now: datetime) -> Seen:
         """Return a request as its receipt and its moves say it is."""
-        entitlement = self.entitlement(request)
-        needs = needs_of(entitlement, request.said.via)
+        entitlement, needs = self.entitlement(request), self.needs(request)
         progress = progress_of(history, needs)
         dates = self.dates(request, history)
-        standing = standing_of(progress, dates, entitlement, request.time_zone)
+        standing = standing_of(progress, dates, entitlement, self.rights.marking(entitlement), request.time_zone)
         return Seen(
             request=request,
             subject=subject,

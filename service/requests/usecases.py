@@ -20,7 +20,6 @@ from service.requests.case import (
     Seen,
     Via,
     Wish,
-    needs_of,
 )
 from service.requests.lifecycle import Happened, Move, Needs
 from service.requests.marking import marked_by
@@ -98,7 +97,7 @@ class OpenRequest:
                     for draft in drafts
                 ]
             )
-            await marked_by(tx, request, seen.standing.mark, now)
+            await marked_by(tx, request, seen.standing.mark, now, by)
             if effects := self._effects(wish, request, seen.entitlement):
                 await self._append.within(tx, effects, by=by)
         return seen, True
@@ -149,7 +148,7 @@ class OpenRequest:
         received = Happened(number=1, move=Move.RECEIVE, at=now, actor=by.actor)
         if request.joins is not None:
             return [received, Happened(number=2, move=Move.JOIN, at=now, actor=by.actor)]
-        needs = needs_of(self._statutes.entitlement(request), request.said.via)
+        needs = self._statutes.needs(request)
         known = self._known(needs, now, by)
         return [received] if known is None else [received, known]
 

@@ -1,12 +1,13 @@
 """Four eyes: what one officer wants to read of many people at once, and what a second one agreed to."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
+from service.audit import Payload
 from service.kernel import DomainError
 
 LASTS: Final = timedelta(hours=24)
@@ -69,6 +70,27 @@ class Approval(Struct, frozen=True, kw_only=True):
     approved_at: datetime | None = None
     approved_by: str | None = None
     used_at: datetime | None = None
+
+    def asked(self) -> Payload:
+        """Return what the log commits to when it is asked for. The matter is the tenant's own, so it isn't shown."""
+        return Payload(
+            {
+                "id": self.id,
+                "purpose": self.purpose,
+                "fields": self.fields,
+                "subjects": self.subjects,
+                "requested_at": self.requested_at.astimezone(UTC),
+                "requested_by": self.requested_by,
+                "expires_at": self.expires_at.astimezone(UTC),
+            },
+            {"reference": self.reference.encode()},
+        )
+
+    def given(self) -> Payload:
+        """Return what the log commits to when somebody agrees: all of that, and who it was."""
+        asked = self.asked()
+        agreed = {"approved_at": self.approved_at and self.approved_at.astimezone(UTC), "approved_by": self.approved_by}
+        return Payload({**asked.shown, **agreed}, asked.withheld)
 
     def state(self, now: datetime) -> ApprovalState:
         if self.used_at is not None:

@@ -1,7 +1,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from service.audit import AuditEvent
+from msgspec.structs import replace
+
+from service.audit import AuditEvent, Draft
 from service.kernel import Caller, Clock, NewId
 from service.reveals.approval import LASTS, Approval, ApprovalState, ApprovalUnknown
 from service.reveals.ports import Begin
@@ -34,7 +36,10 @@ class RequestApproval:
         )
         async with self._begin(by.tenant) as tx:
             await tx.approvals.add(approval)
-            await tx.audit.append(event=AuditEvent.VAULT_APPROVAL_REQUESTED, object_id=str(approval.id), by=by)
+            event = AuditEvent.VAULT_APPROVAL_REQUESTED
+            await tx.audit.append_many(
+                [Draft(event=event, object_id=str(approval.id), payload=approval.asked())], by=by
+            )
         return approval, approval.state(now)
 
 
@@ -60,10 +65,9 @@ class GiveApproval:
                 return asked, asked.state(now)
             asked.check_second(by.actor, now)
             await tx.approvals.approve(approval, actor=by.actor, at=now)
-            await tx.audit.append(event=AuditEvent.VAULT_APPROVAL_GIVEN, object_id=str(approval), by=by)
-            given = await tx.approvals.find(approval)
-        if given is None:
-            raise ApprovalUnknown("the approval that was given is not there")
+            given = replace(asked, approved_by=by.actor, approved_at=now)
+            event = AuditEvent.VAULT_APPROVAL_GIVEN
+            await tx.audit.append_many([Draft(event=event, object_id=str(approval), payload=given.given())], by=by)
         return given, given.state(now)
 
 

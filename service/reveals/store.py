@@ -90,6 +90,11 @@ class SqlApprovalStore:
         found = (await self._connection.execute(wanted.with_for_update() if hold else wanted)).one_or_none()
         return None if found is None else _approval(found)
 
+    async def several(self, approvals: Collection[UUID]) -> Mapping[UUID, Approval]:
+        row = reveal_approval.c
+        wanted = select(reveal_approval).where(row.tenant == self._tenant, row.id.in_(approvals))
+        return {found.id: _approval(found) for found in await self._connection.execute(wanted)}
+
     async def approve(self, approval: UUID, *, actor: str, at: datetime) -> None:
         await self._set(approval, approved_by=actor, approved_at=at)
 

@@ -16,7 +16,11 @@ from service.subjects.domain import (
     UnknownJurisdiction,
     UnknownSubject,
     UnknownZone,
+    flagged,
     payload_of,
+    payload_of_flags,
+    payload_of_merge,
+    stored,
 )
 from service.subjects.merging import (
     AlreadyMerged,
@@ -53,7 +57,11 @@ __all__ = [
     "UnknownJurisdiction",
     "UnknownSubject",
     "UnknownZone",
+    "flagged",
     "payload_of",
+    "payload_of_flags",
+    "payload_of_merge",
+    "stored",
     "unite_facts",
     "unite_flags",
 ]

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from service.audit import Payload
+from service.audit import AuditEvent, Draft, Payload
 from service.kernel import DomainError, Handle, Instant, SubjectId, exactly
 
 Place = Annotated[str, exactly("[A-Z]{2}(-[A-Z0-9]{1,3})?")]
@@ -216,6 +216,36 @@ def _day(instant: datetime) -> date:
 def payload_of(handle: Handle, version: int, facts: SubjectFacts) -> Payload:
     """Return what the log commits to of facts: none of them is shown with the rest."""
     return Payload({"handle": handle, "version": version}, {"facts": msgspec.json.encode(facts, order="sorted")})
+
+
+def payload_of_flags(handle: Handle, flags: Flags) -> Payload:
+    """Return what the log commits to of flags, whenever they change: all of them, none shown with the rest."""
+    return Payload({"handle": handle}, {"flags": msgspec.json.encode(flags, order="sorted")})
+
+
+def payload_of_merge(handle: Handle, other: Handle, settled_at: datetime) -> Payload:
+    """Return what the log commits to of a merge itself. Facts, flags and records that follow have entries."""
+    return Payload({"handle": handle, "id": other, "settled_at": settled_at.astimezone(UTC)})
+
+
+def flagged(handle: Handle, flags: Flags) -> Draft:
+    """Return the entry that tells of the flags that somebody has from now on."""
+    return Draft(
+        event=AuditEvent.SUBJECT_FLAGGED,
+        object_id=str(handle),
+        subject=handle,
+        payload=payload_of_flags(handle, flags),
+    )
+
+
+def stored(handle: Handle, version: int, facts: SubjectFacts) -> Draft:
+    """Return the entry that tells of a version of facts."""
+    return Draft(
+        event=AuditEvent.SUBJECT_STORED,
+        object_id=str(handle),
+        subject=handle,
+        payload=payload_of(handle, version, facts),
+    )
 
 
 class Stored(Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from service.audit import AuditTrail
+from service.audit import AuditTrail, Payload
 from service.events import Outbox
 from service.kernel import Handle, SubjectId, TenantId
 from service.subjects.domain import Ensured, FactsVersion, Flags, Named, Subject, SubjectFacts
@@ -63,6 +63,18 @@ class SubjectStore(Protocol):
         """
         ...
 
+    async def handles(self, *, after: Handle | None, limit: int) -> Sequence[Handle]:
+        """Return at most `limit` handles that somebody has, or of whom facts are kept, in their order."""
+        ...
+
+    async def standing(self, handles: Collection[Handle]) -> Sequence[Subject]:
+        """Return what every row about one of `handles` says: of who has several ids, several that say the same."""
+        ...
+
+    async def merges(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[datetime]]:
+        """Return when each of `handles` was found to be the same person as another."""
+        ...
+
     async def former(self, handle: Handle) -> AbstractSet[Handle]:
         """Return the handles that were merged into one. What is kept under them stays there."""
         ...
@@ -93,8 +105,8 @@ class SubjectStore(Protocol):
 
     async def leave_unresolved(
         self, found: Collection[tuple[Handle, Handle, bytes]], at: datetime
-    ) -> AbstractSet[Handle]:
-        """Flag pairs that may be one person, and return who wasn't flagged before.
+    ) -> Mapping[Handle, Payload]:
+        """Flag pairs that may be one person, and return who wasn't flagged before, with what to commit to.
 
         Each with a hash of what makes one think so: a pair about which that was settled stays settled.
         """

@@ -1,7 +1,7 @@
 from service.audit import AuditEvent, Draft
 from service.events import Event
 from service.kernel import Caller, Clock, SubjectId
-from service.subjects.domain import Gazetteer, Stored, Subject, SubjectFacts, check_consistency, dated, payload_of
+from service.subjects.domain import Gazetteer, Stored, Subject, SubjectFacts, check_consistency, dated, stored
 from service.subjects.ports import Begin
 
 
@@ -33,14 +33,7 @@ class PutSubject:
             after = Subject(handle=before.handle, version=before.version + 1, facts=facts)
             await tx.subjects.add_version(after.handle, after.version, facts, now)
             handle = str(after.handle)
-            drafts = [
-                Draft(
-                    event=AuditEvent.SUBJECT_STORED,
-                    object_id=handle,
-                    subject=after.handle,
-                    payload=payload_of(after.handle, after.version, facts),
-                )
-            ]
+            drafts = [stored(after.handle, after.version, facts)]
             if ensured.created:
                 drafts.insert(0, Draft(event=AuditEvent.SUBJECT_CREATED, object_id=handle, subject=after.handle))
             await tx.audit.append_many(drafts, by=by)

@@ -30,6 +30,8 @@ _STATED: Final = ("bands", "terms", "measures")
 """Tables that facts are stated with, before any rule sees them."""
 _FOLDED: Final = ("actions", "methods")
 """Tables by which records become states when they arrive."""
+UNJUDGED: Final = ("deadlines", "keeping", "rights")
+"""Tables that no decision rests on."""
 _DAY: Final = 24 * 60
 _OF_MONTHS: Final = re.compile(r"\b(months_past|active|active_within|used)\b")
 """The fact, and the helpers of regimes through which it is asked for."""
@@ -48,7 +50,7 @@ def unseen(tables: Mapping[str, Any], bands: Bands) -> Iterator[Unseen]:
     """Yield what the tables measure by and `bands` don't have."""
     days = {day.isoformat() for day in bands.in_force} | {date.min.isoformat()}
     for path, value in _leaves(tables, ()):
-        if path[0] in {*_STATED, *_FOLDED, "deadlines", "rights"}:
+        if path[0] in {*_STATED, *_FOLDED, *UNJUDGED}:
             continue
         if isinstance(value, str) and _is_day(value):
             if value not in days:

@@ -9,8 +9,9 @@ import msgspec
 from jsonschema import Draft7Validator
 
 from service.trials.domain import Misshapen, step
+from service.trials.edges import UNJUDGED
 
-_OTHERS: Final = {"input", "catalogue", "deadlines", "rights"}
+_OTHERS: Final = {"input", "catalogue", *UNJUDGED}
 """Schemas of what is no table, or of those that no decision rests on."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final
 
 from litestar import Controller, Response, Router, get
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
@@ -79,11 +80,17 @@ def health(
             )
             return Response(answer, status_code=200 if answer.ready else 503)
 
+    return Router("/", route_handlers=[HealthController, measured(registry)], opt={PUBLIC: True})
+
+
+def measured(registry: CollectorRegistry) -> HTTPRouteHandler:
+    """Return the route `/metrics`."""
+
     @get("/metrics", include_in_schema=False)
     async def metrics() -> Response[bytes]:
         return Response(generate_latest(registry), media_type=_METRICS)
 
-    return Router("/", route_handlers=[HealthController, metrics], opt={PUBLIC: True})
+    return metrics
 
 
 async def _passes(check: Check) -> bool:

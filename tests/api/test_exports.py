@@ -2,11 +2,15 @@
 
 import hashlib
 import io
+import json
 import zipfile
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from service import operations
+from service.retention import ExpireAll
 from tests.api.test_decisions import OPT_IN, knows_anna
 from tests.api.test_reveals import EMAIL, kind, reveal
 from tests.exported import ask, asked, entries_in, had, link, read, told
@@ -147,6 +151,7 @@ async def test_nothing_is_counted_of_a_log_that_was_never_signed(client):
         "entries": 0,
         "events": {},
         "tree_size": 0,
+        "ended": 0,
     }
 
 
@@ -221,7 +226,9 @@ async def test_a_pack_of_a_range_and_one_of_a_choice_verify(client, work, judge)
 
     assert any("none is missing" in words for words in await judge(await had(client, whole)))
     content = await had(client, chosen)
-    assert any("chosen entries are in their places" in words for words in await judge(content))
+    proved = await judge(content)
+    assert any("chosen entries are in their places" in words for words in proved)
+    assert any("1 payloads are what entries record.stored commit to" in words for words in proved)
     with zipfile.ZipFile(io.BytesIO(content)) as pack:
         assert pack.namelist() == [
             "HOW-TO-VERIFY.md",
@@ -229,6 +236,49 @@ async def test_a_pack_of_a_range_and_one_of_a_choice_verify(client, work, judge)
             "keys",
             "checkpoint",
             "selection.ndjson",
+            "records.ndjson",
+            "receipts.ndjson",
+            "decisions.ndjson",
             "manifest",
         ]
+        assert b"opt_in" in pack.read("records.ndjson")
         assert "is not proved" in pack.read("HOW-TO-VERIFY.md").decode()
+
+
+@pytest.fixture
+def _years_ago(clock):
+    """Before anybody has a token: they are good for ten years."""
+    clock.now = datetime(2019, 6, 3, 9, tzinfo=UTC)
+
+
+@pytest.mark.usefixtures("_years_ago")
+@pytest.mark.parametrize("wanted", [{"outcome": "deny"}, {"rules": ["XX-NONE-01"]}])
+async def test_decisions_whose_content_ended_are_counted_where_rule_or_outcome_is_asked_for(
+    client, work, judge, clock, database, tenant, wanted: dict[str, Any]
+):
+    question = {"subject": "anna", "channel": "email", "purpose": "marketing"}
+    for _ in range(2):
+        await client.post("/v1/decisions", json=question)
+    clock.now = datetime(2026, 11, 21, 9, tzinfo=UTC)
+    await client.post("/v1/decisions", json=question)
+    async with operations.transactions(database.urls.worker) as begin:
+        await ExpireAll(begin, "worker", lambda *_: None, dry=False)(tenant)
+    left = 1 if "outcome" in wanted else 0
+    lines, pack = await asked(client, wanted=wanted), await asked(client, wanted=wanted, format="pack")
+    every = await asked(client, wanted={"events": ["decision.made"]})
+    await work()
+
+    counted = (await client.post("/v1/audit/exports/count", json={"wanted": wanted})).json()
+    assert (counted["entries"], counted["ended"]) == (left, 2)
+    for export in (lines, pack):
+        result = (await read(client, export))["result"]
+        assert (result["entries"], result["ended"]) == (left, 2)
+    content = await had(client, lines)
+    assert json.loads(content.splitlines()[0])["wanted"]["ended"] == 2
+    await judge(content)
+    with zipfile.ZipFile(io.BytesIO(await had(client, pack))) as written:
+        assert "2 decisions may have been wanted as well" in written.read("HOW-TO-VERIFY.md").decode()
+    assert (await read(client, every))["result"]["ended"] == 0
+    assert json.loads((await had(client, every)).splitlines()[0])["wanted"] == {"events": ["decision.made"]}
+    later = {**wanted, "from": "2020-01-01T00:00:00Z"}
+    assert (await client.post("/v1/audit/exports/count", json={"wanted": later})).json()["ended"] == 0

@@ -4,6 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from service.app import BUILD
+from service.decisions.artefacts import read_policy
+from service.standing import ExamineStanding
 from tests.builders import a_record_body
 
 QUESTION = {"channel": "email", "purpose": "marketing"}
@@ -68,6 +71,18 @@ async def test_both_who_share_an_address_are_denied_until_it_is_settled(client, 
 
     assert (await settle("ann", "ben", same=False)).json()["flags"] == {}
     assert {(await ask(subject))[0] for subject in ("ann", "ben")} == {"permit"}
+
+
+async def test_the_log_commits_to_a_doubt_and_to_its_end(client, agree, settle, begin, caller):
+    await agree("ann", "ben")
+    for subject in ("ann", "ben"):
+        await client.put(f"/v1/vault/{subject}/email", json=MAIL)
+    assert all(entry["commitment"] for entry in await unresolved(client))
+    look = ExamineStanding(begin, read_policy(BUILD).vocabulary)
+    assert await look(caller.tenant) == []
+
+    await settle("ann", "ben", same=True)
+    assert await look(caller.tenant) == []
 
 
 @pytest.mark.parametrize("field", ["device_id", "name", "payment_ref"])

@@ -8,6 +8,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from service.app import BUILD
+from service.decisions.artefacts import read_policy
+from service.standing import ExamineStanding
 from tests.conftest import FakeClock
 
 BERLIN = {"place": "DE-BE", "time_zone": "Europe/Berlin"}
@@ -126,6 +129,20 @@ async def test_a_restriction_counts_from_acceptance_until_it_is_lifted(client: C
     assert request["state"] == "closed"
     assert await decision(client) == "permit"
     assert problem(await move(client, request, "lift")) == (409, "move_not_allowed")
+
+
+@pytest.mark.usefixtures("agreed")
+async def test_the_log_commits_to_what_requests_say_of_people(client: Client, begin, caller):
+    look = ExamineStanding(begin, read_policy(BUILD).vocabulary)
+    request = await moved(client, await asked(client, "restriction"), "verify", reason="staff_decision")
+    await asked(client, "erasure")
+    assert await look(caller.tenant) == []
+    for name in ("execute", "complete", "close", "lift"):
+        request = await moved(client, request, name)
+
+    flagged = (await client.get("/v1/audit/entries?event=subject.flagged")).json()["entries"]
+    assert [bool(entry["commitment"]) for entry in flagged] == [True] * 3
+    assert await look(caller.tenant) == []
 
 
 @pytest.mark.usefixtures("agreed")

@@ -1,10 +1,13 @@
 """Processes that remove what is past its period and stop around each commit, so that they can be killed there."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+
+import psycopg
 
 from service import db
 from service.app import new_id, utc_now
@@ -18,6 +21,7 @@ from service.vault.expiring import ExpireVersions
 CONTENTS = 4
 VERSIONS = 10
 """How much of it goes at once."""
+_LEFT = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
 FORK = get_context("forkserver")
 FORK.set_forkserver_preload([__name__])
 
@@ -41,8 +45,10 @@ def expire_versions(url: str, tenant: TenantId, pipe: Connection) -> None:
 
 
 async def _stopping(url: str, pipe: Connection, work: Callable[[Begin], Awaitable[None]]) -> None:
+    sessions: set[int] = set()
+
     async def stop(where: str) -> None:
-        pipe.send(where)
+        pipe.send((where, sessions))
         await asyncio.to_thread(pipe.recv)
 
     engine = db.engine(url)
@@ -51,24 +57,29 @@ async def _stopping(url: str, pipe: Connection, work: Callable[[Begin], Awaitabl
     @asynccontextmanager
     async def begin(tenant: TenantId) -> AsyncIterator[Transaction]:
         async with whole(tenant) as tx:
+            [(session,)] = await tx.trips("SELECT pg_backend_pid()", {})
+            sessions.add(session)
             yield tx
             await stop("before a commit")
         await stop("after a commit")
 
     await work(begin)
     await engine.dispose()
-    pipe.send("done")
+    pipe.send(("done", ()))
 
 
 def killed(expire: Callable[[str, TenantId, Connection], None], url: str, tenant: str, steps: int) -> str:
-    """Run a process up to a number of steps and kill it there; return at which kind of step that was."""
+    """Run a process up to a number of steps and kill it there; return at which kind of step that was.
+
+    By then the database has noticed: a session whose client is gone holds its rows until it has ended.
+    """
     ours, theirs = FORK.Pipe()
     child = FORK.Process(target=expire, args=(url, tenant, theirs))
     child.start()
-    where = ""
+    where, sessions = "", set[int]()
     for step in range(steps + 1):
         assert ours.poll(60), "no step for a minute"
-        where = str(ours.recv())
+        where, sessions = ours.recv()
         if where == "done":
             break
         if step < steps:
@@ -76,4 +87,9 @@ def killed(expire: Callable[[str, TenantId, Connection], None], url: str, tenant
     child.kill()
     child.join(60)
     ours.close()
-    return where
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(600):
+            if connection.execute(_LEFT, (list(sessions),)).fetchone() == (0,):
+                return where
+            time.sleep(0.1)
+    raise AssertionError("the session of a killed process is still there after a minute")

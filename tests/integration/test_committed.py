@@ -48,6 +48,8 @@ TABLES = (
     "purpose",
     "commitment_secret",
     "expired",
+    "policy_overlay",
+    "reveal",
 )
 NOTICE = NoticeContent(
     notice="newsletter",

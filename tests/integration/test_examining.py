@@ -2,18 +2,29 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 import psycopg
 import pytest
 
 from service.audit import AuditEvent, Draft
+from service.audit.attesting_store import SqlLogs
+from service.audit.cosigning import name_of
 from service.audit.examining import ExamineLog
+from service.audit.findings import Kind, Wrong
 from service.audit.growing import GrowTree
 from service.audit.log_keys import LogKeys
+from service.audit.notes import Checkpoint
+from service.audit.signing import cosign
+from service.audit.timestamps import stamped
 from service.audit.tree_store import growing, reading
+from tests.audited import NOON, WITNESS
 
 NAME = "log.example"
-ALL = ("audit_entry", "audit_head", "audit_leaf", "audit_tile", "audit_checkpoint")
+ALL = (
+    "audit_entry", "audit_head", "audit_leaf", "audit_tile", "audit_checkpoint", "audit_cosignature", "audit_timestamp"
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -33,8 +44,8 @@ async def write(begin, caller, worker_pool, log_keys, published, clock) -> Calla
 
 @pytest.fixture
 async def examine(worker_pool, published, log_keys, caller):
-    async def examine(by: LogKeys = log_keys) -> list[str]:
-        look = ExamineLog(reading(worker_pool), published, NAME, by.public)
+    async def examine(by: LogKeys = log_keys, **attested: Any) -> list[str]:
+        look = ExamineLog(reading(worker_pool), published, NAME, by.public, **attested)
         return list((await look(caller.tenant, lambda done, total: None)).findings)
 
     return examine
@@ -74,6 +85,16 @@ async def test_an_honest_log_holds(write, examine):
             [f"UPDATE audit_entry SET canonical = set_byte(canonical, 40, 65) WHERE tenant = %(tenant)s AND {ENTRY}"],
             "entry 257, .* is not what its leaf says",
             id="a byte of an entry",
+        ),
+        pytest.param(
+            [f"UPDATE audit_entry SET actor = 'nobody' WHERE tenant = %(tenant)s AND {ENTRY}"],
+            "entry 257, .* is shown as another than was signed",
+            id="who is shown to have done it",
+        ),
+        pytest.param(
+            [f"UPDATE audit_entry SET event = 'nothing' WHERE tenant = %(tenant)s AND {ENTRY}"],
+            "entry 257, .* is shown as another than was signed",
+            id="a word that there isn't",
         ),
         pytest.param(
             [f"DELETE FROM audit_entry WHERE tenant = %(tenant)s AND {ENTRY}"], "entry 257, .* is gone", id="an entry"
@@ -169,3 +190,85 @@ async def test_twenty_findings_are_told_and_the_rest_counted(write, examine, tam
     found = await examine()
 
     assert (len(found), found[-1]) == (21, "and 31 more")
+
+
+# --- what others said of it ---------------------------------------------------------------------
+
+
+@pytest.fixture
+async def attested(write, begin, caller, worker_pool, clock):
+    """A log that a witness cosigned, and an authority stamped."""
+    await write(150)
+    logs = SqlLogs(worker_pool).of(caller.tenant)
+    note = await logs.newest()
+    assert note is not None
+    checkpoint = Checkpoint.parse(note)
+    line = cosign(note, WITNESS, int(NOON.timestamp())).removeprefix(note)
+    await logs.cosigned(checkpoint.size, name_of(WITNESS.key), line, NOON)
+    await logs.stamped(checkpoint.size, b"token", NOON)
+    return checkpoint
+
+
+def believed() -> dict[str, Any]:
+    return {"witnesses": {(WITNESS.key.name, WITNESS.key.id): WITNESS.key}}
+
+
+async def test_what_a_witness_and_an_authority_said_of_the_log_holds(attested, examine):
+    over: list[bytes] = []
+
+    def judge(token: bytes, message: bytes) -> datetime:
+        assert token == b"token"
+        over.append(message)
+        return NOON
+
+    assert await examine() == []
+    assert await examine(judge=judge, **believed()) == []
+    assert over == [stamped(attested)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "finding", "known"),
+    [
+        (
+            "UPDATE audit_cosignature SET line = "
+            "(SELECT split_part(note, E'\\n\\n', 2) FROM audit_checkpoint WHERE tenant = %(tenant)s LIMIT 1) "
+            "WHERE tenant = %(tenant)s",
+            "what witness.example/w.* cosigned of 150 entries doesn't hold: it is by log.example",
+            False,
+        ),
+        (
+            "UPDATE audit_cosignature SET line = 'nonsense' WHERE tenant = %(tenant)s",
+            "cosigned of 150 entries doesn't hold: not a signed note",
+            False,
+        ),
+        (
+            "UPDATE audit_cosignature SET size = 100 WHERE tenant = %(tenant)s",
+            "cosigned of 100 entries doesn't hold",
+            True,
+        ),
+        (
+            "UPDATE audit_cosignature SET size = 149 WHERE tenant = %(tenant)s",
+            "cosigned of 149 entries doesn't hold: no such tree was signed",
+            False,
+        ),
+        (
+            "UPDATE audit_timestamp SET size = 149 WHERE tenant = %(tenant)s",
+            "the time-stamp of 149 entries doesn't hold: no such tree was signed",
+            False,
+        ),
+    ],
+)
+async def test_what_others_did_not_say_of_this_log_is_found(
+    attested, examine, tamper, statement: str, finding: str, known: bool
+):
+    tamper(statement)
+
+    [found] = await examine(**(believed() if known else {}))
+    assert re.search(finding, found)
+
+
+async def test_a_time_stamp_that_does_not_hold_is_found(attested, examine):
+    def judge(token: bytes, message: bytes) -> datetime:
+        raise Wrong(Kind.TIMESTAMP, "it is over something else")
+
+    assert await examine(judge=judge) == ["the time-stamp of 150 entries doesn't hold: it is over something else"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from uuid import uuid4
@@ -204,6 +205,13 @@ async def test_the_worker_can_not_make_a_refusal_go_or_change_what_is_left(live,
         assert worker.execute(EXPIRE, arguments(tenant, lived, history=3)).fetchone() == (0, 0), "it grew meanwhile"
         assert counts(sql, tenant)["record"] == 2
         assert worker.execute(EXPIRE, arguments(tenant, lived)).fetchone() == (1, 0)
+
+
+def test_the_database_lets_go_what_the_policy_lets_go(sql):
+    [(body,)] = sql("SELECT prosrc FROM pg_proc WHERE proname = 'record_expire'")
+    [listed] = re.findall(r"ARRAY\[([^]]*)\]", body)
+
+    assert set(re.findall(r"'(\w+)'", listed)) == VOCABULARY.answered_by.keys()
 
 
 async def test_nobody_else_makes_anything_go(live, tenant, database, sql):

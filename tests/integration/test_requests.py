@@ -1,7 +1,7 @@
 """What the database holds of requests: no date can be edited away, and the worker tells once each what is late."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import psycopg
@@ -164,6 +164,26 @@ async def test_an_extended_period_is_told_anew_and_an_answered_one_no_more(tell,
 
     assert told(as_app, request_id) == ["half_over", "half_over"]
     assert told(as_app, answered) == []
+
+
+async def test_a_clock_that_stops_and_goes_on_tells_nothing_twice(tell, front, caller, clock, as_app, new_id):
+    said = Said(via=Via.PORTAL, law="UK_GDPR", place="GB", time_zone="Europe/London")
+    wish = Wish(id=new_id(), subject=ANNA, right=Right.ACCESS, said=said)
+    await front["open_request"](wish, by=caller)
+    for version, (day, move, reason) in enumerate(
+        ((9, Move.VERIFY, "staff_decision"), (10, Move.CLARIFY, None), (12, Move.CLARIFIED, None)), 1
+    ):
+        clock.now = datetime(2026, 12, day, tzinfo=UTC)
+        await tell(clock.now)
+        await front["move_request"](wish.id, move, version=version, reason=reason, authority=None, by=caller)
+        await tell(clock.now)
+    [(due,)] = as_app("SELECT due_on FROM request WHERE id = %s", (wish.id,)).fetchall()
+    assert due == date(2026, 12, 24), "later than without"
+    assert told(as_app, wish.id) == ["half_over"]
+
+    await tell(datetime(2026, 12, 20, tzinfo=UTC))
+    await tell(datetime(2027, 1, 20, tzinfo=UTC))
+    assert told(as_app, wish.id) == ["half_over", "nearly_over", "overdue"]
 
 
 async def test_a_worker_that_is_killed_has_told_nothing_and_the_next_one_tells_it(database, tell, as_app, opened):

@@ -1,5 +1,6 @@
 """Selections: some entries, each proved to be in its place, and whatever is done to them is found."""
 
+from datetime import timedelta
 from io import BytesIO
 
 import pytest
@@ -8,9 +9,10 @@ from hypothesis import strategies as st
 
 from service.audit.findings import Kind, Report
 from service.audit.selections import Spine, gap
+from service.audit.signing import cosign
 from service.audit.tree import leaf_hash, tree_hash
 from service.audit.verifier import Verifier
-from tests.audited import KEYS, Log, a_log, a_signer, an_entry, found, kinds, selected
+from tests.audited import KEYS, NOON, WITNESS, Log, a_log, a_signer, an_entry, found, kinds, selected
 
 LOG = a_log(700)
 CHOSEN = [0, 3, 4, 255, 256, 300, 511, 698]
@@ -170,3 +172,38 @@ def test_an_entry_of_another_tenant_is_foreign():
     entries[4] = an_entry(4, tenant="other")
 
     assert found(judged(selected(CHOSEN, Log(entries)))) == {(Kind.FOREIGN, "entry 4")}
+
+
+def dated(index: int, seconds: int) -> Log:
+    """A log in which one entry is dated so long before the one in front of it."""
+    entries = list(LOG.entries)
+    entries[index] = an_entry(index, at=NOON + timedelta(seconds=index - seconds))
+    return Log(entries)
+
+
+@pytest.mark.parametrize(("seconds", "wrong"), [(600, False), (1200, True)])
+def test_an_entry_that_is_dated_before_one_in_front_of_it_is_found(seconds: int, wrong: bool):
+    report = judged(selected([255, 256, 300], dated(256, seconds)))
+
+    assert found(report) == ({(Kind.BACKDATED, "entry 256")} if wrong else set())
+
+
+def test_what_is_in_front_of_it_and_not_in_the_file_dates_nothing():
+    assert judged(selected([256, 300], dated(256, 1200))).findings == []
+
+
+@pytest.mark.parametrize(("index", "wrong"), [(99, False), (100, True)])
+def test_an_entry_that_is_dated_before_a_witness_saw_what_is_in_front_of_it_is_found(index: int, wrong: bool):
+    seen = int((NOON + timedelta(hours=1)).timestamp())
+
+    report = judged(selected([index], LOG), cosign(LOG.checkpoint(100), WITNESS, seen))
+
+    assert found(report) == ({(Kind.BACKDATED, f"entry {index}")} if wrong else set())
+    assert all("a witness saw the 100 entries before it" in finding.words for finding in report.findings)
+
+
+def test_a_changed_entry_is_wrong_already_and_its_date_tells_nothing():
+    changed = SELECTION.replace(b'"at":"2026-11-21T12:00:03', b'"at":"2020-11-21T12:00:03')
+
+    assert changed != SELECTION
+    assert Kind.BACKDATED not in kinds(judged(changed))

@@ -1,5 +1,6 @@
 """How long content is kept, and which records had stopped counting."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.audit.keeping import Content, Period, UnusablePeriods, checked
 from service.consent import EMPTY, Action, RecordChannel, Statement, StoredRecord, fold
-from service.consent.keeping import MAY_GO, expendable
+from service.consent.keeping import expendable
 from service.kernel import Handle
 from service.retention import PERIODS, read_periods
 from tests.builders import NOON, VOCABULARY, a_record
@@ -64,7 +65,7 @@ def test_no_refusal_goes_and_nothing_that_came_later(history, ended_by):
     for record in history:
         if record.id in go:
             assert record.received_at <= ended_by
-            assert record.statement.action in MAY_GO - VOCABULARY.refusals
+            assert record.statement.action in VOCABULARY.answered_by.keys() - VOCABULARY.refusals
 
 
 @given(st.sampled_from([VOCABULARY, TIGHT]), any_history, ends)
@@ -105,6 +106,32 @@ def test_a_consent_goes_when_a_refusal_answers_all_of_it(given_, refused, goes):
     assert expendable([agreed, withdrawn], hour(1), VOCABULARY)[0] == set(), "not before the withdrawal is as old"
     later = said(Action.OPT_IN, 3, **given_)
     assert later.id not in expendable([agreed, withdrawn, later], hour(3), VOCABULARY)[0], "it is relied on"
+
+
+def test_what_may_end_is_no_refusal_rests_on_rules_and_is_said_once():
+    rows = json.loads((PERIODS.parent / "data" / "keeping.json").read_text())
+    catalogue = {rule["id"] for rule in json.loads((PERIODS.parent / "catalogue.json").read_text())}
+    named = [action for row in rows for action in row["actions"]]
+
+    assert len(named) == len(set(named)) == len(VOCABULARY.answered_by)
+    assert not set(named) & VOCABULARY.refusals
+    assert {rule for row in rows for rule in row["rules"]} <= catalogue
+    assert {each for refusals in VOCABULARY.answered_by.values() for each in refusals} <= VOCABULARY.refusals
+
+
+def test_under_a_policy_that_does_not_say_what_may_end_nothing_does():
+    agreed, withdrawn = said(Action.OPT_IN, 1), said(Action.OPT_OUT, 2)
+    silent = msgspec.structs.replace(VOCABULARY, answered_by={})
+
+    assert expendable([agreed, withdrawn], hour(3), silent)[0] == set()
+
+
+def test_what_answers_a_consent_is_what_the_policy_says():
+    agreed, withdrawn = said(Action.OPT_IN, 1), said(Action.OPT_OUT, 2)
+    other = msgspec.structs.replace(VOCABULARY, answered_by={"opt_in": frozenset({"complaint"})})
+
+    assert expendable([agreed, withdrawn], hour(3), VOCABULARY)[0] == {agreed.id}
+    assert expendable([agreed, withdrawn], hour(3), other)[0] == set()
 
 
 def test_the_periods_have_their_sources_and_none_is_missing():

@@ -10,10 +10,15 @@ from jsonschema import Draft7Validator
 from service.consent import Action, Purpose
 from service.requests import Periods
 from service.requests.artefacts import read_periods, read_rights
+from service.requests.case import Via, needs_of, standing_of
+from service.requests.domain import Deadlines
+from service.requests.lifecycle import Progress, State
 from service.requests.periods import UnknownLaw, UnknownRequest
 from service.requests.rights import (
     ContradictoryRights,
     GroundUnknown,
+    Mark,
+    Marking,
     MethodUnknown,
     Right,
     Rights,
@@ -56,6 +61,29 @@ def test_a_right_has_its_period_its_grounds_and_its_rules(row, rights: Rights, p
         for use, grounds in ((Use.REFUSAL, row.refusals), (Use.EXTENSION, row.extensions)):
             assert [rights.ground(law, row, use, ground).id for ground in grounds] == list(grounds)
         assert rights.remedy(law)
+
+
+def test_what_a_request_says_about_its_subject_rests_on_rules_and_ends_with_the_request():
+    assert TABLE.marks.keys() == set(Mark)
+    for marking in TABLE.marks.values():
+        assert set(marking.rules) <= CATALOGUE
+        assert set(marking.states) <= set(State) - {State.REFUSED, State.WITHDRAWN, State.DUPLICATE}
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("lifted", [False, True])
+def test_a_request_says_it_where_the_table_says_so_and_nowhere_else(rights: Rights, state: State, lifted: bool):
+    erasure = rights.of("GDPR", Right.ERASURE)
+    marking = Marking(states=("verifying", "answered"), lifts=True, rules=("EU-ERA-03",), citation="none")
+    stands = standing_of(
+        Progress(state=state, version=1, lifted=lifted), Deadlines(), erasure, marking, "Europe/Berlin"
+    )
+
+    marks = state in {State.VERIFYING, State.ANSWERED} and not lifted
+    assert stands.mark == (Mark.ERASURE_PENDING if marks else None)
+    assert needs_of(erasure, marking, Via.PORTAL).liftable
+    assert not needs_of(erasure, rights.marking(erasure), Via.PORTAL).liftable
+    assert rights.marking(rights.of("GDPR", Right.ACCESS)) is None
 
 
 @pytest.mark.parametrize("row", ROWS)
