@@ -126,7 +126,7 @@ bench: opa $(VENV)/test.stamp ## Print what the service, the vault, one evaluati
 	@$(BIN)/python -m benchmarks.queue
 
 .PHONY: mutants
-mutants: $(VENV)/test.stamp ## Try every small mistake in the verifier of the audit log, an hour of one core; PLACES="ranges notes.Key" for some.
+mutants: $(VENV)/test.stamp ## Try every small mistake in the verifier of the audit log, half an hour of one core; PLACES="ranges notes.Key" for some.
 	@$(PIP) mutmut==3.8.1
 	@nice -n 19 $(BIN)/python -m tools.mutants $(PLACES)
 

@@ -202,7 +202,7 @@ def all_tests() -> bytes:
 def listed() -> dict[str, str]:
     """Return the reason why each mutant in the list changes no outcome."""
     held = tomllib.loads(LISTED.read_text())["equivalent"] if LISTED.exists() else []
-    return {f"{each['in']}: {each['line']} => {each['mutant']}": each["because"] for each in held}
+    return {f"{place}: {line} => {mutant}": each["because"] for each in held for place, line, mutant in each["mutants"]}
 
 
 def wanted(places: Sequence[str]) -> Iterator[Mutant]:
@@ -241,7 +241,7 @@ def main(arguments: Sequence[str]) -> int:
     new = [each for each in survivors if each.id not in reasons]
     gone = [] if asked.places else [each for each in reasons if each not in alive]
     for each in new:
-        print(f"\n# survived, and is not listed\n{each}", end="")
+        print(f"\n# survived, and is not listed\n{each}")
     for name in gone:
         print(f"\n# listed, and is noticed or no mutant any more\n# {name}")
     noticed, equivalent = len(mutants) - len(alive), len(alive) - len(new)

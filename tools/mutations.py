@@ -44,9 +44,7 @@ class Mutant:
 
     def __str__(self) -> str:
         """Return how it is listed."""
-        named = {"in": self.place, "line": self.line, "mutant": self.mutant, "because": ""}
-        members = (f"{name} = {json.dumps(text, ensure_ascii=False)}\n" for name, text in named.items())
-        return f"[[equivalent]]\n{''.join(members)}"
+        return f"{json.dumps([self.place, self.line, self.mutant], ensure_ascii=False)},"
 
     def install(self) -> None:
         """Put it in the place of what is true, in this process."""

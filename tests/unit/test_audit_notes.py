@@ -3,6 +3,7 @@
 import base64
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.audit.findings import Kind
 from service.audit.notes import COSIGNER, LOG, Checkpoint, Key, Note, decoded, parse_keys
@@ -59,6 +60,19 @@ def test_keys_are_found_by_name_and_id():
 def test_what_is_nearly_a_key_is_refused(text: str):
     with refused(Kind.FORMAT):
         parse_keys(text)
+
+
+def test_two_keys_that_share_name_and_id_are_refused():
+    """An id has 32 bits: two such keys are found within a second."""
+    one, other = (
+        Key(ORIGIN, LOG, Ed25519PrivateKey.from_private_bytes(seed.to_bytes(32, "big")).public_key().public_bytes_raw())
+        for seed in (7982, 19001)
+    )
+
+    assert one.id == other.id
+    parse_keys(f"{verifier_key(one)}\n{verifier_key(one)}\n")
+    with refused(Kind.FORMAT, "share a name"):
+        parse_keys(f"{verifier_key(one)}\n{verifier_key(other)}\n")
 
 
 def test_a_key_with_which_everything_holds_is_refused():
