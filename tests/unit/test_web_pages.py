@@ -56,7 +56,9 @@ def test_a_text_that_the_database_cannot_compare_is_no_cursor(text: str):
     assert refused.value.code == "unknown_cursor"
 
 
-@given(st.tuples(st.datetimes(), st.uuids(), st.text(st.characters(codec="utf-8", exclude_characters="\0\\"), max_size=50)))
+@given(
+    st.tuples(st.datetimes(), st.uuids(), st.text(st.characters(codec="utf-8", exclude_characters="\0\\"), max_size=50))
+)
 def test_a_cursor_leads_back_to_its_position(position: tuple[object, UUID, str]):
     cursor = cursor_after(position)
 
