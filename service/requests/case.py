@@ -127,6 +127,8 @@ class Standing(Struct, frozen=True, kw_only=True):
     due_on: date | None
     due_at: Instant
     """The first instant that is too late."""
+    acknowledge_at: Instant | None = None
+    """The first instant that is too late to confirm that it came; none where nobody has to, or somebody did."""
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
@@ -243,6 +245,9 @@ def standing_of(progress: Progress, dates: Deadlines, entitlement: Entitlement, 
         mark=mark_of(progress, entitlement),
         due_on=due_on,
         due_at=NEVER if due_on is None else _end_of(due_on, zone),
+        acknowledge_at=None
+        if progress.acknowledged or dates.acknowledge_by is None
+        else _end_of(dates.acknowledge_by, zone),
     )
 
 

@@ -46,7 +46,10 @@ class State(StrEnum):
 class Move(StrEnum):
     RECEIVE = "receive"
     JOIN = "join"
+    REOPEN = "reopen"
+    ACKNOWLEDGE = "acknowledge"
     ASK_IDENTITY = "ask-identity"
+    AUTHORISE = "authorise"
     VERIFY = "verify"
     EXTEND = "extend"
     CLARIFY = "clarify"
@@ -65,7 +68,10 @@ OPEN: Final = frozenset({S.RECEIVED, S.VERIFYING, S.ACCEPTED, S.CLARIFYING, S.EX
 
 MOVES: Final[Mapping[Move, Mapping[State, State]]] = {
     Move.JOIN: {S.RECEIVED: S.DUPLICATE},
+    Move.REOPEN: {S.DUPLICATE: S.RECEIVED},
+    Move.ACKNOWLEDGE: {state: state for state in OPEN},
     Move.ASK_IDENTITY: {S.RECEIVED: S.VERIFYING},
+    Move.AUTHORISE: {S.RECEIVED: S.RECEIVED, S.VERIFYING: S.VERIFYING},
     Move.VERIFY: {S.RECEIVED: S.ACCEPTED, S.VERIFYING: S.ACCEPTED},
     Move.EXTEND: {state: state for state in OPEN},
     Move.CLARIFY: {S.ACCEPTED: S.CLARIFYING},
@@ -114,6 +120,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     """The number of its moves."""
     verified: Verification = Verification.NONE
     authorised: bool = False
+    acknowledged: bool = False
     extended: bool = False
     lifted: bool = False
 
@@ -131,10 +138,10 @@ def advanced(progress: Progress | None, happened: Happened, needs: Needs) -> Pro
     onward = MOVES.get(happened.move, {}).get(progress.state)
     if onward is None or happened.number != progress.version + 1 or not _sensible(progress, happened.move, needs):
         raise MoveNotAllowed(f"it is {progress.state}", state=progress.state, moves=sorted(possible(progress, needs)))
+    if happened.move in {Move.AUTHORISE, Move.VERIFY} and happened.authority is not None:
+        progress = replace(progress, authorised=True)
     if happened.move is Move.VERIFY:
-        progress = replace(
-            progress, verified=happened.proves, authorised=progress.authorised or happened.authority is not None
-        )
+        progress = replace(progress, verified=happened.proves)
         check_proven(progress, needs)
     elif happened.move is Move.EXECUTE:
         check_proven(progress, needs)
@@ -142,6 +149,7 @@ def advanced(progress: Progress | None, happened: Happened, needs: Needs) -> Pro
         progress,
         state=onward,
         version=happened.number,
+        acknowledged=progress.acknowledged or happened.move is Move.ACKNOWLEDGE,
         extended=progress.extended or happened.move is Move.EXTEND,
         lifted=progress.lifted or happened.move is Move.LIFT,
     )
@@ -185,6 +193,10 @@ def progress_of(history: Iterable[Happened], needs: Needs) -> Progress:
 def _sensible(progress: Progress, move: Move, needs: Needs) -> bool:
     if move is Move.EXTEND:
         return not progress.extended
+    if move is Move.ACKNOWLEDGE:
+        return not progress.acknowledged
+    if move is Move.AUTHORISE:
+        return needs.agent and not progress.authorised
     return move is not Move.LIFT or (needs.liftable and not progress.lifted)
 
 

@@ -64,6 +64,19 @@ async def _seen(
     return [statutes.seen(request, histories[request.id], names.get(request.handle), now) for request, _ in found]
 
 
+async def held(tx: RequestTransaction, request_id: UUID, by: Caller) -> tuple[Request, Standing] | None:
+    """Return a request that the caller may see, and keep others from moving it until this transaction ends.
+
+    Its person comes first, as for whoever asks for something new: nobody waits for each other.
+    """
+    stored = await tx.requests.find(request_id)
+    if stored is None or not await is_theirs(tx, stored[0], by):
+        return None
+    if (handle := await tx.subjects.current(stored[0].handle)) is not None:
+        await tx.subjects.lock(handle)
+    return await tx.requests.find(request_id, hold=True)
+
+
 async def is_theirs(tx: RequestTransaction, request: Request, by: Caller) -> bool:
     """Return whether a caller may see a request: staff may see all, people their own."""
     if by.subject is None:

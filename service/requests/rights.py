@@ -142,6 +142,8 @@ class Ground(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     of: Use
     laws: tuple[str, ...]
     article: str
+    personal: bool = False
+    """Whether it is about who asked, so that it says nothing to others who asked for the same."""
 
 
 class Method(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -149,6 +151,10 @@ class Method(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     id: str
     proves: Verification
+    points: int = 0
+    """By saying at least so many things that are kept of one; 0: not like that."""
+    declaration: bool = False
+    """And by declaring, as the law wants it, that one is the person."""
 
 
 class RightsTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -248,7 +254,16 @@ class Rights:
             raise MethodUnknown("identity isn't shown like that", pointers=["/reason"], reasons=sorted(self._methods))
         return self._methods[method]
 
-    def check_authority(self, entitlement: Entitlement, shown: str) -> None:
+    def said(self, points: int, *, declaration: bool) -> str | None:
+        """Return the surest way of showing who one is by saying so many things that are kept of one, if it is one."""
+        ways = [
+            method
+            for method in self._table.methods
+            if 0 < method.points <= points and (declaration or not method.declaration)
+        ]
+        return max(ways, key=lambda method: method.points).id if ways else None
+
+    def check_authority(self, entitlement: Entitlement, shown: str | None) -> None:
         """Refuse what shows no authority to ask for another.
 
         Raises:

@@ -15,7 +15,7 @@ from service.requests.tables import request as row
 from service.requests.tables import request_event as event
 
 _PLAIN: Final = ("id", "handle", "law", "assumed", "joins", "place", "time_zone", "received_at", "entered_at")
-_STANDING: Final = ("state", "version", "open", "mark", "due_on", "due_at")
+_STANDING: Final = ("state", "version", "open", "mark", "due_on", "due_at", "acknowledge_at")
 
 
 class SqlRequestStore:
@@ -83,6 +83,15 @@ class SqlRequestStore:
             .limit(1)
         )
         return found
+
+    async def joined(self, request: UUID, *, hold: bool = False) -> Sequence[tuple[Request, Standing]]:
+        wanted = (
+            select(row)
+            .where(row.c.tenant == self._tenant, row.c.joins == request)
+            .order_by(row.c.received_at, row.c.id)
+        )
+        found = await self._connection.execute(wanted.with_for_update() if hold else wanted)
+        return [(_request(each), _standing(each)) for each in found]
 
     async def marked(self, handles: Collection[Handle], mark: Mark, *, but: UUID) -> bool:
         others = select(row.c.id).where(

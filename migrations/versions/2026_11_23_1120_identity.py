@@ -1,0 +1,143 @@
+"""Who asks shows who they are, both write to each other, and nobody confirms a request too late unnoticed.
+
+Before: staff says how identity was shown; a request has no letters; its confirmation has a date that nobody watches.
+After: a row while somebody shows who they are, with a keyed hash of a code; a row for each letter, whose text lies in
+the vault. The application may remove proofs from the vault when the case ends, and nothing else. A request notes until
+when it must be confirmed, and the worker tells once of each that was not. Old code runs unchanged; what it moves notes
+no such date.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from migrations.support import APP, ID, INSTANT, WORKER, append_only, tenant_table
+
+revision = "0033"
+down_revision = "0031"
+branch_labels = None
+depends_on = None
+
+MOVED = """
+    CREATE OR REPLACE FUNCTION request_moved() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+    BEGIN
+        IF (NEW.state, NEW.version, NEW.open, NEW.mark, NEW.due_on, NEW.due_at{0})
+            IS NOT DISTINCT FROM (OLD.state, OLD.version, OLD.open, OLD.mark, OLD.due_on, OLD.due_at{1}) THEN
+            RETURN NEW;
+        END IF;
+        IF NEW.version <> OLD.version + 1 OR NOT EXISTS (
+            SELECT FROM request_event AS event
+            WHERE event.tenant = NEW.tenant AND event.request = NEW.id AND event.number = NEW.version
+        ) THEN
+            RAISE EXCEPTION 'a request changes by its moves' USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        IF NEW.due_at <> OLD.due_at THEN
+            NEW.told := 0;
+        END IF;
+        RETURN NEW;
+    END $$
+"""
+
+NEW_ID = """
+    encode(set_bit(set_bit(overlay(
+        uuid_send(gen_random_uuid())
+        PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6
+    ), 52, 1), 53, 1), 'hex')::uuid
+"""
+"""A UUID of version 7, as the application makes them."""
+
+TELL = f"""
+    CREATE FUNCTION request_tell_unconfirmed(now_at timestamptz, most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    DECLARE
+        done integer;
+    BEGIN
+        WITH late AS MATERIALIZED (
+            SELECT tenant, id, handle FROM request
+            WHERE open AND NOT acknowledge_told AND acknowledge_at <= now_at
+            ORDER BY acknowledge_at LIMIT most
+            FOR UPDATE SKIP LOCKED
+        ), noted AS (
+            UPDATE request SET acknowledge_told = true FROM late
+            WHERE request.tenant = late.tenant AND request.id = late.id
+            RETURNING late.tenant
+        ), announced AS (
+            INSERT INTO outbox (tenant, id, type, object_id, subject, at)
+            SELECT late.tenant, {NEW_ID}, 'request.unconfirmed', late.id::text, late.handle, now_at FROM late
+        )
+        SELECT count(*) FROM noted INTO done;
+        RETURN done;
+    END $$
+"""  # noqa: S608, a constant
+"""With its owner's rights: the worker reads no request. Marked and announced in one statement, so once each."""
+
+DROP = """
+    CREATE FUNCTION vault_drop_proofs(of_handle uuid, labels text[]) RETURNS SETOF text
+    LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+        DELETE FROM vault_value
+        WHERE tenant = current_setting('volens.tenant', true) AND handle = of_handle AND field = 'request_proof'
+            AND label = ANY(labels)
+        RETURNING label
+    $$
+"""
+"""With its owner's rights, because nobody else may delete a version: of this tenant, and of no other field."""
+
+
+def upgrade() -> None:
+    op.add_column("request", sa.Column("acknowledge_at", INSTANT))
+    op.add_column("request", sa.Column("acknowledge_told", sa.Boolean, nullable=False, server_default=sa.false()))
+    op.execute(f"GRANT UPDATE (acknowledge_at) ON request TO {APP}")
+    op.create_index(
+        "request_tenant_joins_idx", "request", ["tenant", "joins"], postgresql_where=sa.text("joins IS NOT NULL")
+    )
+    op.execute(MOVED.format(", NEW.acknowledge_at", ", OLD.acknowledge_at"))
+    tenant_table(
+        op,
+        "request_challenge",
+        sa.Column("request", sa.Uuid, nullable=False),
+        sa.Column("handle", sa.Uuid, nullable=False),
+        sa.Column("since", INSTANT, nullable=False),
+        sa.Column("codes", sa.SmallInteger, nullable=False),
+        sa.Column("mistakes", sa.Integer, nullable=False),
+        sa.Column("method", ID),
+        sa.Column("mark", sa.LargeBinary),
+        sa.Column("expires_at", INSTANT),
+        sa.Column("tries", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "request", name="request_challenge_pkey"),
+        app="SELECT, INSERT, UPDATE, DELETE",
+    )
+    op.create_index("request_challenge_tenant_handle_idx", "request_challenge", ["tenant", "handle"])
+    tenant_table(
+        op,
+        "request_letter",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("request", sa.Uuid, nullable=False),
+        sa.Column("about", ID, nullable=False),
+        sa.Column("own", sa.Boolean, nullable=False),
+        sa.Column("media_type", ID, nullable=False),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("actor", ID, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", name="request_letter_pkey"),
+    )
+    op.create_index("request_letter_tenant_request_at_id_idx", "request_letter", ["tenant", "request", "at", "id"])
+    append_only(op, "request_letter")
+    for statement, function, role in (
+        (TELL, "request_tell_unconfirmed(timestamptz, integer)", WORKER),
+        (DROP, "vault_drop_proofs(uuid, text[])", APP),
+    ):
+        op.execute(statement)
+        op.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC")
+        op.execute(f"GRANT EXECUTE ON FUNCTION {function} TO {role}")
+
+
+def downgrade() -> None:
+    """Codes on their way are good no more; letters stay in the vault, and nobody knows what they are about."""
+    op.execute("DROP FUNCTION vault_drop_proofs(uuid, text[])")
+    op.execute("DROP FUNCTION request_tell_unconfirmed(timestamptz, integer)")
+    for table in ("request_letter", "request_challenge"):
+        op.drop_table(table)
+    op.execute(MOVED.format("", ""))
+    op.drop_index("request_tenant_joins_idx", "request")
+    op.execute(f"REVOKE UPDATE (acknowledge_at) ON request FROM {APP}")
+    for column in ("acknowledge_told", "acknowledge_at"):
+        op.drop_column("request", column)
