@@ -62,6 +62,8 @@ class AuditEvent(StrEnum):
     REQUEST_CODE_SENT = "request.code_sent"
     REQUEST_IDENTITY_FAILED = "request.identity_failed"
     REQUEST_AUTHORISED = "request.authorised"
+    REQUEST_FEE_ASKED = "request.fee_asked"
+    REQUEST_FEE_PAID = "request.fee_paid"
     REQUEST_LETTER_WRITTEN = "request.letter_written"
     REQUEST_LETTER_READ = "request.letter_read"
     REQUEST_IDENTITY_ASKED = "request.identity_asked"

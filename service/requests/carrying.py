@@ -1,6 +1,7 @@
 """What a move brings with it, in the transaction of whoever makes it: flags, entries, events, and who had joined."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from service.audit import Draft
 from service.events import Event
@@ -14,6 +15,9 @@ from service.requests.rights import Use
 from service.requests.statutes import Statutes
 from service.requests.usecases import EVENTS, known_at_once
 from service.vault import dropped
+
+OWN: Final = "self"
+"""The actor of those who act with their own token."""
 
 
 class Carry:
@@ -47,25 +51,26 @@ class Carry:
         if seen.standing.state not in WAITING:
             await tx.challenges.forget(request.id)
         if before.open and not seen.standing.open:
-            await self._end(tx, request, seen, happened, by)
+            await self._end(tx, request, happened, by)
         return seen
 
-    async def _end(self, tx: RequestTransaction, request: Request, seen: Seen, happened: Happened, by: Caller) -> None:
+    async def _end(self, tx: RequestTransaction, request: Request, happened: Happened, by: Caller) -> None:
         """Nothing that showed who somebody is outlives the case, and who joined it goes on where nobody answered."""
         handle = await tx.subjects.current(request.handle) or request.handle
         proofs = [each.id for each in await tx.letters.of(request.id) if each.proof]
         await dropped(tx, handle, proofs, at=happened.at, by=by)
-        if not self._unanswered(request, seen, happened):
+        if not self._unanswered(request, happened):
             return
         for joined, standing in await tx.requests.joined(request.id, hold=True):
             if standing.state is State.DUPLICATE:
                 await self._reopen(tx, joined, standing, happened, by)
 
-    def _unanswered(self, request: Request, seen: Seen, happened: Happened) -> bool:
+    def _unanswered(self, request: Request, happened: Happened) -> bool:
         """Return whether a case ended for a reason that is about who asked, and says nothing to others who did."""
         if happened.move is not Move.REFUSE:
             return happened.move is Move.WITHDRAW
-        return self._statutes.rights.ground(request.law, seen.entitlement, Use.REFUSAL, happened.reason).personal
+        entitlement = self._statutes.entitlement(request)
+        return self._statutes.rights.ground(request.law, entitlement, Use.REFUSAL, happened.reason).personal
 
     async def _reopen(
         self, tx: RequestTransaction, request: Request, before: Standing, because: Happened, by: Caller
@@ -75,14 +80,10 @@ class Carry:
         reopened = Happened(number=len(history) + 1, move=Move.REOPEN, at=because.at, actor=by.actor)
         seen = await self(tx, request, before, history, reopened, by=by)
         received = history[0]
-        needs = needs_of(seen.entitlement, request.said.via)
+        needs = needs_of(self._statutes.entitlement(request), request.said.via)
         known = known_at_once(needs, reopened, actor=received.actor, own=received.actor == OWN)
         if known is not None:
             await self(tx, request, seen.standing, [*history, reopened], known, by=by)
-
-
-OWN = "self"
-"""The actor of those who act with their own token."""
 
 
 async def _name_of(tx: RequestTransaction, request: Request) -> SubjectId | None:

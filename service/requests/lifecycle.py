@@ -52,6 +52,8 @@ class Move(StrEnum):
     AUTHORISE = "authorise"
     VERIFY = "verify"
     EXTEND = "extend"
+    ASK_FEE = "ask-fee"
+    FEE_PAID = "fee-paid"
     CLARIFY = "clarify"
     CLARIFIED = "clarified"
     EXECUTE = "execute"
@@ -74,6 +76,8 @@ MOVES: Final[Mapping[Move, Mapping[State, State]]] = {
     Move.AUTHORISE: {S.RECEIVED: S.RECEIVED, S.VERIFYING: S.VERIFYING},
     Move.VERIFY: {S.RECEIVED: S.ACCEPTED, S.VERIFYING: S.ACCEPTED},
     Move.EXTEND: {state: state for state in OPEN},
+    Move.ASK_FEE: {state: state for state in OPEN - {S.EXECUTING}},
+    Move.FEE_PAID: {state: state for state in OPEN},
     Move.CLARIFY: {S.ACCEPTED: S.CLARIFYING},
     Move.CLARIFIED: {S.CLARIFYING: S.ACCEPTED},
     Move.EXECUTE: {S.ACCEPTED: S.EXECUTING},
@@ -121,6 +125,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     verified: Verification = Verification.NONE
     authorised: bool = False
     acknowledged: bool = False
+    fee_asked: bool = False
+    fee_paid: bool = False
     extended: bool = False
     lifted: bool = False
 
@@ -150,6 +156,8 @@ def advanced(progress: Progress | None, happened: Happened, needs: Needs) -> Pro
         state=onward,
         version=happened.number,
         acknowledged=progress.acknowledged or happened.move is Move.ACKNOWLEDGE,
+        fee_asked=progress.fee_asked or happened.move is Move.ASK_FEE,
+        fee_paid=progress.fee_paid or happened.move is Move.FEE_PAID,
         extended=progress.extended or happened.move is Move.EXTEND,
         lifted=progress.lifted or happened.move is Move.LIFT,
     )
@@ -191,13 +199,22 @@ def progress_of(history: Iterable[Happened], needs: Needs) -> Progress:
 
 
 def _sensible(progress: Progress, move: Move, needs: Needs) -> bool:
-    if move is Move.EXTEND:
-        return not progress.extended
-    if move is Move.ACKNOWLEDGE:
-        return not progress.acknowledged
-    if move is Move.AUTHORISE:
-        return needs.agent and not progress.authorised
-    return move is not Move.LIFT or (needs.liftable and not progress.lifted)
+    """Return whether a move that the table allows makes sense: most of those that leave the state do so once."""
+    match move:
+        case Move.EXTEND:
+            return not progress.extended
+        case Move.ACKNOWLEDGE:
+            return not progress.acknowledged
+        case Move.AUTHORISE:
+            return needs.agent and not progress.authorised
+        case Move.ASK_FEE:
+            return not progress.fee_asked
+        case Move.FEE_PAID:
+            return progress.fee_asked and not progress.fee_paid
+        case Move.LIFT:
+            return needs.liftable and not progress.lifted
+        case _:
+            return True
 
 
 def escalations(received_at: datetime, due_at: datetime) -> tuple[tuple[int, datetime], ...]:

@@ -77,6 +77,8 @@ class MoveRequest:
                     proves = rights.proof(reason)
             case Move.REFUSE:
                 rights.ground(request.law, entitlement, Use.REFUSAL, reason)
+            case Move.ASK_FEE:
+                rights.ground(request.law, entitlement, Use.FEE, reason)
             case Move.EXTEND:
                 self._check_extendable(request, seen, now)
                 rights.ground(request.law, entitlement, Use.EXTENSION, reason)

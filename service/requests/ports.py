@@ -40,6 +40,15 @@ class RequestStore(Protocol):
         """
         ...
 
+    async def count(
+        self, handles: Collection[Handle], rights: Collection[Right], law: str, *, since: datetime, until: datetime
+    ) -> int:
+        """Return how many requests of a person for some rights were received after `since` and by `until`.
+
+        Those count that were answered, or may be: not what was withdrawn, refused or joined another.
+        """
+        ...
+
     async def joined(self, request: UUID, *, hold: bool = False) -> Sequence[tuple[Request, Standing]]:
         """Return the requests that joined one, oldest first; with `hold`, nobody else moves them meanwhile."""
         ...

@@ -79,7 +79,7 @@ class _Case:
         self.history = history
         self.progress: Progress = seen.progress
         self.moves = seen.moves
-        self.needs = needs_of(seen.entitlement, request.said.via)
+        self.needs = needs_of(statutes.entitlement(request), request.said.via)
         self._rights = statutes.rights
 
     def verified(self, method: str, now: datetime, by: Caller) -> Happened:

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from service.kernel import Caller, Clock, SubjectId
-from service.requests.case import Filter, Position, Request, RequestUnknown, Seen, Standing
+from service.requests.case import Excess, Filter, Position, Request, RequestUnknown, Seen, Standing, months_before
 from service.requests.ports import Begin, RequestTransaction
 from service.requests.statutes import Statutes
 
@@ -27,7 +27,21 @@ class ReadRequest:
             if stored is None or not await is_theirs(tx, stored[0], by):
                 raise RequestUnknown("there is no such request")
             (seen,) = await _seen(tx, [stored], self._statutes, self._clock())
-        return seen
+            if by.subject is not None:
+                return seen
+            return replace(seen, excess=await self._excess(tx, seen.request))
+
+    async def _excess(self, tx: RequestTransaction, request: Request) -> Excess | None:
+        """Return how often the person asked, for staff to judge."""
+        frequency = self._statutes.frequency(request)
+        if frequency is None:
+            return None
+        handle = await tx.subjects.current(request.handle) or request.handle
+        handles = {handle, request.handle, *await tx.subjects.former(handle)}
+        rights = frequency.rights if frequency.together else (request.right,)
+        since = months_before(request.received_at, frequency.months)
+        counted = await tx.requests.count(handles, rights, request.law, since=since, until=request.received_at)
+        return self._statutes.excess(frequency, counted)
 
 
 class ReadRequests:
@@ -61,7 +75,10 @@ async def _seen(
     for request, _ in found:
         if request.handle not in names and (handle := await tx.subjects.current(request.handle)) is not None:
             names[request.handle] = (await tx.subjects.names([handle]))[handle]
-    return [statutes.seen(request, histories[request.id], names.get(request.handle), now) for request, _ in found]
+    return [
+        statutes.shown(request, standing, histories[request.id], names.get(request.handle), now)
+        for request, standing in found
+    ]
 
 
 async def held(tx: RequestTransaction, request_id: UUID, by: Caller) -> tuple[Request, Standing] | None:

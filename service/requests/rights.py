@@ -84,6 +84,7 @@ class Agent(StrEnum):
 class Use(StrEnum):
     REFUSAL = "refusal"
     EXTENSION = "extension"
+    FEE = "fee"
 
 
 class Effect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,6 +158,23 @@ class Method(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """And by declaring, as the law wants it, that one is the person."""
 
 
+class Frequency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often some laws have some rights answered for nothing, and what they allow beyond."""
+
+    laws: tuple[str, ...]
+    rights: tuple[Right, ...]
+    together: bool = False
+    """Whether the rights are counted as one."""
+    months: int
+    free: int | None = None
+    """None where the law names no number."""
+    refusals: tuple[str, ...] = ()
+    fees: tuple[str, ...] = ()
+    article: str
+    rules: tuple[str, ...]
+    disputed: str | None = None
+
+
 class RightsTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The document, as it stands in the file."""
 
@@ -167,6 +185,7 @@ class RightsTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     authorities: Mapping[Agent, tuple[str, ...]]
     remedies: Mapping[str, tuple[str, ...]]
     grounds: tuple[Ground, ...]
+    frequencies: tuple[Frequency, ...]
     rights: tuple[Entitlement, ...]
 
 
@@ -234,11 +253,25 @@ class Rights:
         Raises:
             GroundUnknown
         """
-        known = entitlement.refusals if use is Use.REFUSAL else entitlement.extensions
+        known = self._known_grounds(law, entitlement, use)
         for ground in self._table.grounds:
             if ground.id == name and ground.of is use and law in ground.laws and name in known:
                 return ground
         raise GroundUnknown(f"{law} gives no such ground for it", pointers=["/reason"], reasons=sorted(known))
+
+    def _known_grounds(self, law: str, entitlement: Entitlement, use: Use) -> tuple[str, ...]:
+        match use:
+            case Use.REFUSAL:
+                return entitlement.refusals
+            case Use.EXTENSION:
+                return entitlement.extensions
+            case Use.FEE:
+                frequency = self.frequency(law, entitlement.right)
+                return () if frequency is None else frequency.fees
+
+    def frequency(self, law: str, right: Right) -> Frequency | None:
+        """Return how often a law has a right answered for nothing; nothing where it says nothing about that."""
+        return next((each for each in self._table.frequencies if law in each.laws and right in each.rights), None)
 
     def remedy(self, law: str) -> str:
         """Return what is open to whom a request is refused."""

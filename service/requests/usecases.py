@@ -43,6 +43,8 @@ EVENTS: Final = {
     Move.AUTHORISE: AuditEvent.REQUEST_AUTHORISED,
     Move.VERIFY: AuditEvent.REQUEST_VERIFIED,
     Move.EXTEND: AuditEvent.REQUEST_EXTENDED,
+    Move.ASK_FEE: AuditEvent.REQUEST_FEE_ASKED,
+    Move.FEE_PAID: AuditEvent.REQUEST_FEE_PAID,
     Move.CLARIFY: AuditEvent.REQUEST_CLARIFICATION_ASKED,
     Move.CLARIFIED: AuditEvent.REQUEST_CLARIFIED,
     Move.EXECUTE: AuditEvent.REQUEST_EXECUTING,
@@ -103,7 +105,7 @@ class OpenRequest:
                 ]
             )
             await marked_by(tx, request, seen.standing.mark, now)
-            if effects := self._effects(wish, request, seen.entitlement):
+            if effects := self._effects(wish, request, self._statutes.entitlement(request)):
                 await self._append.within(tx, effects, by=by)
         return seen, True
 

@@ -48,8 +48,7 @@ def dump(database: Database) -> Callable[[], str]:
         with psycopg.connect(database.urls.admin, autocommit=True) as connection:
             tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
             return "".join(
-                str(connection.execute(f'SELECT t::text FROM "{name}" AS t').fetchall())
-                for (name,) in tables
+                str(connection.execute(f'SELECT t::text FROM "{name}" AS t').fetchall()) for (name,) in tables
             )
 
     return dump
