@@ -4,7 +4,7 @@ Before: staff says how identity was shown; a request has no letters; its confirm
 After: a row while somebody shows who they are, with a keyed hash of a code; a row for each letter, whose text lies in
 the vault. The application may remove proofs from the vault when the case ends, and nothing else. A request notes until
 when it must be confirmed, and the worker tells once of each that was not. Old code runs unchanged; what it moves notes
-no such date.
+no such date. Requests that ended long ago may go, with what was written about them, as all content does.
 """
 
 import sqlalchemy as sa
@@ -81,6 +81,67 @@ DROP = """
 """
 """With its owner's rights, because nobody else may delete a version: of this tenant, and of no other field."""
 
+EXPIRE = """
+    CREATE FUNCTION expire_requests(
+        of_tenant text, ended_by timestamptz, most integer, dry boolean, after text,
+        entry uuid, by_request uuid, by_actor text,
+        OUT removed integer, OUT held integer, OUT last text
+    )
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    DECLARE
+        seen integer;
+        ids uuid[];
+    BEGIN
+        PERFORM refuse_early_expiry(ended_by, by_actor);
+        IF NOT dry THEN
+            LOCK TABLE audit_hold IN SHARE MODE;
+        END IF;
+        PERFORM set_config('volens.expiring', 'on', true);
+        SELECT count(*), count(*) FILTER (WHERE over AND kept), array_agg(id) FILTER (WHERE over AND NOT kept),
+            max(id::text)
+        INTO seen, held, ids, last
+        FROM (
+            SELECT id, content_held(of_tenant, handle, entered_at) OR coalesce(mark = 'restricted', false) AS kept, (
+                SELECT max(at) FROM request_event WHERE tenant = of_tenant AND request = asked.id
+            ) <= ended_by AS over
+            FROM request AS asked
+            WHERE tenant = of_tenant AND NOT open AND (after = '' OR id > nullif(after, '')::uuid)
+            ORDER BY id LIMIT most
+        ) AS piece;
+        removed := coalesce(array_length(ids, 1), 0);
+        IF NOT dry AND removed > 0 THEN
+            INSERT INTO expired (tenant, kind, id, handle, at, expired_at)
+            SELECT tenant, 'request', id, handle, entered_at, clock_timestamp() FROM request
+            WHERE tenant = of_tenant AND id = ANY(ids) ORDER BY id ON CONFLICT DO NOTHING;
+            DELETE FROM vault_value AS said
+            USING request_letter AS letter JOIN request AS asked
+                ON asked.tenant = of_tenant AND asked.id = letter.request,
+                LATERAL handles_of(of_tenant, asked.handle) AS whose
+            WHERE letter.tenant = of_tenant AND letter.request = ANY(ids)
+                AND said.tenant = of_tenant AND said.handle = whose
+                AND said.field IN ('request_letter', 'request_proof')
+                AND said.label = replace(letter.id::text, '-', '');
+            DELETE FROM request_letter WHERE tenant = of_tenant AND request = ANY(ids);
+            DELETE FROM request_event WHERE tenant = of_tenant AND request = ANY(ids);
+            DELETE FROM request WHERE tenant = of_tenant AND id = ANY(ids);
+            GET DIAGNOSTICS removed = ROW_COUNT;
+        END IF;
+        PERFORM set_config('volens.expiring', '', true);
+        IF seen < most THEN
+            last := NULL;
+        END IF;
+        IF NOT dry AND removed > 0 THEN
+            PERFORM note_expiry(of_tenant, 'request', removed, entry, by_request, by_actor);
+        END IF;
+    END
+    $$
+"""
+"""One step, with its owner's rights and its trace, as for the other kinds of content; the last move is what counts.
+
+What nobody answered stays, and so does a restriction that was not lifted.
+"""
+EXPIRING = ("request_event", "request_letter")
+
 
 def upgrade() -> None:
     op.add_column("request", sa.Column("acknowledge_at", INSTANT))
@@ -120,10 +181,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "id", name="request_letter_pkey"),
     )
     op.create_index("request_letter_tenant_request_at_id_idx", "request_letter", ["tenant", "request", "at", "id"])
-    append_only(op, "request_letter")
+    op.execute("DROP TRIGGER append_only ON request_event")
+    for table in EXPIRING:
+        op.execute(
+            f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_unless_expiring()"
+        )
     for statement, function, role in (
         (TELL, "request_tell_unconfirmed(timestamptz, integer)", WORKER),
         (DROP, "vault_drop_proofs(uuid, text[])", APP),
+        (EXPIRE, "expire_requests(text, timestamptz, integer, boolean, text, uuid, uuid, text)", WORKER),
     ):
         op.execute(statement)
         op.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC")
@@ -132,7 +199,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Codes on their way are good no more; letters stay in the vault, and nobody knows what they are about."""
+    op.execute("DROP FUNCTION expire_requests(text, timestamptz, integer, boolean, text, uuid, uuid, text)")
     op.execute("DROP FUNCTION vault_drop_proofs(uuid, text[])")
+    op.execute("DROP TRIGGER append_only ON request_event")
+    append_only(op, "request_event")
     op.execute("DROP FUNCTION request_tell_unconfirmed(timestamptz, integer)")
     for table in ("request_letter", "request_challenge"):
         op.drop_table(table)

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from service.kernel import Caller, Clock, SubjectId
+from service.audit import Content, ContentExpired
+from service.kernel import Caller, Clock, DomainError, Handle, SubjectId
 from service.requests.case import Excess, Filter, Position, Request, RequestUnknown, Seen, Standing, months_before
 from service.requests.ports import Begin, RequestTransaction
 from service.requests.statutes import Statutes
@@ -21,15 +22,24 @@ class ReadRequest:
         self._statutes = statutes
 
     async def __call__(self, request_id: UUID, *, by: Caller) -> Seen:
-        """Raises: RequestUnknown"""
+        """Raises: RequestUnknown, ContentExpired"""
         async with self._begin(by.tenant) as tx:
             stored = await tx.requests.find(request_id)
-            if stored is None or not await is_theirs(tx, stored[0], by):
+            if stored is None:
+                raise await self._gone(tx, request_id, by)
+            if not await is_theirs(tx, stored[0].handle, by):
                 raise RequestUnknown("there is no such request")
             (seen,) = await _seen(tx, [stored], self._statutes, self._clock())
             if by.subject is not None:
                 return seen
             return replace(seen, excess=await self._excess(tx, seen.request))
+
+    async def _gone(self, tx: RequestTransaction, request_id: UUID, by: Caller) -> DomainError:
+        """Return why there is no such request: it went when its period ended, or it never was theirs."""
+        trace = (await tx.traces.of(Content.REQUEST, [request_id])).get(request_id)
+        if trace is None or trace.handle is None or not await is_theirs(tx, trace.handle, by):
+            return RequestUnknown("there is no such request")
+        return ContentExpired("its period of retention is over")
 
     async def _excess(self, tx: RequestTransaction, request: Request) -> Excess | None:
         """Return how often the person asked, for staff to judge."""
@@ -87,16 +97,16 @@ async def held(tx: RequestTransaction, request_id: UUID, by: Caller) -> tuple[Re
     Its person comes first, as for whoever asks for something new: nobody waits for each other.
     """
     stored = await tx.requests.find(request_id)
-    if stored is None or not await is_theirs(tx, stored[0], by):
+    if stored is None or not await is_theirs(tx, stored[0].handle, by):
         return None
     if (handle := await tx.subjects.current(stored[0].handle)) is not None:
         await tx.subjects.lock(handle)
     return await tx.requests.find(request_id, hold=True)
 
 
-async def is_theirs(tx: RequestTransaction, request: Request, by: Caller) -> bool:
-    """Return whether a caller may see a request: staff may see all, people their own."""
+async def is_theirs(tx: RequestTransaction, whose: Handle, by: Caller) -> bool:
+    """Return whether a caller may see the request of a person: staff may see all, people their own."""
     if by.subject is None:
         return True
     handle = await tx.subjects.handle_of(SubjectId(by.subject))
-    return handle is not None and (request.handle == handle or request.handle in await tx.subjects.former(handle))
+    return handle is not None and (whose == handle or whose in await tx.subjects.former(handle))

@@ -135,7 +135,7 @@ class ReadLetter:
 
 async def _seen(tx: RequestTransaction, request_id: UUID, by: Caller) -> Request:
     stored = await tx.requests.find(request_id)
-    if stored is None or not await is_theirs(tx, stored[0], by):
+    if stored is None or not await is_theirs(tx, stored[0].handle, by):
         raise RequestUnknown("there is no such request")
     return stored[0]
 
