@@ -121,6 +121,7 @@ EXPIRE = """
                 AND said.tenant = of_tenant AND said.handle = whose
                 AND said.field IN ('request_letter', 'request_proof')
                 AND said.label = replace(letter.id::text, '-', '');
+            DELETE FROM request_challenge WHERE tenant = of_tenant AND request = ANY(ids);
             DELETE FROM request_letter WHERE tenant = of_tenant AND request = ANY(ids);
             DELETE FROM request_event WHERE tenant = of_tenant AND request = ANY(ids);
             DELETE FROM request WHERE tenant = of_tenant AND id = ANY(ids);

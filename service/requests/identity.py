@@ -18,7 +18,7 @@ from service.requests.lifecycle import State
 DIGITS: Final = 8
 GOOD_FOR: Final = timedelta(minutes=10)
 TRIES: Final = 5
-"""So often a code may be wrong, and what is said of a person in a day."""
+"""So often a code may be wrong, and what is said of a person in a day, whatever was asked for them."""
 MOST_CODES: Final = 5
 """Codes that a person is sent in a day, whatever they asked for."""
 DAY: Final = timedelta(days=1)
@@ -105,6 +105,15 @@ class Challenge(Struct, frozen=True, kw_only=True):
         """Return whether a code is the live one."""
         live = self.mark is not None and self.expires_at is not None and now < self.expires_at and self.tries < TRIES
         return hmac.compare_digest(self.mark or bytes(len(mark)), mark) and live
+
+
+class Spent(Struct, frozen=True, kw_only=True):
+    """What was tried with one person in a day."""
+
+    codes: int
+    mistakes: int
+    since: Instant | None
+    """From when that is counted."""
 
 
 class Answer(Struct, frozen=True, kw_only=True, eq=False):

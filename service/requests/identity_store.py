@@ -3,12 +3,12 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.kernel import Handle, TenantId
-from service.requests.identity import Challenge
+from service.requests.identity import DAY, Challenge, Spent
 from service.requests.letters import Written
 from service.requests.tables import request_challenge, request_letter
 
@@ -27,6 +27,16 @@ class SqlChallengeStore:
         return None if found is None else msgspec.convert(found, Challenge, from_attributes=True)
 
     async def put(self, challenge: Challenge) -> None:
+        """Store it; what is over and counts for nothing any more goes."""
+        row = request_challenge.c
+        await self._connection.execute(
+            delete(request_challenge).where(
+                row.tenant == self._tenant,
+                row.handle == challenge.handle,
+                row.mark.is_(None),
+                row.since <= challenge.since - DAY,
+            )
+        )
         values = {**msgspec.structs.asdict(challenge), "tenant": self._tenant}
         await self._connection.execute(
             insert(request_challenge)
@@ -34,20 +44,23 @@ class SqlChallengeStore:
             .on_conflict_do_update(index_elements=["tenant", "request"], set_=values)
         )
 
-    async def sent(self, handle: Handle, since: datetime) -> tuple[int, datetime | None]:
+    async def spent(self, handle: Handle, since: datetime) -> Spent:
         row = request_challenge.c
         found = await self._connection.execute(
-            select(func.coalesce(func.sum(row.codes), 0), func.min(row.since)).where(
-                row.tenant == self._tenant, row.handle == handle, row.since > since, row.codes > 0
-            )
+            select(
+                func.coalesce(func.sum(row.codes), 0).label("codes"),
+                func.coalesce(func.sum(row.mistakes), 0).label("mistakes"),
+                func.min(row.since).label("since"),
+            ).where(row.tenant == self._tenant, row.handle == handle, row.since > since)
         )
-        codes, first = found.one()
-        return codes, first
+        return msgspec.convert(found.one(), Spent, from_attributes=True)
 
     async def forget(self, request: UUID) -> None:
         row = request_challenge.c
         await self._connection.execute(
-            delete(request_challenge).where(row.tenant == self._tenant, row.request == request)
+            update(request_challenge)
+            .where(row.tenant == self._tenant, row.request == request)
+            .values(method=None, mark=None, expires_at=None, tries=0)
         )
 
 

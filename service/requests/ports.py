@@ -7,7 +7,7 @@ from uuid import UUID
 from service.consent import ConsentTransaction
 from service.kernel import Handle, TenantId
 from service.requests.case import Filter, Position, Request, Standing, Via
-from service.requests.identity import Challenge
+from service.requests.identity import Challenge, Spent
 from service.requests.letters import Written
 from service.requests.lifecycle import Happened
 from service.requests.rights import Mark, Right
@@ -71,12 +71,12 @@ class ChallengeStore(Protocol):
         """Store a challenge in place of what there was for its request."""
         ...
 
-    async def sent(self, handle: Handle, since: datetime) -> tuple[int, datetime | None]:
-        """Return how many codes a person was sent, counted from then at the earliest, and since when."""
+    async def spent(self, handle: Handle, since: datetime) -> Spent:
+        """Return what was spent on a person, whatever they asked for and whether or not that is over."""
         ...
 
     async def forget(self, request: UUID) -> None:
-        """Remove everything that is kept for a request."""
+        """Remove the code of a request. That one was sent still counts for the day."""
         ...
 
 

@@ -181,9 +181,10 @@ class SendCode:
         return sent
 
     async def _refuse_too_many(self, tx: RequestTransaction, handle: Handle, now: datetime) -> None:
-        sent, since = await tx.challenges.sent(handle, now - DAY)
-        if sent >= MOST_CODES and since is not None:
-            raise TooManyCodes("they were sent as many codes as may be in a day", after=_seconds(since + DAY - now))
+        spent = await tx.challenges.spent(handle, now - DAY)
+        if spent.codes >= MOST_CODES and spent.since is not None:
+            after = _seconds(spent.since + DAY - now)
+            raise TooManyCodes("they were sent as many codes as may be in a day", after=after)
 
     async def _address(
         self, handle: Handle, address: Address, known_by: datetime, now: datetime, by: Caller
@@ -270,7 +271,7 @@ class ShowIdentity:
             case.verified(method, now, by)
             handle = await tx.subjects.current(case.request.handle) or case.request.handle
             challenge = case.challenge(await tx.challenges.find(request_id), handle, now)
-            spent = challenge.mistakes >= TRIES
+            spent = (await tx.challenges.spent(handle, now - DAY)).mistakes >= TRIES
             await tx.challenges.put(replace(challenge, mistakes=challenge.mistakes + 1))
         matched = await self._match_values(by.tenant, handle, said)
         async with self._begin(by.tenant) as tx:
