@@ -1,7 +1,8 @@
 """What lets people show who they are, so that nobody is told what is another's."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from math import ceil
 from typing import Any, Final
 from uuid import UUID
 
@@ -72,7 +73,7 @@ class _Cases:
 class _Case:
     """A held request, and how far it is."""
 
-    def __init__(self, request: Request, standing: Standing, history: Any, statutes: Statutes) -> None:
+    def __init__(self, request: Request, standing: Standing, history: Sequence[Happened], statutes: Statutes) -> None:
         seen = statutes.seen(request, history, None, request.entered_at)
         self.request = request
         self.standing = standing
@@ -99,6 +100,7 @@ class _Case:
         """Return what is kept of the request; from a day ago nothing counts any more."""
         if stored is None:
             return Challenge(request=self.request.id, handle=handle, since=now)
+        stored = replace(stored, handle=handle)
         return stored if now < stored.since + DAY else replace(stored, since=now, codes=0, mistakes=0)
 
 
@@ -151,7 +153,6 @@ class SendCode:
             before = case.challenge(await tx.challenges.find(request_id), handle, now)
             challenge = replace(
                 before,
-                handle=handle,
                 codes=before.codes + 1,
                 method=address.method,
                 mark=code_mark(key, request_id, code),
@@ -277,6 +278,7 @@ class ShowIdentity:
         async with self._begin(by.tenant) as tx:
             case = await self._cases.waiting(tx, request_id, by)
             if matched and not spent:
+                await tx.challenges.put(challenge)
                 return await self._cases.carry(tx, case, case.verified(method, now, by), by)
             await self._failed(tx, case, by)
         return None
@@ -299,5 +301,5 @@ class ShowIdentity:
         )
 
 
-def _seconds(left: Any) -> int:
-    return max(1, -int(-left.total_seconds() // 1))
+def _seconds(left: timedelta) -> int:
+    return max(1, ceil(left.total_seconds()))
