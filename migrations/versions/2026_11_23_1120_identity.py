@@ -3,7 +3,7 @@
 Before: staff says how identity was shown; a request has no letters; its confirmation has a date that nobody watches.
 After: a row while somebody shows who they are, with a keyed hash of a code; a row for each letter, whose text lies in
 the vault. The application may remove proofs from the vault when the case ends, and nothing else. A request notes until
-when it must be confirmed, and the worker tells once of each that was not. Old code runs unchanged; what it moves notes
+when it must be confirmed, and the worker tells of what is late, once each. Old code runs unchanged; what it moves notes
 no such date. Requests that ended long ago may go, with what was written about them, as all content does.
 """
 
@@ -52,17 +52,25 @@ TELL = f"""
         done integer;
     BEGIN
         WITH late AS MATERIALIZED (
-            SELECT tenant, id, handle FROM request
-            WHERE open AND NOT acknowledge_told AND acknowledge_at <= now_at
+            SELECT tenant, id, handle, acknowledge_told AS told,
+                CASE WHEN acknowledge_at <= now_at THEN 100 ELSE 80 END AS share
+            FROM request
+            WHERE open AND acknowledge_told < CASE
+                WHEN acknowledge_at <= now_at THEN 100
+                WHEN received_at + (acknowledge_at - received_at) * 0.8 <= now_at THEN 80
+                ELSE 0
+            END
             ORDER BY acknowledge_at LIMIT most
             FOR UPDATE SKIP LOCKED
         ), noted AS (
-            UPDATE request SET acknowledge_told = true FROM late
+            UPDATE request SET acknowledge_told = late.share FROM late
             WHERE request.tenant = late.tenant AND request.id = late.id
             RETURNING late.tenant
         ), announced AS (
             INSERT INTO outbox (tenant, id, type, object_id, subject, at)
-            SELECT late.tenant, {NEW_ID}, 'request.unconfirmed', late.id::text, late.handle, now_at FROM late
+            SELECT late.tenant, {NEW_ID}, 'request.' || step.word, late.id::text, late.handle, now_at
+            FROM late JOIN (VALUES (80, 'nearly_unconfirmed'), (100, 'unconfirmed')) AS step (share, word)
+                ON step.share > late.told AND step.share <= late.share
         )
         SELECT count(*) FROM noted INTO done;
         RETURN done;
@@ -146,7 +154,7 @@ EXPIRING = ("request_event", "request_letter")
 
 def upgrade() -> None:
     op.add_column("request", sa.Column("acknowledge_at", INSTANT))
-    op.add_column("request", sa.Column("acknowledge_told", sa.Boolean, nullable=False, server_default=sa.false()))
+    op.add_column("request", sa.Column("acknowledge_told", sa.SmallInteger, nullable=False, server_default="0"))
     op.execute(f"GRANT UPDATE (acknowledge_at) ON request TO {APP}")
     op.create_index(
         "request_tenant_joins_idx", "request", ["tenant", "joins"], postgresql_where=sa.text("joins IS NOT NULL")

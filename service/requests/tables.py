@@ -27,7 +27,7 @@ request = Table(
     Column("due_at", UtcDateTime, nullable=False),
     Column("told", SmallInteger, nullable=False, server_default="0"),
     Column("acknowledge_at", UtcDateTime),
-    Column("acknowledge_told", Boolean, nullable=False, server_default=text("false")),
+    Column("acknowledge_told", SmallInteger, nullable=False, server_default="0"),
     Index(None, "tenant", "handle"),
     Index(None, "tenant", "due_at", "id", postgresql_where=text("open")),
     Index(None, "tenant", "state", "due_at", "id"),
@@ -36,7 +36,7 @@ request = Table(
 """What was asked, and where it stands. Only `state` and what follows it may change, and only by a move beside it.
 
 `asked` is what the sender said, so that the same can be told from other content. `told` is the share of the period,
-in percent, that the worker has announced, and `acknowledge_told` whether it has announced that nobody confirmed it.
+in percent, that the worker has announced, and `acknowledge_told` that of the time in which it must be confirmed.
 """
 
 request_event = Table(

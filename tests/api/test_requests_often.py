@@ -167,14 +167,20 @@ async def test_what_nobody_confirmed_in_time_is_told_once(
     await moved(client, confirmed, "acknowledge")
     await moved(client, answered, "refuse", reason="data_accurate")
 
-    for day in ("2026-12-08T07:59:59+00:00", "2026-12-08T08:00:00+00:00", "2026-12-20T08:00:00+00:00"):
+    known = "SELECT object_id, type FROM outbox WHERE tenant = %s AND type LIKE 'request.%%unconfirmed' ORDER BY at"
+    expected: list[tuple[str, str]] = []
+    for day, word in (
+        ("2026-12-04T22:35:59+00:00", None),
+        ("2026-12-04T22:36:00+00:00", "nearly_unconfirmed"),
+        ("2026-12-08T07:59:59+00:00", None),
+        ("2026-12-08T08:00:00+00:00", "unconfirmed"),
+        ("2026-12-20T08:00:00+00:00", None),
+    ):
         clock.now = clock.now.fromisoformat(day)
         await clocks.tell(database.urls.worker, clock())
+        expected += [(late["id"], f"request.{word}")] if word else []
         with psycopg.connect(database.urls.owner) as connection:
-            told = connection.execute(
-                "SELECT object_id FROM outbox WHERE tenant = %s AND type = 'request.unconfirmed'", (tenant,)
-            ).fetchall()
-        assert told == ([] if day < "2026-12-08T08" else [(late["id"],)])
+            assert connection.execute(known, (tenant,)).fetchall() == expected, day
     assert problem(await move(client, confirmed | {"version": 2}, "acknowledge")) == (409, "move_not_allowed")
 
 
