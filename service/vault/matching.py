@@ -9,7 +9,7 @@ from service.vault.fields import Field, FieldType
 from service.vault.opening import OpenValues
 from service.vault.ports import KeyAccess
 from service.vault.usecases import Fields
-from service.vault.value_ports import BeginReading, Normalise
+from service.vault.value_ports import BeginValues, Normalise
 from service.vault.values import ValueRefused
 
 
@@ -17,7 +17,7 @@ class MatchValues:
     """Say whether everything that is said of a person is so."""
 
     def __init__(
-        self, begin: BeginReading, keys: KeyAccess, fields: Fields, normalise: Normalise, open_values: OpenValues
+        self, begin: BeginValues, keys: KeyAccess, fields: Fields, normalise: Normalise, open_values: OpenValues
     ) -> None:
         self._begin = begin
         self._keys = keys
