@@ -144,6 +144,8 @@ def advanced(progress: Progress | None, happened: Happened, needs: Needs) -> Pro
     onward = MOVES.get(happened.move, {}).get(progress.state)
     if onward is None or happened.number != progress.version + 1 or not _sensible(progress, happened.move, needs):
         raise MoveNotAllowed(f"it is {progress.state}", state=progress.state, moves=sorted(possible(progress, needs)))
+    if happened.move is Move.AUTHORISE and happened.authority is None:
+        raise VerificationNeeded("an agent has to show their authority", pointers=["/authority"])
     if happened.move in {Move.AUTHORISE, Move.VERIFY} and happened.authority is not None:
         progress = replace(progress, authorised=True)
     if happened.move is Move.VERIFY:
