@@ -97,12 +97,12 @@ class Letters:
     async def open(
         self, tx: ValueTransaction, tenant_key: TenantKey, handle: Handle, field: str, id_: UUID, *, by: Caller
     ) -> Letter | None:
-        """Return a letter; nothing, if it was dropped or the person was erased.
+        """Return a letter as it was kept, whatever was written under its name since; nothing, if it went.
 
         Raises:
             Unreadable
         """
-        found = await tx.values.find({handle: [Name(field, id_.hex)]})
+        found = await tx.values.find({handle: [Name(field, id_.hex)]}, version=_FIRST)
         keys = await self._keys.subject_keys(tx.keys, tenant_key, [handle])
         if not found or handle in keys.erased:
             return None

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -97,11 +98,12 @@ async def test_of_staff_each_reading_leaves_an_entry_and_of_the_person_none(clie
     assert {"request.letter_written", "vault.value_stored"} <= set(told)
 
 
-async def test_the_person_answers_and_staff_tells_why_it_refuses(client: Client, client_of: Clients):
+async def test_the_person_answers_and_staff_tells_why_it_refuses(client: Client, client_of: Clients, clock: FakeClock):
     request, anna = await asked(client), client_of(subject="anna")
     answered = await write(anna, request, text="I only ask for my invoices.")
     assert (answered.status_code, answered.json()["own"]) == (201, True)
     assert problem(await write(anna, request, text="No.", about="refusal")) == (409, "for_staff")
+    clock.advance(timedelta(minutes=1))
 
     await client.post(f"/v1/requests/{request['id']}/refuse", json={"version": 1, "reason": "excessive"})
     refusal = await write(client, request, text=TEXT, about="refusal")
@@ -130,6 +132,16 @@ async def test_the_same_again_changes_nothing_and_other_content_is_refused(clien
         assert problem(await write(client, request, **one | changed)) == (409, "letter_id_reused")
     assert problem(await write(client, other, **one)) == (409, "letter_id_reused")
     assert len(await letters(client, request)) == 1
+
+
+async def test_what_is_written_over_a_letter_in_the_vault_changes_nothing_in_it(client: Client):
+    request = await asked(client)
+    letter = (await write(client, request, text=TEXT)).json()
+    name = f"/v1/vault/anna/request_letter%23{UUID(letter['id']).hex}"
+    assert (await client.put(name, json={"value": file()})).status_code == 200
+    assert (await client.delete(name)).status_code == 204
+
+    assert (await open_(client, request, letter)).json()["text"] == TEXT
 
 
 @pytest.mark.parametrize(
