@@ -60,7 +60,7 @@ from service.decisions.log import SqlDecisionLog
 from service.decisions.opa import served
 from service.decisions.wasm import embedded
 from service.decisions.watched import WatchedLog
-from service.desk import desk, statutes
+from service.desk import Safe, couriers, desk, statutes
 from service.export_parts import parts as export_parts
 from service.kernel import Clock, NewId, TenantId
 from service.laws import activated_laws
@@ -70,6 +70,7 @@ from service.postgres import DatabaseUrls
 from service.readiness import TOLERATED, active_law, checks
 from service.receipt_keys import ReceiptKeys, receipt_keys_file
 from service.refused_tokens import telling
+from service.requests.identity_ports import Post
 from service.reveals import (
     GiveApproval,
     IssueToken,
@@ -158,7 +159,9 @@ async def running(
         failures = FailureCounts(clock, telemetry.authentication_failed)
         begin = opener(engine, clock, new_id)
         await stack.enter_async_context(telling(failures, begin, known_tenant(begin), new_id))
-        yield assemble(settings, engine, pool, ring, laws, runner, keys, telemetry, clock, failures)
+        post = couriers(settings, clock, telemetry)
+        stack.push_async_callback(post.stop)
+        yield assemble(settings, engine, pool, ring, laws, runner, keys, telemetry, post, clock, failures)
 
 
 def assemble(
@@ -170,6 +173,7 @@ def assemble(
     runner: Runner,
     vault_keys: Keys,
     telemetry: Telemetry,
+    post: Post,
     clock: Clock = utc_now,
     failed: Failed = lambda *_: None,
 ) -> Litestar:
@@ -190,6 +194,7 @@ def assemble(
     open_values = OpenValues(trip_opener(pool, clock, new_id), vault_keys, unseal, clock)
     reveals = SqlRevealLog(pool, audit_statement, new_id)
     nonce = partial(os.urandom, NONCE_BYTES)
+    safe = Safe(keys=vault_keys, fields=fields, open_values=open_values, reveals=reveals, nonce=nonce)
     open_one: Grouped[Wanted, Opening] = Grouped(OpenTogether(open_values))
     prove, read_record = ProveEntry(begin, when_stored(begin)), ReadRecord(begin)
     receipt_keys = ReceiptKeys(receipt_keys_file(settings), begin, telemetry.receipt_keys_lost)
@@ -211,7 +216,7 @@ def assemble(
             "put_subject": PutSubject(begin, clock, policy.gazetteer),
             "read_subject": ReadSubject(begin, policy.vocabulary),
             "append_records": append,
-            **desk(begin, clock, new_id, statutes(BUILD, policy), append),
+            **desk(begin, clock, new_id, statutes(BUILD, policy), append, safe, post),
             "read_records": ReadRecords(begin),
             "settle_merge": SettleMerge(begin, MoveValues(vault_keys, seal, unseal), clock, policy.vocabulary),
             "put_notice": PutNotice(begin, clock),

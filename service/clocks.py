@@ -20,19 +20,23 @@ async def watch(url: str, telemetry: Telemetry) -> None:
 
 
 async def tell(url: str, now: datetime, *, most: int = BATCH) -> int:
-    """Announce each share of a period that is over by `now` and was not announced; return how many requests that was.
+    """Announce each share of a period that is over by `now`, and what nobody confirmed in time, if it was not.
+
+    Return how many announcements that was, of requests together.
 
     One statement each marks and announces: who is killed between two of them has told no half of anything, and the
     next one goes on. A clock that was ahead for a while has told too early, but nothing twice.
     """
     done = 0
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        while True:
-            found = await connection.execute("SELECT request_tell(%s, %s)", (now, most))
-            row = await found.fetchone()
-            if row is None or row[0] == 0:
-                return done
-            done += row[0]
+        for telling in ("SELECT request_tell(%s, %s)", "SELECT request_tell_unconfirmed(%s, %s)"):
+            told = 1
+            while told:
+                found = await connection.execute(telling, (now, most))
+                row = await found.fetchone()
+                told = 0 if row is None else row[0]
+                done += told
+    return done
 
 
 async def publish(url: str, telemetry: Telemetry, now: datetime) -> tuple[int, int]:

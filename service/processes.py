@@ -17,6 +17,7 @@ from rich.console import Console
 
 from service import activation, app, attesting, databases, db, demo, exporter, operations, sequencer, worker
 from service.decisions.artefacts import read_policy
+from service.desk import couriers
 from service.kernel import SCOPES, DomainError, TenantId
 from service.laws import activated_laws
 from service.postgres import DatabaseUrls, EmbeddedPostgres
@@ -217,7 +218,8 @@ async def _openapi() -> bytes:
             pool = db.pool(nowhere)
             runner = app.trial_runner(settings, engine, pool, telemetry)
             keys = app.vault_keys(settings, await stack.enter_async_context(root_keys(settings)), engine)
-            return document(app.assemble(settings, engine, pool, ring, laws, runner, keys, telemetry))
+            post = couriers(settings, app.utc_now, telemetry)
+            return document(app.assemble(settings, engine, pool, ring, laws, runner, keys, telemetry, post))
 
 
 def _leave_no_core() -> None:

@@ -14,6 +14,7 @@ from service.exports import api as exports_api
 from service.kernel import Contended, DomainError, Unavailable
 from service.policies import api as policies_api
 from service.requests import api as requests_api
+from service.requests import identity_api, letter_api
 from service.reveals import api as reveals_api
 from service.subjects import api as subjects_api
 from service.timeline import api as timeline_api
@@ -34,6 +35,8 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **trials_api.STATUS,
     **vault_api.STATUS,
     **requests_api.STATUS,
+    **identity_api.IDENTITY_STATUS,
+    **letter_api.LETTER_STATUS,
     **reveals_api.STATUS,
     **exports_api.STATUS,
     **timeline_api.STATUS,
@@ -51,6 +54,8 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     policies_api.PolicyController,
     trials_api.TrialController,
     requests_api.RequestController,
+    identity_api.IdentityController,
+    letter_api.LetterController,
     reveals_api.RevealController,
     reveals_api.ApprovalController,
     audit_api.AuditController,

@@ -5,6 +5,7 @@ none of ours is refused, and so is one that is set to nothing: a typing error or
 secret must not silently switch a protection off.
 """
 
+from base64 import b64decode
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,8 @@ from service.web.faults import fault_in_body
 from service.web.local_issuer import ISSUER
 
 PREFIX = "VOLENS_"
+_SECRET_BYTES = range(24, 65)
+"""How long the secret of a webhook is, as Standard Webhooks want it."""
 
 
 class InvalidSettings(Exception):
@@ -132,6 +135,17 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="People of whom an officer's client may read one by one in an hour; more need an approval.",
         ),
     ] = 20
+    codes_smtp_url: Annotated[
+        str | None,
+        Meta(description="Mail server for codes that show who somebody is: smtps://USER:PASSWORD@HOST, or smtp://…."),
+    ] = None
+    codes_from: Annotated[str | None, Meta(description="The address that such mail comes from.")] = None
+    codes_webhook_url: Annotated[
+        str | None, Meta(description="Where such codes are posted, to be sent by yourself: by SMS, or by mail as well.")
+    ] = None
+    codes_webhook_secret: Annotated[
+        str | None, Meta(description="By which those posts are signed (Standard Webhooks): whsec_ and base64.")
+    ] = None
     issuers: Annotated[
         tuple[IssuerSettings, ...],
         Meta(description='Trusted issuers, JSON: [{"issuer": URL, "jwks": URL or file, "tenant": only this one?}].'),
@@ -165,7 +179,17 @@ class Settings(Struct, frozen=True, kw_only=True):
         return Path(self.data_dir).absolute()
 
 
-SECRET = frozenset({"database_url", "owner_database_url", "worker_database_url", "opa_token", "key_ring_token"})
+SECRET = frozenset(
+    {
+        "database_url",
+        "owner_database_url",
+        "worker_database_url",
+        "opa_token",
+        "key_ring_token",
+        "codes_smtp_url",
+        "codes_webhook_secret",
+    }
+)
 """Settings whose value is never shown."""
 
 _OF_KEY_RING: Mapping[str, Mapping[str, bool]] = {
@@ -235,6 +259,7 @@ def _refuse_unusable(settings: Settings) -> None:
         raise _unusable("opa_binary", "names no program that can be run")
     _refuse_unusable_ring(settings)
     _refuse_unusable_authority(settings)
+    _refuse_unusable_codes(settings)
     names = [issuer.issuer for issuer in settings.issuers] + [ISSUER] * settings.local_issuer
     if len(set(names)) < len(names):
         raise _unusable("issuers", "lists an issuer twice")
@@ -267,6 +292,35 @@ def _refuse_unusable_authority(settings: Settings) -> None:
         raise _unusable("tsa_url", "is no address http(s)://HOST/PATH")
     if find_spec("rfc3161_client") is None:
         raise _unusable("tsa_url", "needs the extra `timestamps`: install volens[timestamps]")
+
+
+def _refuse_unusable_codes(settings: Settings) -> None:
+    """Refuse half a way to send codes, and one on which others could read them."""
+    if (settings.codes_smtp_url is None) != (settings.codes_from is None):
+        raise _unusable("codes_from", "and VOLENS_CODES_SMTP_URL go together")
+    if settings.codes_smtp_url is not None and not _is_mail_server(settings.codes_smtp_url):
+        raise _unusable("codes_smtp_url", "is no address smtps://USER:PASSWORD@HOST or smtp://USER:PASSWORD@HOST")
+    if (settings.codes_webhook_url is None) != (settings.codes_webhook_secret is None):
+        raise _unusable("codes_webhook_secret", "and VOLENS_CODES_WEBHOOK_URL go together")
+    if settings.codes_webhook_url is not None and not _is_safe(settings.codes_webhook_url):
+        raise _unusable("codes_webhook_url", "is no address https://HOST/PATH (http only on this machine)")
+    if settings.codes_webhook_secret is not None and not _is_webhook_secret(settings.codes_webhook_secret):
+        raise _unusable("codes_webhook_secret", "is not whsec_ and 24 to 64 bytes in base64")
+
+
+def _is_mail_server(url: str) -> bool:
+    try:
+        address = urlsplit(url)
+        return bool(address.scheme in {"smtp", "smtps"} and address.hostname and address.port != 0)
+    except ValueError:  # a port that is no number
+        return False
+
+
+def _is_webhook_secret(text: str) -> bool:
+    try:
+        return text.startswith("whsec_") and len(b64decode(text.removeprefix("whsec_"), validate=True)) in _SECRET_BYTES
+    except ValueError:
+        return False
 
 
 def _is_web_address(url: str) -> bool:

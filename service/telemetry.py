@@ -81,6 +81,10 @@ class Telemetry:
         self._requests_overdue = Gauge(
             "volens_requests_overdue", "Those of them whose last day is over.", registry=self.registry
         )
+        self._codes_not_sent = Counter(
+            "volens_codes_not_sent", "Codes that show who somebody is, lost on their way.", ("channel",),
+            registry=self.registry,
+        )  # fmt: skip
         self._placed = Counter("volens_audit_placed", "Audit entries in a signed tree.", registry=self.registry)
         self._attested = Counter(
             "volens_audit_attested",
@@ -156,6 +160,11 @@ class Telemetry:
     def receipt_keys_lost(self, error: BaseException) -> None:
         """Note that receipts can't be signed."""
         self.log.error("receipt_keys_lost", **described(error))
+
+    def code_not_sent(self, channel: str, error: BaseException) -> None:
+        """Note that a code didn't get to where it was to be sent."""
+        self._codes_not_sent.labels(channel).inc()
+        self.log.warning("code_not_sent", **described(error))
 
     def backlog(self, queue: str, waiting: int) -> None:
         """Note how much waits to be told to others, or to be put in order."""

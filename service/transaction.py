@@ -18,6 +18,7 @@ from service.exports.store import SqlExportStore
 from service.kernel import Clock, NewId, TenantId
 from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
+from service.requests.identity_store import SqlChallengeStore, SqlLetterStore
 from service.requests.store import SqlRequestStore
 from service.reveals.store import SqlAloneStore, SqlApprovalStore, SqlRevealStore, SqlTokenStore
 from service.subjects.directory import SqlDirectory
@@ -26,6 +27,7 @@ from service.tenants import SqlTenants
 from service.trials.store import SqlTrialStore
 from service.trips import Trips
 from service.vault.key_store import SqlKeyStore, SqlSubjectKeys
+from service.vault.letter_store import SqlProofs
 from service.vault.moving_store import SqlMovingStore
 from service.vault.retention_store import SqlRetentionStore
 from service.vault.rotation_store import SqlRotationStore
@@ -73,6 +75,9 @@ class Transaction:
         self.tokens = SqlTokenStore(connection, tenant)
         self.exports = SqlExportStore(connection, tenant)
         self.requests = SqlRequestStore(connection, tenant)
+        self.challenges = SqlChallengeStore(connection, tenant)
+        self.letters = SqlLetterStore(connection, tenant)
+        self.proofs = SqlProofs(connection)
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]

@@ -32,6 +32,8 @@ class Content(StrEnum):
     """Consents that were withdrawn and records that were replaced, never a refusal."""
     SUBJECT = "subject"
     """Versions of the facts about a person that were replaced."""
+    REQUEST = "request"
+    """What people asked for by law, and what was written about it, once that is over."""
     EVENT = "event"
     """What waits in the outbox."""
 

@@ -20,6 +20,7 @@ _STEPS: Final = {
     Content.DECISION: text(_STEP.format("expire_decisions")),
     Content.FACTS: text(_STEP.format("expire_facts")),
     Content.SUBJECT: text(_STEP.format("expire_versions")),
+    Content.REQUEST: text(_STEP.format("expire_requests")),
     Content.EVENT: text(_STEP.format("expire_events")),
 }
 

@@ -126,7 +126,7 @@ class RequestController(Controller):
         "/{request_id:uuid}",
         operation_id="readRequest",
         opt=needs("requests:manage", own=True),
-        responses=documented(404),
+        responses=documented(404, 410),
     )
     async def read(
         self,

@@ -1,5 +1,6 @@
 """A request of a data subject, and when the law wants it answered."""
 
+from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -127,6 +128,24 @@ class Standing(Struct, frozen=True, kw_only=True):
     due_on: date | None
     due_at: Instant
     """The first instant that is too late."""
+    acknowledge_at: Instant | None = None
+    """The first instant that is too late to confirm that it came; none where nobody has to, or somebody did."""
+
+
+class Excess(Struct, frozen=True, kw_only=True):
+    """How often a person asked, and what the law makes possible where that is too much. Nothing follows by itself."""
+
+    counted: int
+    """Requests for the same, with this one, in the months up to its receipt."""
+    months: int
+    free: int | None
+    """So many the law has answered for nothing; null where it names no number."""
+    exceeds: bool | None
+    """Whether those were more; null where no number says it, and the controller has to show it."""
+    refusals: tuple[str, ...]
+    fees: tuple[str, ...]
+    """Grounds, for `refuse` and for `ask-fee`."""
+    article: str
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
@@ -143,12 +162,17 @@ class Seen(Struct, frozen=True, kw_only=True):
     request: Request
     subject: SubjectId | None
     """Nobody has the handle any more who was erased."""
+    odd: str | None = None
+    """Why the law's tables of today don't say what follows, as the code of a refusal: then this is what was noted."""
+    excess: Excess | None = None
+    """What may be charged or refused because of how often it is asked; to be judged by staff."""
     standing: Standing
     overdue: bool
     progress: Progress
     dates: Deadlines
     history: Sequence[Happened]
-    entitlement: Entitlement
+    entitlement: Entitlement | None
+    """None if it is `odd`."""
     moves: frozenset[Move]
     """What somebody can do next."""
     refusal: Refusal | None
@@ -170,6 +194,13 @@ class Filter(Struct, frozen=True, kw_only=True):
     due_before: Instant | None = None
     overdue: bool = False
     """Those alone whose last day is over."""
+
+
+def months_before(instant: datetime, months: int) -> datetime:
+    """Return the instant so many months earlier; the last day of the month, where it lacks the day."""
+    index = instant.year * 12 + instant.month - 1 - months
+    year, month = index // 12, index % 12 + 1
+    return instant.replace(year=year, month=month, day=min(instant.day, monthrange(year, month)[1]))
 
 
 def needs_of(entitlement: Entitlement, marking: Marking | None, via: Via) -> Needs:
@@ -194,6 +225,10 @@ def steps_of(history: Iterable[Happened]) -> tuple[Event, ...]:
                 steps.append(Event(type=Step.IDENTITY_REQUESTED, at=one.at))
             case Move.VERIFY if asked:
                 steps.append(Event(type=Step.IDENTITY_RECEIVED, at=one.at))
+            case Move.ASK_FEE:
+                steps.append(Event(type=Step.FEE_REQUESTED, at=one.at))
+            case Move.FEE_PAID:
+                steps.append(Event(type=Step.FEE_PAID, at=one.at))
             case Move.CLARIFY:
                 steps.append(Event(type=Step.CLARIFICATION_REQUESTED, at=one.at))
             case Move.CLARIFIED:
@@ -245,6 +280,9 @@ def standing_of(
         mark=entitlement.marks if marking is not None and _marks(progress, marking) else None,
         due_on=due_on,
         due_at=NEVER if due_on is None else _end_of(due_on, zone),
+        acknowledge_at=None
+        if progress.acknowledged or dates.acknowledge_by is None
+        else _end_of(dates.acknowledge_by, zone),
     )
 
 

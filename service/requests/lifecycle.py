@@ -46,9 +46,14 @@ class State(StrEnum):
 class Move(StrEnum):
     RECEIVE = "receive"
     JOIN = "join"
+    REOPEN = "reopen"
+    ACKNOWLEDGE = "acknowledge"
     ASK_IDENTITY = "ask-identity"
+    AUTHORISE = "authorise"
     VERIFY = "verify"
     EXTEND = "extend"
+    ASK_FEE = "ask-fee"
+    FEE_PAID = "fee-paid"
     CLARIFY = "clarify"
     CLARIFIED = "clarified"
     EXECUTE = "execute"
@@ -65,9 +70,14 @@ OPEN: Final = frozenset({S.RECEIVED, S.VERIFYING, S.ACCEPTED, S.CLARIFYING, S.EX
 
 MOVES: Final[Mapping[Move, Mapping[State, State]]] = {
     Move.JOIN: {S.RECEIVED: S.DUPLICATE},
+    Move.REOPEN: {S.DUPLICATE: S.RECEIVED},
+    Move.ACKNOWLEDGE: {state: state for state in OPEN},
     Move.ASK_IDENTITY: {S.RECEIVED: S.VERIFYING},
+    Move.AUTHORISE: {S.RECEIVED: S.RECEIVED, S.VERIFYING: S.VERIFYING},
     Move.VERIFY: {S.RECEIVED: S.ACCEPTED, S.VERIFYING: S.ACCEPTED},
     Move.EXTEND: {state: state for state in OPEN},
+    Move.ASK_FEE: {state: state for state in OPEN - {S.EXECUTING}},
+    Move.FEE_PAID: {state: state for state in OPEN},
     Move.CLARIFY: {S.ACCEPTED: S.CLARIFYING},
     Move.CLARIFIED: {S.CLARIFYING: S.ACCEPTED},
     Move.EXECUTE: {S.ACCEPTED: S.EXECUTING},
@@ -114,6 +124,9 @@ class Progress(Struct, frozen=True, kw_only=True):
     """The number of its moves."""
     verified: Verification = Verification.NONE
     authorised: bool = False
+    acknowledged: bool = False
+    fee_asked: bool = False
+    fee_paid: bool = False
     extended: bool = False
     lifted: bool = False
 
@@ -131,10 +144,12 @@ def advanced(progress: Progress | None, happened: Happened, needs: Needs) -> Pro
     onward = MOVES.get(happened.move, {}).get(progress.state)
     if onward is None or happened.number != progress.version + 1 or not _sensible(progress, happened.move, needs):
         raise MoveNotAllowed(f"it is {progress.state}", state=progress.state, moves=sorted(possible(progress, needs)))
+    if happened.move is Move.AUTHORISE and happened.authority is None:
+        raise VerificationNeeded("an agent has to show their authority", pointers=["/authority"])
+    if happened.move in {Move.AUTHORISE, Move.VERIFY} and happened.authority is not None:
+        progress = replace(progress, authorised=True)
     if happened.move is Move.VERIFY:
-        progress = replace(
-            progress, verified=happened.proves, authorised=progress.authorised or happened.authority is not None
-        )
+        progress = replace(progress, verified=happened.proves)
         check_proven(progress, needs)
     elif happened.move is Move.EXECUTE:
         check_proven(progress, needs)
@@ -142,6 +157,9 @@ def advanced(progress: Progress | None, happened: Happened, needs: Needs) -> Pro
         progress,
         state=onward,
         version=happened.number,
+        acknowledged=progress.acknowledged or happened.move is Move.ACKNOWLEDGE,
+        fee_asked=progress.fee_asked or happened.move is Move.ASK_FEE,
+        fee_paid=progress.fee_paid or happened.move is Move.FEE_PAID,
         extended=progress.extended or happened.move is Move.EXTEND,
         lifted=progress.lifted or happened.move is Move.LIFT,
     )
@@ -183,9 +201,22 @@ def progress_of(history: Iterable[Happened], needs: Needs) -> Progress:
 
 
 def _sensible(progress: Progress, move: Move, needs: Needs) -> bool:
-    if move is Move.EXTEND:
-        return not progress.extended
-    return move is not Move.LIFT or (needs.liftable and not progress.lifted)
+    """Return whether a move that the table allows makes sense: most of those that leave the state do so once."""
+    match move:
+        case Move.EXTEND:
+            return not progress.extended
+        case Move.ACKNOWLEDGE:
+            return not progress.acknowledged
+        case Move.AUTHORISE:
+            return needs.agent and not progress.authorised
+        case Move.ASK_FEE:
+            return not progress.fee_asked
+        case Move.FEE_PAID:
+            return progress.fee_asked and not progress.fee_paid
+        case Move.LIFT:
+            return needs.liftable and not progress.lifted
+        case _:
+            return True
 
 
 def escalations(received_at: datetime, due_at: datetime) -> tuple[tuple[int, datetime], ...]:

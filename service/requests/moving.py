@@ -6,20 +6,18 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from service.audit import Draft
-from service.events import Event
-from service.kernel import Caller, Clock, SubjectId
+from service.kernel import Caller, Clock
+from service.requests.carrying import Carry
 from service.requests.case import ExtensionTooLate, ForStaff, Request, RequestMoved, RequestUnknown, Seen
 from service.requests.domain import NotExtendable
 from service.requests.lifecycle import Happened, Move, MoveNotAllowed, advanced, possible
-from service.requests.marking import marked_by, no_longer_marked_by
-from service.requests.ports import Begin, RequestTransaction
-from service.requests.reading import is_theirs
+from service.requests.ports import Begin
+from service.requests.reading import held
 from service.requests.rights import GroundUnknown, Use, Verification
 from service.requests.statutes import Statutes
-from service.requests.usecases import EVENTS, NOT_NEEDED
+from service.requests.usecases import NOT_NEEDED
 
-BY_STAFF: Final = frozenset(Move) - {Move.RECEIVE, Move.JOIN}
+BY_STAFF: Final = frozenset(Move) - {Move.RECEIVE, Move.JOIN, Move.REOPEN}
 BY_THEMSELVES: Final = frozenset({Move.WITHDRAW})
 
 
@@ -30,6 +28,7 @@ class MoveRequest:
         self._begin = begin
         self._clock = clock
         self._statutes = statutes
+        self._carry = Carry(statutes)
 
     async def __call__(
         self, request_id: UUID, move: Move, *, version: int, reason: str | None, authority: str | None, by: Caller
@@ -42,8 +41,8 @@ class MoveRequest:
         """
         now = self._clock()
         async with self._begin(by.tenant) as tx:
-            stored = await tx.requests.find(request_id, hold=True)
-            if stored is None or not await is_theirs(tx, stored[0], by):
+            stored = await held(tx, request_id, by)
+            if stored is None:
                 raise RequestUnknown("there is no such request")
             request, before = stored
             if move not in (BY_STAFF if by.subject is None else BY_THEMSELVES):
@@ -52,17 +51,7 @@ class MoveRequest:
                 raise RequestMoved("it has moved on since", pointers=["/version"], version=before.version)
             history = (await tx.requests.histories([request.id]))[request.id]
             happened = self._happened(request, history, move, reason, authority, now, by)
-            subject = await _name_of(tx, request)
-            seen = self._statutes.seen(request, [*history, happened], subject, now)
-            await tx.requests.move(request.id, seen.standing, happened)
-            if seen.standing.mark is None:
-                await no_longer_marked_by(tx, request, before.mark, by)
-            else:
-                await marked_by(tx, request, seen.standing.mark, now, by)
-            event = EVENTS[move]
-            await tx.audit.append_many([Draft(event=event, object_id=str(request.id), subject=request.handle)], by=by)
-            await tx.outbox.add([Event(type=event.value, object_id=str(request.id), subject=request.handle, at=now)])
-        return seen
+            return await self._carry(tx, request, before, history, happened, by=by)
 
     def _happened(
         self,
@@ -86,17 +75,19 @@ class MoveRequest:
             case Move.VERIFY:
                 if reason != NOT_NEEDED or Verification.NONE not in needs.sufficient:
                     proves = rights.proof(reason)
-                if authority is not None:
-                    rights.check_authority(entitlement, authority)
             case Move.REFUSE:
                 rights.ground(request.law, entitlement, Use.REFUSAL, reason)
+            case Move.ASK_FEE:
+                rights.ground(request.law, entitlement, Use.FEE, reason)
             case Move.EXTEND:
                 self._check_extendable(request, seen, now)
                 rights.ground(request.law, entitlement, Use.EXTENSION, reason)
             case _ if reason is not None:
                 raise GroundUnknown("this move has no reason", pointers=["/reason"], reasons=[])
-        if authority is not None and move is not Move.VERIFY:
-            raise GroundUnknown("authority is shown when identity is", pointers=["/authority"], reasons=[])
+        if move is Move.AUTHORISE or authority is not None:
+            if move not in {Move.AUTHORISE, Move.VERIFY}:
+                raise GroundUnknown("authority is shown when identity is", pointers=["/authority"], reasons=[])
+            rights.check_authority(entitlement, authority)
         happened = Happened(
             number=len(history) + 1,
             move=move,
@@ -115,8 +106,3 @@ class MoveRequest:
         today = now.astimezone(ZoneInfo(request.time_zone)).date()
         if seen.dates.due_on is not None and today > seen.dates.due_on:
             raise ExtensionTooLate("the notice had to go out in the first period")
-
-
-async def _name_of(tx: RequestTransaction, request: Request) -> SubjectId | None:
-    handle = await tx.subjects.current(request.handle)
-    return None if handle is None else (await tx.subjects.names([handle])).get(handle)

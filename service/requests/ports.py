@@ -1,13 +1,17 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from service.consent import ConsentTransaction
 from service.kernel import Handle, TenantId
 from service.requests.case import Filter, Position, Request, Standing, Via
+from service.requests.identity import Challenge, Spent
+from service.requests.letters import Written
 from service.requests.lifecycle import Happened
 from service.requests.rights import Mark, Right
+from service.vault import ProofTransaction, ValueTransaction
 
 
 class RequestStore(Protocol):
@@ -36,12 +40,55 @@ class RequestStore(Protocol):
         """
         ...
 
+    async def count(
+        self, handles: Collection[Handle], rights: Collection[Right], law: str, *, since: datetime, until: datetime
+    ) -> int:
+        """Return how many requests of a person for some rights were received after `since` and by `until`.
+
+        Those count that were answered, or may be: not what was withdrawn, refused or joined another.
+        """
+        ...
+
+    async def joined(self, request: UUID, *, hold: bool = False) -> Sequence[tuple[Request, Standing]]:
+        """Return the requests that joined one, oldest first; with `hold`, nobody else moves them meanwhile."""
+        ...
+
     async def marked(self, handles: Collection[Handle], mark: Mark, *, but: UUID) -> bool:
         """Return whether another request of a person says the same about them."""
         ...
 
     async def page(self, wanted: Filter, *, after: Position | None, limit: int) -> Sequence[tuple[Request, Standing]]:
         """Return at most `limit` requests that come after a position, by due date and id."""
+        ...
+
+
+class ChallengeStore(Protocol):
+    """What is kept while people show who they are."""
+
+    async def find(self, request: UUID) -> Challenge | None: ...
+
+    async def put(self, challenge: Challenge) -> None:
+        """Store a challenge in place of what there was for its request."""
+        ...
+
+    async def spent(self, handle: Handle, since: datetime) -> Spent:
+        """Return what was spent on a person, whatever they asked for and whether or not that is over."""
+        ...
+
+    async def forget(self, request: UUID) -> None:
+        """Remove the code of a request. That one was sent still counts for the day."""
+        ...
+
+
+class LetterStore(Protocol):
+    """What was written about each request, without what it says."""
+
+    async def of(self, request: UUID) -> Sequence[Written]:
+        """Return what was written about a request, oldest first."""
+        ...
+
+    async def add(self, written: Written) -> bool:
+        """Note a letter; return whether its id was free."""
         ...
 
 
@@ -53,11 +100,15 @@ class Seats(Protocol):
         ...
 
 
-class RequestTransaction(ConsentTransaction, Protocol):
+class RequestTransaction(ConsentTransaction, ProofTransaction, ValueTransaction, Protocol):
     """What a use case about requests may touch; stored together or not at all."""
 
     @property
     def requests(self) -> RequestStore: ...
+    @property
+    def challenges(self) -> ChallengeStore: ...
+    @property
+    def letters(self) -> LetterStore: ...
     @property
     def tenants(self) -> Seats: ...
 

@@ -82,6 +82,7 @@ class Agent(StrEnum):
 class Use(StrEnum):
     REFUSAL = "refusal"
     EXTENSION = "extension"
+    FEE = "fee"
 
 
 class Effect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -140,6 +141,8 @@ class Ground(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     of: Use
     laws: tuple[str, ...]
     article: str
+    personal: bool = False
+    """Whether it is about who asked, so that it says nothing to others who asked for the same."""
 
 
 class Method(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -147,6 +150,27 @@ class Method(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     id: str
     proves: Verification
+    points: int = 0
+    """By saying at least so many things that are kept of one; 0: not like that."""
+    declaration: bool = False
+    """And by declaring, as the law wants it, that one is the person."""
+
+
+class Frequency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often some laws have some rights answered for nothing, and what they allow beyond."""
+
+    laws: tuple[str, ...]
+    rights: tuple[Right, ...]
+    together: bool = False
+    """Whether the rights are counted as one."""
+    months: int
+    free: int | None = None
+    """None where the law names no number."""
+    refusals: tuple[str, ...] = ()
+    fees: tuple[str, ...] = ()
+    article: str
+    rules: tuple[str, ...]
+    disputed: str | None = None
 
 
 class Marking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -170,6 +194,7 @@ class RightsTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     marks: Mapping[Mark, Marking]
     remedies: Mapping[str, tuple[str, ...]]
     grounds: tuple[Ground, ...]
+    frequencies: tuple[Frequency, ...]
     rights: tuple[Entitlement, ...]
 
 
@@ -241,11 +266,25 @@ class Rights:
         Raises:
             GroundUnknown
         """
-        known = entitlement.refusals if use is Use.REFUSAL else entitlement.extensions
+        known = self._known_grounds(law, entitlement, use)
         for ground in self._table.grounds:
             if ground.id == name and ground.of is use and law in ground.laws and name in known:
                 return ground
         raise GroundUnknown(f"{law} gives no such ground for it", pointers=["/reason"], reasons=sorted(known))
+
+    def _known_grounds(self, law: str, entitlement: Entitlement, use: Use) -> tuple[str, ...]:
+        match use:
+            case Use.REFUSAL:
+                return entitlement.refusals
+            case Use.EXTENSION:
+                return entitlement.extensions
+            case Use.FEE:
+                frequency = self.frequency(law, entitlement.right)
+                return () if frequency is None else frequency.fees
+
+    def frequency(self, law: str, right: Right) -> Frequency | None:
+        """Return how often a law has a right answered for nothing; nothing where it says nothing about that."""
+        return next((each for each in self._table.frequencies if law in each.laws and right in each.rights), None)
 
     def remedy(self, law: str) -> str:
         """Return what is open to whom a request is refused."""
@@ -261,7 +300,16 @@ class Rights:
             raise MethodUnknown("identity isn't shown like that", pointers=["/reason"], reasons=sorted(self._methods))
         return self._methods[method]
 
-    def check_authority(self, entitlement: Entitlement, shown: str) -> None:
+    def said(self, points: int, *, declaration: bool) -> str | None:
+        """Return the surest way of showing who one is by saying so many things that are kept of one, if it is one."""
+        ways = [
+            method
+            for method in self._table.methods
+            if 0 < method.points <= points and (declaration or not method.declaration)
+        ]
+        return max(ways, key=lambda method: method.points).id if ways else None
+
+    def check_authority(self, entitlement: Entitlement, shown: str | None) -> None:
         """Refuse what shows no authority to ask for another.
 
         Raises:

@@ -5,10 +5,10 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from service.kernel import Instant, SubjectId, SubjectRef, exactly
-from service.requests.case import Refusal, Said, Seen, Via, Wish
+from service.requests.case import Excess, Refusal, Said, Seen, Via, Wish
 from service.requests.domain import Deadlines
 from service.requests.lifecycle import Happened, Move, State
-from service.requests.rights import Right, Verification
+from service.requests.rights import Entitlement, Right, Verification
 
 Word = Annotated[str, exactly("[a-z][a-z0-9_]{0,62}")]
 LawName = Annotated[str, exactly("[A-Z][A-Z0-9_]{1,30}")]
@@ -57,6 +57,10 @@ class IdentityView(Struct, frozen=True, kw_only=True):
     authorised: bool
 
 
+def sufficient(entitlement: Entitlement) -> list[Verification]:
+    return [level for level in Verification if entitlement.satisfied_by(level)]
+
+
 class HappenedView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One move."""
 
@@ -89,7 +93,7 @@ class RequestView(Struct, frozen=True, kw_only=True):
     law: str
     law_assumed: bool
     """Nobody knew which law governs: this one is taken."""
-    citation: str
+    citation: str | None
     via: Via
     state: State
     version: int
@@ -108,6 +112,10 @@ class RequestView(Struct, frozen=True, kw_only=True):
     joins: UUID | None
     """The open request for the same, which answers this one too."""
     refusal: Refusal | None
+    excess: Excess | None
+    """To staff, of one request: how often the person asked, and what the law allows where that is too much."""
+    odd: str | None
+    """Why the tables of today don't say what follows: then this is what was noted. Null as a rule."""
     history: list[HappenedView]
 
     @classmethod
@@ -119,7 +127,7 @@ class RequestView(Struct, frozen=True, kw_only=True):
             right=request.right,
             law=request.law,
             law_assumed=request.assumed,
-            citation=seen.entitlement.citation,
+            citation=None if seen.entitlement is None else seen.entitlement.citation,
             via=request.said.via,
             state=standing.state,
             version=standing.version,
@@ -132,13 +140,15 @@ class RequestView(Struct, frozen=True, kw_only=True):
             overdue=seen.overdue,
             dates=seen.dates,
             identity=IdentityView(
-                sufficient=[level for level in Verification if seen.entitlement.satisfied_by(level)],
+                sufficient=[] if seen.entitlement is None else sufficient(seen.entitlement),
                 verified=progress.verified,
                 agent=request.said.via is Via.AGENT,
                 authorised=progress.authorised,
             ),
             joins=request.joins,
             refusal=seen.refusal,
+            excess=seen.excess,
+            odd=seen.odd,
             history=[HappenedView.of(happened) for happened in seen.history],
         )
 

@@ -5,13 +5,13 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from service.kernel import SubjectId
-from service.requests.case import Refusal, Request, Seen, needs_of, reckoned, standing_of
+from service.kernel import DomainError, SubjectId
+from service.requests.case import Excess, Refusal, Request, Seen, Standing, needs_of, reckoned, standing_of
 from service.requests.check import Calendar, UnknownZone
 from service.requests.domain import Deadlines, NotInForce, UnknownPlace
-from service.requests.lifecycle import Happened, Move, Needs, possible, progress_of
+from service.requests.lifecycle import Happened, Move, Needs, Progress, possible, progress_of
 from service.requests.periods import Period, Periods, Whose
-from service.requests.rights import Entitlement, Right, Rights, Use
+from service.requests.rights import Entitlement, Frequency, Right, Rights, Use
 
 
 class Statutes(Struct, frozen=True, kw_only=True):
@@ -85,8 +85,52 @@ class Statutes(Struct, frozen=True, kw_only=True):
             dates=dates,
             history=history,
             entitlement=entitlement,
-            moves=possible(progress, needs) - {Move.JOIN},
+            moves=possible(progress, needs) - {Move.JOIN, Move.REOPEN},
             refusal=self._refusal(request, entitlement, history[-1]),
+        )
+
+    def shown(
+        self,
+        request: Request,
+        standing: Standing,
+        history: Sequence[Happened],
+        subject: SubjectId | None,
+        now: datetime,
+    ) -> Seen:
+        """Return a request as `seen` does; one that the tables of today don't take, as it was noted.
+
+        So that a right or a ground that is no longer there hides no other request, nor this one.
+        """
+        try:
+            return self.seen(request, history, subject, now)
+        except DomainError as error:
+            return Seen(
+                request=request,
+                subject=subject,
+                odd=error.code,
+                standing=standing,
+                overdue=standing.open and now >= standing.due_at,
+                progress=Progress(state=standing.state, version=standing.version),
+                dates=Deadlines(due_on=standing.due_on),
+                history=history,
+                entitlement=None,
+                moves=frozenset(),
+                refusal=None,
+            )
+
+    def frequency(self, request: Request) -> Frequency | None:
+        return self.rights.frequency(request.law, request.right)
+
+    def excess(self, frequency: Frequency, counted: int) -> Excess:
+        """Return what the law makes possible for a person who asked so often."""
+        return Excess(
+            counted=counted,
+            months=frequency.months,
+            free=frequency.free,
+            exceeds=None if frequency.free is None else counted > frequency.free,
+            refusals=frequency.refusals,
+            fees=frequency.fees,
+            article=frequency.article,
         )
 
     def _refusal(self, request: Request, entitlement: Entitlement, last: Happened) -> Refusal | None:

@@ -1,9 +1,10 @@
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, insert, select, tuple_, update
+from sqlalchemy import Row, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,7 +16,7 @@ from service.requests.tables import request as row
 from service.requests.tables import request_event as event
 
 _PLAIN: Final = ("id", "handle", "law", "assumed", "joins", "place", "time_zone", "received_at", "entered_at")
-_STANDING: Final = ("state", "version", "open", "mark", "due_on", "due_at")
+_STANDING: Final = ("state", "version", "open", "mark", "due_on", "due_at", "acknowledge_at")
 
 
 class SqlRequestStore:
@@ -83,6 +84,33 @@ class SqlRequestStore:
             .limit(1)
         )
         return found
+
+    async def count(
+        self, handles: Collection[Handle], rights: Collection[Right], law: str, *, since: datetime, until: datetime
+    ) -> int:
+        counted = await self._connection.scalar(
+            select(func.count())
+            .select_from(row)
+            .where(
+                row.c.tenant == self._tenant,
+                row.c.handle.in_(handles),
+                row.c.right_name.in_(rights),
+                row.c.law == law,
+                row.c.received_at > since,
+                row.c.received_at <= until,
+                row.c.state.not_in((State.WITHDRAWN, State.REFUSED, State.DUPLICATE)),
+            )
+        )
+        return counted or 0
+
+    async def joined(self, request: UUID, *, hold: bool = False) -> Sequence[tuple[Request, Standing]]:
+        wanted = (
+            select(row)
+            .where(row.c.tenant == self._tenant, row.c.joins == request)
+            .order_by(row.c.received_at, row.c.id)
+        )
+        found = await self._connection.execute(wanted.with_for_update() if hold else wanted)
+        return [(_request(each), _standing(each)) for each in found]
 
     async def marked(self, handles: Collection[Handle], mark: Mark, *, but: UUID) -> bool:
         others = select(row.c.id).where(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -35,9 +36,14 @@ NOT_NEEDED: Final = "not_needed"
 EVENTS: Final = {
     Move.RECEIVE: AuditEvent.REQUEST_RECEIVED,
     Move.JOIN: AuditEvent.REQUEST_JOINED,
+    Move.REOPEN: AuditEvent.REQUEST_REOPENED,
+    Move.ACKNOWLEDGE: AuditEvent.REQUEST_ACKNOWLEDGED,
     Move.ASK_IDENTITY: AuditEvent.REQUEST_IDENTITY_ASKED,
+    Move.AUTHORISE: AuditEvent.REQUEST_AUTHORISED,
     Move.VERIFY: AuditEvent.REQUEST_VERIFIED,
     Move.EXTEND: AuditEvent.REQUEST_EXTENDED,
+    Move.ASK_FEE: AuditEvent.REQUEST_FEE_ASKED,
+    Move.FEE_PAID: AuditEvent.REQUEST_FEE_PAID,
     Move.CLARIFY: AuditEvent.REQUEST_CLARIFICATION_ASKED,
     Move.CLARIFIED: AuditEvent.REQUEST_CLARIFIED,
     Move.EXECUTE: AuditEvent.REQUEST_EXECUTING,
@@ -98,7 +104,7 @@ class OpenRequest:
                 ]
             )
             await marked_by(tx, request, seen.standing.mark, now, by)
-            if effects := self._effects(wish, request, seen.entitlement):
+            if effects := self._effects(wish, request, self._statutes.entitlement(request)):
                 await self._append.within(tx, effects, by=by)
         return seen, True
 
@@ -141,7 +147,13 @@ class OpenRequest:
             law = self._statutes.rights.assumed
             self._statutes.rights.of(law, wish.right)
             request = replace(request, law=law, assumed=True)
-        return replace(request, joins=await tx.requests.open_of(handles, request.right, request.law, said.via))
+        return replace(request, joins=await self._open(tx, request, handles))
+
+    async def _open(self, tx: RequestTransaction, request: Request, handles: set[Handle]) -> UUID | None:
+        """Return the open request that this one joins. Until we are done it stays open."""
+        found = await tx.requests.open_of(handles, request.right, request.law, request.said.via)
+        stored = None if found is None else await tx.requests.find(found, hold=True)
+        return found if stored is not None and stored[1].open else None
 
     def _first_moves(self, request: Request, now: datetime, by: Caller) -> Sequence[Happened]:
         """Return the receipt and what follows from it: it joins another, or there is nothing to verify."""
@@ -149,19 +161,8 @@ class OpenRequest:
         if request.joins is not None:
             return [received, Happened(number=2, move=Move.JOIN, at=now, actor=by.actor)]
         needs = self._statutes.needs(request)
-        known = self._known(needs, now, by)
+        known = known_at_once(needs, received, actor=by.actor, own=by.subject is not None)
         return [received] if known is None else [received, known]
-
-    def _known(self, needs: Needs, now: datetime, by: Caller) -> Happened | None:
-        if needs.agent:
-            return None
-        if by.subject is not None and Verification.SESSION in needs.sufficient:
-            reason, proves = LOG_IN, Verification.SESSION
-        elif Verification.NONE in needs.sufficient:
-            reason, proves = NOT_NEEDED, Verification.NONE
-        else:
-            return None
-        return Happened(number=2, move=Move.VERIFY, at=now, actor=by.actor, reason=reason, proves=proves)
 
     def _effects(self, wish: Wish, request: Request, entitlement: Entitlement) -> Sequence[Submission]:
         """Return the records that a request makes: they count from its receipt on."""
@@ -179,6 +180,19 @@ class OpenRequest:
             )
             for effect in entitlement.at_once
         ]
+
+
+def known_at_once(needs: Needs, last: Happened, *, actor: str, own: bool) -> Happened | None:
+    """Return the verification that follows by itself: nobody needs any, or their own log-in shows who they are."""
+    if needs.agent:
+        return None
+    if own and Verification.SESSION in needs.sufficient:
+        reason, proves = LOG_IN, Verification.SESSION
+    elif Verification.NONE in needs.sufficient:
+        reason, proves = NOT_NEEDED, Verification.NONE
+    else:
+        return None
+    return Happened(number=last.number + 1, move=Move.VERIFY, at=last.at, actor=actor, reason=reason, proves=proves)
 
 
 def _refuse_what_staff_says(wish: Wish, by: Caller) -> None:

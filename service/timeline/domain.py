@@ -27,7 +27,17 @@ class Kind(StrEnum):
     SUBJECT = "subject"
     """Facts, merges, doubts, and the state of the records."""
     VAULT = "vault"
+    REQUEST = "request"
+    """What the person asked for by law, and the package that was made of it."""
     OTHER = "other"
+
+
+_BY_WORD: Final = {
+    "subject": Kind.SUBJECT,
+    "vault": Kind.VAULT,
+    "request": Kind.REQUEST,
+    "package": Kind.REQUEST,
+}
 
 
 def kind_of(event: AuditEvent) -> Kind:
@@ -41,7 +51,7 @@ def kind_of(event: AuditEvent) -> Kind:
         case AuditEvent.STATE_REBUILT:
             return Kind.SUBJECT
     first, _, _ = event.partition(".")
-    return {"subject": Kind.SUBJECT, "vault": Kind.VAULT}.get(first, Kind.OTHER)
+    return _BY_WORD.get(first, Kind.OTHER)
 
 
 OWN: Final = frozenset(
@@ -55,6 +65,7 @@ OWN: Final = frozenset(
         AuditEvent.VAULT_VALUE_STORED,
         AuditEvent.VAULT_VALUE_DELETED,
         AuditEvent.VAULT_KEY_DESTROYED,
+        *(event for event in AuditEvent if kind_of(event) is Kind.REQUEST),
     }
 )
 """What people may know of themselves (GDPR Art. 15): who asked about them, who read what, what they said and what is

@@ -1,17 +1,22 @@
 """Personal data, under one key per person. The only slice that ever sees plaintext."""
 
+from service.vault.blind import code_mark
 from service.vault.destroying import DestroyKey, Forget, Suppress
 from service.vault.domain import RingUnavailable, SubjectErased, TenantKey, Unreadable
 from service.vault.fields import OFFICER_PURPOSES, USES, Field, FieldName, FieldUnknown, Name, ValueName
+from service.vault.letters import LETTER, PROOF, Letter, Letters, Proofs, ProofTransaction, dropped
+from service.vault.matching import MatchValues
 from service.vault.moving import MoveValues
 from service.vault.moving_ports import MovingTransaction
 from service.vault.opening import FieldsOf, OpenTogether, OpenValues, Wanted
 from service.vault.ports import KeyAccess, KeyStore
-from service.vault.value_ports import ValueStore
+from service.vault.value_ports import ValueStore, ValueTransaction
 from service.vault.values import Opened, Opening
 
 __all__ = [
+    "LETTER",
     "OFFICER_PURPOSES",
+    "PROOF",
     "USES",
     "DestroyKey",
     "Field",
@@ -21,6 +26,9 @@ __all__ = [
     "Forget",
     "KeyAccess",
     "KeyStore",
+    "Letter",
+    "Letters",
+    "MatchValues",
     "MoveValues",
     "MovingTransaction",
     "Name",
@@ -28,6 +36,8 @@ __all__ = [
     "OpenValues",
     "Opened",
     "Opening",
+    "ProofTransaction",
+    "Proofs",
     "RingUnavailable",
     "SubjectErased",
     "Suppress",
@@ -35,5 +45,8 @@ __all__ = [
     "Unreadable",
     "ValueName",
     "ValueStore",
+    "ValueTransaction",
     "Wanted",
+    "code_mark",
+    "dropped",
 ]

@@ -2,8 +2,9 @@
 
 Equal values have equal hashes, and nothing else follows from one without its key (docs/adr/0010-blind-indexes.md).
 HMAC-SHA-256 over `volens.index`, the field and the form; of suppression over `volens.suppression`, the type and the
-form; of the lines of an import, under the key of suppression, over `volens.import`, its id and their SHA-256. Each
-piece but the last ends with a zero byte, which no field or type has in it.
+form; of the lines of an import, under the key of suppression, over `volens.import`, its id and their SHA-256; of a
+code that shows who somebody is, under that key as well, over `volens.code`, the id of what it was sent for, and the
+code. Each piece but the last ends with a zero byte, which no field or type has in it.
 """
 
 import hmac
@@ -15,6 +16,7 @@ from service.vault.fields import FieldType
 from service.vault.values import Digest, Mark
 
 _INDEX: Final = b"volens.index"
+_CODE: Final = b"volens.code"
 _IMPORT: Final = b"volens.import"
 _SUPPRESSION: Final = b"volens.suppression"
 
@@ -36,6 +38,11 @@ def suppression_mark(key: HashKey, kind: FieldType, matched: bytes) -> Mark:
 def lines_mark(key: HashKey, import_id: UUID, lines: bytes) -> bytes:
     """Return what the lines of an import are known by: their own hash would be one of values, and guessable."""
     return _digest(key, _IMPORT, import_id.hex.encode(), lines)
+
+
+def code_mark(key: HashKey, sent_for: UUID, code: str) -> bytes:
+    """Return what a code is known by while it is good: few digits could be guessed from any hash without a key."""
+    return _digest(key, _CODE, sent_for.hex.encode(), code.encode())
 
 
 def _digest(key: HashKey, *pieces: bytes) -> bytes:

@@ -200,6 +200,8 @@ _ALL: Final = (
     _built_in("payment_ref", FieldType.IDENTIFIER, Sensitivity.SENSITIVE, Masking.LAST_TWO, ("service",)),
     _built_in("free_text", FieldType.TEXT, Sensitivity.SENSITIVE, Masking.HIDDEN, ("service", "support")),
     _built_in("document", FieldType.DOCUMENT, Sensitivity.SENSITIVE, Masking.KIND, ("service",)),
+    _built_in("request_letter", FieldType.DOCUMENT, Sensitivity.SENSITIVE, Masking.KIND),
+    _built_in("request_proof", FieldType.DOCUMENT, Sensitivity.SENSITIVE, Masking.KIND),
 )
 BUILT_IN: Final[Mapping[str, Field]] = {field.name: field for field in _ALL}
 """What every tenant has. A field of its own with the same name takes its place, of the same type."""

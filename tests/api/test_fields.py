@@ -13,7 +13,7 @@ async def test_every_tenant_has_the_built_in_fields(client):
 
     assert [field["name"] for field in fields] == [
         "birth_date", "device_id", "document", "email", "free_text", "name", "national_id", "payment_ref", "phone",
-        "postal_address",
+        "postal_address", "request_letter", "request_proof",
     ]  # fmt: skip
     assert all(field["built_in"] and {"dsr_response", "legal_claim"} <= set(field["purposes"]) for field in fields)
     assert {field["name"] for field in fields if field["indexed"]} == {"email", "phone", "national_id", "device_id"}

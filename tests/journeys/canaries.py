@@ -61,7 +61,7 @@ class Canary(Struct, frozen=True, kw_only=True):
             yield from {text, text.lower(), text.upper(), b"".join(text.split()).lower()}
         yield msgspec.msgpack.encode(self.kept)
         yield msgspec.json.encode(self.sent)
-        if self.name == "document":
+        if TYPES[Name.of(self.name).field] is FieldType.DOCUMENT:
             yield base64.b64encode(self.kept["content"])
         if self.name.startswith("phone"):
             yield self.kept.removeprefix("+").encode()
@@ -109,7 +109,7 @@ def _sent(number: int, name: str, version: int) -> Any:
             return f"{date(FIRST_YEAR - 1 + version, 1, 1) + timedelta(days=number)}"
         case "free_text":
             return f"Said on the phone:\n{mark} is 'late' & \"sorry\" · 100%"
-        case "document":
+        case "document" | "request_letter" | "request_proof":
             return {"media_type": "text/plain", "content": base64.b64encode(f"Contract of {mark}\n".encode()).decode()}
         case _:
             return f"No  {mark}/7"

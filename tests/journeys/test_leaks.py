@@ -34,7 +34,7 @@ SCOPES = " ".join(kernel.SCOPES)
 LEAKED = re.compile(rb"lovelace|15123456789|mail\.example", re.IGNORECASE)
 PLACED = re.compile(rb"([a-z_]+)\.Lovelace@mail\.example")
 """A canary begins with the name of the member that it was put into."""
-REQUEST = str(uuid4())
+REQUEST, LETTER = str(uuid4()), str(uuid4())
 ANYWHERE = ("Ada Lovelace", "ada.lovelace@mail.example", "+49 15123456789")
 RECORD = {
     "id": str(uuid4()),
@@ -118,11 +118,14 @@ BODIES: dict[str, Any] = {
     "openRequest": {
         "id": REQUEST,
         "subject": "s-1",
-        "right": "objection",
+        "right": "access",
         "place": "DE",
         "time_zone": "Europe/Berlin",
     },
     "moveRequest": {"version": 2},
+    "sendIdentityCode": {},
+    "showIdentity": {"said": {"email": canary("said"), "name": canary("said_name")}},
+    "writeLetter": {"id": LETTER, "text": canary("letter")},
     "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
     "startTrial": {
         "overlay": {"denied": [{"channel": "email"}]},
@@ -132,7 +135,7 @@ BODIES: dict[str, Any] = {
 }
 
 
-NOTHING_THERE = {"mergeSubjects", "revokeToken"}
+NOTHING_THERE = {"mergeSubjects", "revokeToken", "showIdentity"}
 """What can't be done, because its object was never made."""
 
 
@@ -159,7 +162,7 @@ def filled(path: str, **given: str) -> str:
         "saved": "mine",
     }
     ids |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": str(uuid4())}
-    ids |= {"request_id": REQUEST, "move": "withdraw"}
+    ids |= {"request_id": REQUEST, "move": "withdraw", "letter": LETTER}
     return path.format_map(ids | {name: quote(value, safe="") for name, value in given.items()})
 
 

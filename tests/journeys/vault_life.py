@@ -36,6 +36,7 @@ FIRST_HALF = 100
 MERGED, TOLD_APART = (10, 11), (12, 13)
 SUPPRESSED = (20, 21)
 FORGOTTEN = (*SUPPRESSED, 22)
+ASKING = (FORGOTTEN[-1], 30)
 REWRITTEN = range(60, 63)
 DELETED = range(63, 65)
 
@@ -54,6 +55,7 @@ def live(site: Site) -> None:
     crash(site)
     break_a_connection(site)
     read(site)
+    request(site)
     rewrite(site)
     merge(site)
     forget(site)
@@ -220,6 +222,22 @@ def approved(site: Site, fields: Iterable[str]) -> str:
     assert site.ask("POST", f"/v1/vault/approvals/{approval}/approve").status_code == 409
     site.ask("POST", f"/v1/vault/approvals/{approval}/approve", client="second", expect=200)
     return approval
+
+
+def request(site: Site) -> None:
+    """Have people ask for their data, show who they are, and write; one of them is forgotten later."""
+    for number in ASKING:
+        asked = {"id": str(uuid4()), "subject": who(number), "right": "access", "place": "DE", "time_zone": "UTC"}
+        site.ask("POST", "/v1/requests", asked, expect=201)
+        place = f"/v1/requests/{asked['id']}"
+        site.ask("POST", f"{place}/identity/code", {}, expect=202)
+        said = {name: canary(number, name).sent for name in ("email", "name", "birth_date")}
+        site.ask("POST", f"{place}/identity", {"said": said | {"email": canary(31, "email").sent}}, expect=409)
+        letters = [{"text": canary(number, "free_text").sent}, canary(number, "document").sent | {"about": "identity"}]
+        for letter in letters:
+            kind = {"media_type": "application/pdf"} if "content" in letter else {}
+            site.ask("POST", f"{place}/letters", letter | kind | {"id": str(uuid4())}, expect=201)
+        site.ask("POST", f"{place}/identity", {"said": said}, expect=200)
 
 
 def rewrite(site: Site) -> None:

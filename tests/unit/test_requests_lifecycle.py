@@ -27,7 +27,7 @@ from service.requests.rights import Verification
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LEVELS = st.sampled_from(list(Verification))
 SUFFICIENT = st.frozensets(LEVELS, min_size=1)
-ENDS = {State.CLOSED, State.REFUSED, State.WITHDRAWN, State.DUPLICATE}
+ENDS = {State.CLOSED, State.REFUSED, State.WITHDRAWN}
 
 
 def happened(number: int, move: Move, **more: object) -> Happened:
@@ -71,9 +71,10 @@ class Requests(RuleBasedStateMachine):
     @invariant()
     def nothing_is_carried_out_for_whom_nobody_knows(self) -> None:
         if State.EXECUTING in self.states:
-            proofs = [step for step in self.history if step.move is Move.VERIFY]
-            assert proofs
-            assert proofs[-1].proves in self.needs.sufficient
+            proofs = [step for step in self.history if step.move in {Move.VERIFY, Move.AUTHORISE}]
+            shown = [step for step in proofs if step.move is Move.VERIFY]
+            assert shown
+            assert shown[-1].proves in self.needs.sufficient
             assert not self.needs.agent or any(step.authority for step in proofs)
 
     @invariant()
@@ -88,8 +89,19 @@ class Requests(RuleBasedStateMachine):
             assert set(self.states[ended[0] :]) == {self.states[ended[0]]}
 
     @invariant()
-    def it_is_extended_once_at_most(self) -> None:
-        assert sum(step.move is Move.EXTEND for step in self.history) <= 1
+    def some_things_happen_once_at_most(self) -> None:
+        for once in (Move.EXTEND, Move.ACKNOWLEDGE, Move.AUTHORISE, Move.ASK_FEE, Move.FEE_PAID, Move.LIFT):
+            assert sum(step.move is once for step in self.history) <= 1
+
+    @invariant()
+    def a_fee_is_paid_that_was_asked_for(self) -> None:
+        moves = [step.move for step in self.history]
+        assert Move.FEE_PAID not in moves or Move.ASK_FEE in moves[: moves.index(Move.FEE_PAID)]
+
+    @invariant()
+    def who_joined_another_does_nothing_before_it_is_reopened(self) -> None:
+        for before, step in zip(self.states, self.history[1:], strict=False):
+            assert before is not State.DUPLICATE or step.move is Move.REOPEN
 
     @invariant()
     def the_state_is_what_happened(self) -> None:
@@ -134,7 +146,9 @@ def test_a_refused_move_is_told_with_those_that_can_follow():
     with pytest.raises(MoveNotAllowed) as refused:
         progress_of([happened(1, Move.RECEIVE), happened(2, Move.CLOSE)], needs())
 
-    assert refused.value.details["moves"] == ["ask-identity", "extend", "join", "refuse", "verify", "withdraw"]
+    assert refused.value.details["moves"] == [
+        "acknowledge", "ask-fee", "ask-identity", "extend", "join", "refuse", "verify", "withdraw",
+    ]  # fmt: skip
 
 
 def test_what_was_not_received_can_not_go_on():

@@ -111,7 +111,26 @@ def test_every_ground_is_of_some_right():
     for ground in TABLE.grounds:
         for law in ground.laws:
             rows = [row for row in TABLE.rights if law in row.laws]
-            assert any(ground.id in (row.refusals if ground.of is Use.REFUSAL else row.extensions) for row in rows)
+            assert any(ground.id in known_to(row, law, ground.of) for row in rows)
+
+
+def known_to(row, law: str, use: Use) -> tuple[str, ...]:
+    """Return the grounds that a right has, for a refusal, an extension or a fee."""
+    fees = [each.fees for each in TABLE.frequencies if law in each.laws and row.right in each.rights]
+    return {Use.REFUSAL: row.refusals, Use.EXTENSION: row.extensions, Use.FEE: fees[0] if fees else ()}[use]
+
+
+@pytest.mark.parametrize("row", TABLE.frequencies, ids=lambda row: row.article)
+def test_what_is_too_often_has_its_rules_and_grounds_that_its_rights_have(row, rights: Rights):
+    assert set(row.rules) <= CATALOGUE
+    for law in row.laws:
+        for right in row.rights:
+            entitlement = rights.of(law, right) if right in rights.laws[law] else None
+            if entitlement is None:
+                continue
+            assert rights.frequency(law, right) == row, "no other row is about it"
+            assert set(row.refusals) <= set(entitlement.refusals)
+            assert [rights.ground(law, entitlement, Use.FEE, fee).of for fee in row.fees] == [Use.FEE] * len(row.fees)
 
 
 def test_every_place_has_a_law_or_is_treated_as_if_it_had_the_strictest(rights: Rights):
