@@ -10,6 +10,7 @@ from service.audit import hold_api, proof_api
 from service.consent import api as consent_api
 from service.consent import receipt_api
 from service.decisions import api as decisions_api
+from service.downstreams import api as downstreams_api
 from service.exports import api as exports_api
 from service.kernel import Contended, DomainError, Unavailable
 from service.policies import api as policies_api
@@ -36,6 +37,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **requests_api.STATUS,
     **reveals_api.STATUS,
     **exports_api.STATUS,
+    **downstreams_api.STATUS,
     **timeline_api.STATUS,
 }
 
@@ -57,6 +59,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     proof_api.ProofController,
     exports_api.ExportController,
     exports_api.FilterController,
+    downstreams_api.DownstreamController,
     hold_api.HoldController,
     vault_api.FieldController,
     vault_api.ValueController,

@@ -1,18 +1,20 @@
 """Personal data, under one key per person. The only slice that ever sees plaintext."""
 
 from service.vault.destroying import DestroyKey, Forget, Suppress
-from service.vault.domain import RingUnavailable, SubjectErased, TenantKey, Unreadable
+from service.vault.domain import BoxKey, BoxPlace, RingUnavailable, SubjectErased, TenantKey, Unreadable
 from service.vault.fields import OFFICER_PURPOSES, USES, Field, FieldName, FieldUnknown, Name, ValueName
 from service.vault.moving import MoveValues
 from service.vault.moving_ports import MovingTransaction
 from service.vault.opening import FieldsOf, OpenTogether, OpenValues, Wanted
-from service.vault.ports import KeyAccess, KeyStore
+from service.vault.ports import KeyAccess, KeyStore, OpenBox, SealBox
 from service.vault.value_ports import ValueStore
 from service.vault.values import Opened, Opening
 
 __all__ = [
     "OFFICER_PURPOSES",
     "USES",
+    "BoxKey",
+    "BoxPlace",
     "DestroyKey",
     "Field",
     "FieldName",
@@ -24,11 +26,13 @@ __all__ = [
     "MoveValues",
     "MovingTransaction",
     "Name",
+    "OpenBox",
     "OpenTogether",
     "OpenValues",
     "Opened",
     "Opening",
     "RingUnavailable",
+    "SealBox",
     "SubjectErased",
     "Suppress",
     "TenantKey",

@@ -14,7 +14,7 @@ from tests.architecture.sources import ROOT, SERVICE, imports, name, python
 # A slice may import the face (`service.<slice>`) of the slices before it.
 SLICES = [
     "events", "audit", "vault", "subjects", "consent", "decisions", "policies", "trials", "reveals", "exports",
-    "requests", "timeline", "packages",
+    "downstreams", "requests", "timeline", "packages",
 ]  # fmt: skip
 
 # Pure files with a name of their own. They count as `domain`.
@@ -65,6 +65,7 @@ PURE_MODULES = {
     },
     "trials": {"edges", "tally"},
     "reveals": {"approval", "lines", "token"},
+    "downstreams": {"signatures"},
     "vault": {"blind", "fields", "retention", "rotation", "values"},
     "requests": {"case", "check", "lifecycle", "periods", "rights", "statutes"},
     "packages": {"declared", "document", "markup", "page", "sheets", "telling", "wording"},
@@ -107,6 +108,7 @@ FURTHER = {
     },
     "requests": {"marking": "usecases", "moving": "usecases", "reading": "usecases"},
     "exports": {"filtering": "usecases", "linking": "usecases"},
+    "downstreams": {"assigning": "usecases"},
     "vault": {
         "destroying": "usecases",
         "expiring": "usecases",
@@ -141,6 +143,7 @@ ADAPTERS = {
         "ahead",
         "grouped",
         "normal",
+        "boxes",
         "pace",
         "parcel",
         "envelope",
@@ -160,6 +163,7 @@ ADAPTERS = {
     "trials": {"rego", "runner", "shapes"},
     "policies": {"archive", "governing", "recent"},
     "reveals": {"log"},
+    "downstreams": {"ed25519", "outgoing"},
     "exports": {"files", "recipients", "running"},
     "requests": {"artefacts", "calendar_of"},
     "packages": {"catalogues", "spool"},
@@ -214,6 +218,7 @@ ROOTS = {
     "candidates",
     "choosing",
     "clocks",
+    "connecting",
     "desk",
     "worker",
     "cli",

@@ -1,0 +1,63 @@
+"""Makes what tells connected systems: the use cases over them, for the routes and for cases."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from service.downstreams import AssignTasks
+from service.downstreams.domain import Grounds
+from service.downstreams.ed25519 import Ed25519
+from service.downstreams.outgoing import Guard
+from service.downstreams.usecases import (
+    DeleteDownstream,
+    MakeSecret,
+    PutDownstream,
+    ReadDownstream,
+    ReadDownstreams,
+    Secrets,
+)
+from service.kernel import Clock, NewId
+from service.settings import Settings, networks
+from service.transaction import Begin
+from service.vault import KeyAccess
+from service.vault.boxes import open_box, seal_box
+
+GROUNDS: Final = Path(__file__).parents[1] / "policies" / "downstreams.json"
+"""Why a system may refuse, and why an officer may go on without its answer."""
+
+
+def grounds() -> Grounds:
+    """Return the table of reasons.
+
+    Raises:
+        OSError, msgspec.MsgspecError: it is missing, or isn't what docs/downstreams.md says.
+    """
+    return msgspec.json.decode(GROUNDS.read_bytes(), type=Grounds)
+
+
+def guard(settings: Settings) -> Guard:
+    return Guard(networks(settings))
+
+
+def secrets(keys: KeyAccess, new_id: NewId) -> Secrets:
+    return Secrets(keys, seal_box, open_box, Ed25519(), os.urandom, new_id)
+
+
+def assigning(settings: Settings, clock: Clock, new_id: NewId) -> AssignTasks:
+    """Return what a case gives tasks by, in its own transaction."""
+    return AssignTasks(seal_box, clock, new_id, patience=timedelta(hours=settings.downstream_hours))
+
+
+def connected(settings: Settings, begin: Begin, keys: KeyAccess, clock: Clock, new_id: NewId) -> dict[str, Any]:
+    """Return the dependencies of the routes about connected systems."""
+    made = secrets(keys, new_id)
+    return {
+        "put_downstream": PutDownstream(begin, made, guard(settings), clock, http=settings.downstream_http),
+        "read_downstream": ReadDownstream(begin, clock),
+        "read_downstreams": ReadDownstreams(begin),
+        "delete_downstream": DeleteDownstream(begin),
+        "make_secret": MakeSecret(begin, made, clock),
+    }
