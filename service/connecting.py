@@ -1,6 +1,7 @@
 """Makes what tells connected systems: the use cases over them, for the routes and for cases."""
 
 import os
+import random
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -8,9 +9,14 @@ from typing import Any, Final
 import msgspec
 
 from service.downstreams import AssignTasks
+from service.downstreams.answering import AnswerTask, ExcuseTask, ReadTasks, RepeatTask, TakeStatus
+from service.downstreams.bringing import BringTasks
+from service.downstreams.certificates import Certificates
 from service.downstreams.domain import Grounds
 from service.downstreams.ed25519 import Ed25519
 from service.downstreams.outgoing import Guard
+from service.downstreams.ports import Send
+from service.downstreams.pulling import PullTasks
 from service.downstreams.usecases import (
     DeleteDownstream,
     MakeSecret,
@@ -22,6 +28,7 @@ from service.downstreams.usecases import (
 from service.kernel import Clock, NewId
 from service.settings import Settings, networks
 from service.transaction import Begin
+from service.trips import Trips
 from service.vault import KeyAccess
 from service.vault.boxes import open_box, seal_box
 
@@ -51,13 +58,39 @@ def assigning(settings: Settings, clock: Clock, new_id: NewId) -> AssignTasks:
     return AssignTasks(seal_box, clock, new_id, patience=timedelta(hours=settings.downstream_hours))
 
 
+def bringing(settings: Settings, begin: Begin, keys: KeyAccess, send: Send, clock: Clock, new_id: NewId) -> BringTasks:
+    """Return what brings tasks to systems, as the worker."""
+    return BringTasks(
+        begin,
+        keys,
+        open_box,
+        secrets(keys, new_id),
+        grounds(),
+        send,
+        Certificates().verify,
+        clock,
+        random.random,
+        Trips.together,
+        new_id,
+        public_url=settings.public_url,
+    )
+
+
 def connected(settings: Settings, begin: Begin, keys: KeyAccess, clock: Clock, new_id: NewId) -> dict[str, Any]:
     """Return the dependencies of the routes about connected systems."""
-    made = secrets(keys, new_id)
+    made, reasons, certificates = secrets(keys, new_id), grounds(), Certificates()
     return {
-        "put_downstream": PutDownstream(begin, made, guard(settings), clock, http=settings.downstream_http),
+        "put_downstream": PutDownstream(
+            begin, made, guard(settings), certificates.check, clock, http=settings.downstream_http
+        ),
         "read_downstream": ReadDownstream(begin, clock),
         "read_downstreams": ReadDownstreams(begin),
         "delete_downstream": DeleteDownstream(begin),
         "make_secret": MakeSecret(begin, made, clock),
+        "pull_tasks": PullTasks(begin, keys, open_box, clock),
+        "answer_task": AnswerTask(begin, keys, made, reasons, clock),
+        "take_status": TakeStatus(begin, certificates.verify, clock, public_url=settings.public_url),
+        "read_tasks": ReadTasks(begin),
+        "excuse_task": ExcuseTask(begin, reasons, clock),
+        "repeat_task": RepeatTask(begin, clock, patience=timedelta(hours=settings.downstream_hours)),
     }

@@ -11,6 +11,7 @@ from service.consent import api as consent_api
 from service.consent import receipt_api
 from service.decisions import api as decisions_api
 from service.downstreams import api as downstreams_api
+from service.downstreams import task_api
 from service.exports import api as exports_api
 from service.kernel import Contended, DomainError, Unavailable
 from service.policies import api as policies_api
@@ -60,6 +61,8 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     exports_api.ExportController,
     exports_api.FilterController,
     downstreams_api.DownstreamController,
+    task_api.SystemController,
+    task_api.TaskController,
     hold_api.HoldController,
     vault_api.FieldController,
     vault_api.ValueController,

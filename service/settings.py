@@ -121,6 +121,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     export_four_eyes: Annotated[
         bool, Meta(description="Have a second person agree to every export (true or false).")
     ] = False
+    public_url: Annotated[
+        str | None,
+        Meta(description="Where others reach this service, https://…: OpenDSR processors call back there. Unset: not."),
+    ] = None
     downstream_hours: Annotated[
         int,
         Meta(ge=1, le=8760, description="How long a connected system may take to answer until it is silent, in hours."),
@@ -240,6 +244,8 @@ def _refuse_unusable(settings: Settings) -> None:
             raise _unusable(name, "is no address postgresql://USER:PASSWORD@HOST/DATABASE")
         if url is not None and settings.database_url is None:
             raise _unusable(name, "is set, but VOLENS_DATABASE_URL is not")
+    if settings.public_url is not None and not _is_web_address(settings.public_url):
+        raise _unusable("public_url", "is no address http(s)://HOST")
     try:
         networks(settings)
     except ValueError:

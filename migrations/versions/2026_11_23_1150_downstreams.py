@@ -31,6 +31,9 @@ MOVING = (
 )
 """What bringing a task, its answer and time change. What was to be done stays."""
 
+ONCE = ("tenant", "request", "system", "kind")
+"""A system is told the same for one request once."""
+
 SETTLED = """
     CREATE FUNCTION downstream_task_settled() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
     BEGIN
@@ -130,7 +133,7 @@ def _tasks() -> None:
         sa.Column("fault", ID),
         sa.Column("sealed", sa.LargeBinary),
         sa.PrimaryKeyConstraint("tenant", "id", name="downstream_task_pkey"),
-        sa.UniqueConstraint("tenant", "request", "system", "kind", name="downstream_task_tenant_request_system_kind_key"),
+        sa.UniqueConstraint(*ONCE, name=f"downstream_task_{'_'.join(ONCE)}_key"),
         app=f"SELECT, INSERT, UPDATE ({', '.join(MOVING)})",
     )
     op.create_index("downstream_task_tenant_state_id_idx", "downstream_task", ["tenant", "state", "id"])

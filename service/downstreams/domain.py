@@ -7,7 +7,7 @@ telling: to one system, about one person, for one request. It stays open until t
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -187,6 +187,8 @@ class Person(Struct, frozen=True, kw_only=True):
 
     subject: SubjectId | None
     identities: tuple[Identity, ...] = ()
+    regulation: Literal["gdpr", "ccpa"] = "gdpr"
+    """Under what processors of OpenDSR are told that it is asked for."""
 
     def __repr__(self) -> str:
         return "Person(hidden)"

@@ -1,7 +1,7 @@
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from msgspec import Struct
@@ -96,8 +96,8 @@ class DownstreamStore(Protocol):
         """Store that a system stays silent; nothing more is brought to it by itself."""
         ...
 
-    async def begin_again(self, task: UUID, now: datetime, silent_at: datetime) -> None:
-        """Have a silent task brought once more, from the first attempt on."""
+    async def begin_again(self, task: UUID, next_at: datetime | None, silent_at: datetime) -> None:
+        """Have a silent task brought once more, from the first attempt on; or let the system ask for it."""
         ...
 
     async def overdue(self, system: str, now: datetime, *, most: int) -> Sequence[Task]:
@@ -164,6 +164,10 @@ Allowed = Callable[[str], None]
 """Refuses an address where nothing may be sent: raises DownstreamUnusable."""
 
 
+Certified = Callable[[str, str, datetime], None]
+"""Refuses a certificate (PEM) that isn't one of a domain, in force now: raises DownstreamUnusable."""
+
+
 class Reply(Struct, frozen=True, kw_only=True):
     """What came back over HTTP."""
 
@@ -186,6 +190,20 @@ class Send(Protocol):
 
     async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Raises: NotReached"""
+        ...
+
+
+Verifies = Callable[[str, str, str, bytes, datetime], None]
+"""Returns if a body is signed by a certificate (PEM) of a domain: certificate, domain, signature, body, now.
+
+Raises:
+    SignatureRefused
+"""
+
+
+class Together(Protocol):
+    async def __call__(self, *asks: Coroutine[Any, Any, Any]) -> Sequence[Any]:
+        """Await all of `asks` at once. None is left running: the first error is raised when all have ended."""
         ...
 
 

@@ -143,8 +143,8 @@ class SqlDownstreamStore:
         values: dict[str, Any] = {"state": TaskState.SILENT.value, "next_at": None}
         await self._set(task, **values, **({} if fault is None else {"fault": fault.value}))
 
-    async def begin_again(self, task: UUID, now: datetime, silent_at: datetime) -> None:
-        again = {"next_at": now, "silent_at": silent_at, "attempts": 0, "round": downstream_task.c.round + 1}
+    async def begin_again(self, task: UUID, next_at: datetime | None, silent_at: datetime) -> None:
+        again = {"next_at": next_at, "silent_at": silent_at, "attempts": 0, "round": downstream_task.c.round + 1}
         await self._set(task, state=TaskState.OPEN.value, told_at=None, fault=None, **again)
 
     async def overdue(self, system: str, now: datetime, *, most: int) -> Sequence[Task]:

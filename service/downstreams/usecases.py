@@ -12,6 +12,7 @@ from service.downstreams.domain import (
 from service.downstreams.ports import (
     Allowed,
     Begin,
+    Certified,
     DownstreamTransaction,
     RandomBytes,
     Signing,
@@ -45,6 +46,9 @@ class Secrets:
         stored = StoredSecret(id=id_, sealed=sealed, public_key=public, made_at=clock(), ends_at=None)
         return stored, ShownSecret(secret=made.secret, public_key=public)
 
+    def signature(self, keys: Keys, content: bytes) -> bytes:
+        return self._signing.sign(keys.seed, content)
+
     def opened(self, key: BoxKey, secrets: Sequence[StoredSecret]) -> Sequence[Keys]:
         """Return secrets in plain. Raises Unreadable."""
         return [Keys.of(self._unseal(key, BoxPlace(kind=SECRETS, id=each.id), each.sealed)) for each in secrets]
@@ -53,11 +57,14 @@ class Secrets:
 class PutDownstream:
     """Register a system, or change what is said of it. A new one gets a secret, which is shown this once."""
 
-    def __init__(self, begin: Begin, secrets: Secrets, allowed: Allowed, clock: Clock, *, http: bool) -> None:
-        """`allowed` refuses addresses; with `http` one may do without TLS."""
+    def __init__(
+        self, begin: Begin, secrets: Secrets, allowed: Allowed, certified: Certified, clock: Clock, *, http: bool
+    ) -> None:
+        """`allowed` refuses addresses, `certified` certificates; with `http` an address may do without TLS."""
         self._begin = begin
         self._secrets = secrets
         self._allowed = allowed
+        self._certified = certified
         self._clock = clock
         self._http = http
 
@@ -71,6 +78,8 @@ class PutDownstream:
         said.check(http=self._http)
         if said.url is not None:
             self._allowed(said.url)
+        if said.certificate is not None and said.domain is not None:
+            self._certified(said.certificate, said.domain, self._clock())
         secret, shown = await self._secrets.make(by, self._clock)
         async with self._begin(by.tenant) as tx:
             before = await tx.downstreams.put(said, at=self._clock(), actor=by.actor)
