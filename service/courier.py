@@ -36,7 +36,6 @@ class Courier:
         self._bring = bring
         self._telemetry = telemetry
         self._clock = clock
-        self._lost = lost
         self._under_way: dict[Work, asyncio.Task[None]] = {}
 
     async def look(self) -> None:
@@ -67,10 +66,10 @@ class Courier:
                 outcomes = await self._bring(work) if len(outcomes) == AT_ONCE else []
         except Unavailable as error:
             self._telemetry.log.warning("courier_waits", tenant=work.tenant, **described(error))
-            await asyncio.sleep(self._lost)
+            await asyncio.sleep(LOST)
         except Exception as error:  # noqa: BLE001 -- one system's fault is not to stop the others
             self._telemetry.bug(error, "")
-            await asyncio.sleep(self._lost)
+            await asyncio.sleep(LOST)
         finally:
             del self._under_way[work]
 
@@ -112,7 +111,7 @@ async def publish(url: str, telemetry: Telemetry) -> None:
     """Publish how many answers connected systems owe."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         found = await connection.execute("SELECT state, tasks FROM downstream_counts()")
-        counted = dict(await found.fetchall())
+        counted: dict[str, int] = dict(await found.fetchall())
     telemetry.downstream_tasks(counted.get("open", 0), counted.get("silent", 0))
 
 

@@ -113,10 +113,9 @@ class BringTasks:
 
         async def asked(each: Sealed) -> Answer | Fault:
             plain = self._unseal(key, BoxPlace(kind=PEOPLE, id=each.task.id), each.sealed)
+            person = msgspec.json.decode(plain, type=Person)
             try:
-                return await self._asked(
-                    work.tenant, system, secrets, each.task, msgspec.json.decode(plain, type=Person)
-                )
+                return await self._asked(work.tenant, system, secrets, each.task, person)
             except NotReached as error:
                 return error.fault
 
