@@ -45,7 +45,7 @@ from service.downstreams.ports import (
 from service.downstreams.signatures import Keys, signed, v1, v1a
 from service.downstreams.usecases import Secrets
 from service.kernel import Caller, Clock, NewId, TenantId
-from service.vault import BoxPlace, KeyAccess, OpenBox
+from service.vault import BoxPlace, KeyAccess, OpenBox, Unreadable
 
 AT_ONCE: Final = 16
 """Tasks that are brought to one system at the same time."""
@@ -55,7 +55,7 @@ ACTOR: Final = "worker"
 _GONE: Final = 410
 _CREATED: Final = 201
 _TOOK: Final = Answer(outcome=TaskState.OPEN)
-_FINAL: Final = (Fault.GONE, Fault.CANCELLED, Fault.NO_LONGER_REGISTERED)
+_FINAL: Final = (Fault.GONE, Fault.CANCELLED, Fault.NO_LONGER_REGISTERED, Fault.UNREADABLE)
 """What no further attempt changes."""
 
 
@@ -109,13 +109,15 @@ class BringTasks:
             due = await tx.downstreams.claim(work.system, now, now + LEASE, most=AT_ONCE)
         if not due:
             return []
-        secrets = self._secrets.opened(key, stored)
 
         async def asked(each: Sealed) -> Answer | Fault:
-            plain = self._unseal(key, BoxPlace(kind=PEOPLE, id=each.task.id), each.sealed)
-            person = msgspec.json.decode(plain, type=Person)
             try:
+                secrets = self._secrets.opened(key, stored)
+                plain = self._unseal(key, BoxPlace(kind=PEOPLE, id=each.task.id), each.sealed)
+                person = msgspec.json.decode(plain, type=Person)
                 return await self._asked(work.tenant, system, secrets, each.task, person)
+            except Unreadable:
+                return Fault.UNREADABLE
             except NotReached as error:
                 return error.fault
 

@@ -251,6 +251,8 @@ class Fault(StrEnum):
     """Its answer isn't signed by its certificate."""
     CANCELLED = "cancelled"
     """It says that it cancelled the request."""
+    UNREADABLE = "unreadable"
+    """Whom the task is about, or what it would be signed by, does not open any more."""
     NO_LONGER_REGISTERED = "no_longer_registered"
 
 

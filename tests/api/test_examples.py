@@ -43,6 +43,7 @@ CHANGING = {
     "checkpoint",
     "path",
     "sha256",
+    "instance",
     "secret",
     "public_key",
 }
