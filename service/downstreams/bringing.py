@@ -11,7 +11,6 @@ from typing import Final
 import msgspec
 
 from service.audit import AuditEvent
-from service.downstreams import opendsr
 from service.downstreams.answering import settle, silence
 from service.downstreams.assigning import PEOPLE
 from service.downstreams.domain import (
@@ -30,6 +29,7 @@ from service.downstreams.domain import (
     next_attempt,
 )
 from service.downstreams.messages import body_of, said_in
+from service.downstreams.opendsr import Stands, callback_url, outer, request_of, signed_as, stands, took
 from service.downstreams.ports import (
     Begin,
     Chance,
@@ -188,22 +188,22 @@ class BringTasks:
         """Hand a request to a processor, or ask how far it is with it."""
         requests = f"{url.rstrip('/')}/requests"
         if task.told_at is not None:
-            reply = _success(await self._send("GET", f"{requests}/{opendsr.outer(task.id)}", {}, b""))
+            reply = _success(await self._send("GET", f"{requests}/{outer(task.id)}", {}, b""))
             self._check(system, reply)
-            said = opendsr.stands(reply.body)
-            if said is None or said.subject_request_id != opendsr.outer(task.id):
+            said = stands(reply.body)
+            if said is None or said.subject_request_id != outer(task.id):
                 raise NotReached(Fault.UNSIGNED)
             return answer_of(said)
-        callback = None if self._public_url is None else opendsr.callback_url(self._public_url, tenant, system.name)
-        body = opendsr.request_of(task, person, callback)
+        callback = None if self._public_url is None else callback_url(self._public_url, tenant, system.name)
+        body = request_of(task, person, callback)
         reply = _success(await self._send("POST", requests, {"content-type": "application/json"}, body))
         self._check(system, reply)
-        if reply.status != _CREATED or not opendsr.took(reply.body, task, body):
+        if reply.status != _CREATED or not took(reply.body, task, body):
             raise NotReached(Fault.UNSIGNED)
         return _TOOK
 
     def _check(self, system: Downstream, reply: Reply) -> None:
-        domain, signature = opendsr.signed_as(reply.headers)
+        domain, signature = signed_as(reply.headers)
         try:
             if domain != system.domain:
                 raise SignatureRefused("another domain")
@@ -212,7 +212,7 @@ class BringTasks:
             raise NotReached(Fault.UNSIGNED) from None
 
 
-def answer_of(said: opendsr.Stands) -> Answer:
+def answer_of(said: Stands) -> Answer:
     """Return what a processor says about a task. Raises NotReached: that it was cancelled."""
     if said.request_status == "cancelled":
         raise NotReached(Fault.CANCELLED)

@@ -2,17 +2,20 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 
-from service.courier import Courier
+from service.courier import Courier, publish
 from service.downstreams import TaskKind, is_over, settled
 from service.kernel import TenantId
+from service.telemetry import Telemetry
 from service.transaction import Begin
-from tests.conftest import FakeClock
+from tests.conftest import Database, FakeClock
 
 Assign = Callable[..., Awaitable[UUID]]
 PULLING = {"kind": "pull", "client": "ledger-adapter", "takes": ["erase", "access"]}
@@ -30,8 +33,14 @@ async def silent(client: httpx.AsyncClient, assign: Assign, courier: Courier, cl
     return dict(task)
 
 
-async def test_silence_is_told_once_by_entry_and_event(
-    client: httpx.AsyncClient, silent: dict[str, Any], courier: Courier, begin: Begin, tenant: TenantId
+async def test_silence_is_told_once_by_entry_event_and_metric(
+    client: httpx.AsyncClient,
+    silent: dict[str, Any],
+    courier: Courier,
+    begin: Begin,
+    tenant: TenantId,
+    clock: FakeClock,
+    database: Database,
 ):
     await courier.look()
     await courier.rest()
@@ -41,6 +50,12 @@ async def test_silence_is_told_once_by_entry_and_event(
     async with begin(tenant) as tx:
         outcomes = await settled(tx, UUID(silent["request"]))
     assert not is_over(outcomes)
+    telemetry = Telemetry(clock, stream=BytesIO())
+    await publish(database.urls.worker, telemetry)
+    assert (telemetry.registry.get_sample_value("volens_downstream_tasks", {"state": "silent"}) or 0) >= 1
+    with psycopg.connect(database.urls.owner) as owner:
+        told = owner.execute("SELECT type FROM outbox WHERE object_id = %s ORDER BY id", (silent["id"],)).fetchall()
+    assert told == [("downstream.assigned",), ("downstream.silent",)]
 
 
 async def test_an_officer_says_why_a_case_goes_on(
