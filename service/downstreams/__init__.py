@@ -1,6 +1,6 @@
 """Connected systems: who is told of an erasure, how it reaches them, and what they answered."""
 
-from service.downstreams.assigning import AssignTasks, is_over, settled
+from service.downstreams.assigning import AssignTasks, is_over, settled, told
 from service.downstreams.domain import Identity, Person, TaskKind, TaskOutcome, TaskState
 from service.downstreams.ports import DownstreamStore, DownstreamTransaction
 
@@ -15,4 +15,5 @@ __all__ = [
     "TaskState",
     "is_over",
     "settled",
+    "told",
 ]

@@ -74,6 +74,11 @@ class AssignTasks:
         return [outcome.task for outcome in await settled(tx, request) if outcome.kind is kind]
 
 
+async def told(tx: DownstreamTransaction, kind: TaskKind) -> Sequence[str]:
+    """Return the names of the systems that a task of this kind would be given to, in their order."""
+    return [system.name for system in await tx.downstreams.taking(kind)]
+
+
 async def settled(tx: DownstreamTransaction, request: UUID) -> Sequence[TaskOutcome]:
     """Return what became of every task of a request, in the order of their systems.
 

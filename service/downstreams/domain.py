@@ -185,7 +185,8 @@ class Identity(Struct, frozen=True):
 class Person(Struct, frozen=True, kw_only=True):
     """Whom a task is about, as a system knows them. Sealed wherever it is kept, and gone with the answer."""
 
-    subject: SubjectId | None
+    subjects: tuple[SubjectId, ...]
+    """The tenant's own ids: several of who was merged."""
     identities: tuple[Identity, ...] = ()
     regulation: Literal["gdpr", "ccpa"] = "gdpr"
     """Under what processors of OpenDSR are told that it is asked for."""

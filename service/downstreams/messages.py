@@ -16,7 +16,7 @@ class _Told(Struct, frozen=True, kw_only=True):
     task: UUID
     request: UUID
     kind: TaskKind
-    subject: SubjectId | None
+    subjects: tuple[SubjectId, ...]
     identities: tuple[Identity, ...]
     answer_by: Instant
 
@@ -39,7 +39,7 @@ def body_of(task: Task, person: Person) -> bytes:
         task=task.id,
         request=task.request,
         kind=task.kind,
-        subject=person.subject,
+        subjects=person.subjects,
         identities=person.identities,
         answer_by=task.silent_at,
     )

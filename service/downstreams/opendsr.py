@@ -62,17 +62,17 @@ class _Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def request_of(task: Task, person: Person, callback: str | None) -> bytes:
     """Return the body of the request for a task."""
-    known = [_Identity(identity_type=each.type, identity_value=each.value) for each in person.identities]
-    told = [each for each in known if each.identity_type in IDENTITIES]
-    if person.subject is not None:
-        told.insert(0, _Identity(identity_type=CUSTOMER, identity_value=person.subject))
+    told = [
+        *((CUSTOMER, subject) for subject in person.subjects),
+        *((each.type, each.value) for each in person.identities if each.type in IDENTITIES),
+    ]
     return msgspec.json.encode(
         _Request(
             regulation=person.regulation,
             subject_request_id=outer(task.id),
             subject_request_type=OF_OPENDSR[task.kind],
             submitted_time=task.assigned_at,
-            subject_identities=tuple(told),
+            subject_identities=tuple(_Identity(identity_type=kind, identity_value=value) for kind, value in told),
             api_version=VERSION,
             status_callback_urls=() if callback is None else (callback,),
         )

@@ -98,8 +98,8 @@ class OwnTaskView(Struct, frozen=True, kw_only=True):
     id: UUID
     request: UUID
     kind: TaskKind
-    subject: str | None
-    """The person, by the tenant's own id."""
+    subjects: Sequence[str]
+    """The person, by the tenant's own ids: several of who was merged."""
     identities: Sequence[IdentityView]
     assigned_at: datetime
     answer_by: datetime
@@ -110,7 +110,7 @@ class OwnTaskView(Struct, frozen=True, kw_only=True):
             id=task.id,
             request=task.request,
             kind=task.kind,
-            subject=person.subject,
+            subjects=person.subjects,
             identities=[IdentityView(type=each.type, value=each.value) for each in person.identities],
             assigned_at=task.assigned_at,
             answer_by=task.silent_at,

@@ -238,7 +238,7 @@ def assign(
 
     async def assign(kind: TaskKind = TaskKind.ERASE, **person: Any) -> UUID:
         request = uuid7()
-        ada = Person(**{"subject": "ada", "identities": (Identity("email", "ada@mail.example"),), **person})
+        ada = Person(**{"subjects": ("ada",), "identities": (Identity("email", "ada@mail.example"),), **person})
         async with guarded_root_keys(settings, app.root_uses(begin)) as root:
             key = await app.vault_keys(settings, root, engine, clock).box_key(caller.tenant)
         async with begin(caller.tenant) as tx:

@@ -213,7 +213,7 @@ async def test_a_system_asks_for_its_tasks_itself(
 
     tasks = [*first.json()["tasks"], *rest.json()["tasks"]]
     assert [task["request"] for task in tasks] == requests
-    assert tasks[0]["subject"] == "ada"
+    assert tasks[0]["subjects"] == ["ada"]
     assert tasks[0]["identities"] == [{"type": "email", "value": "ada@mail.example"}]
     assert "next" not in rest.links
     entries = (await client.get("/v1/audit/entries", params={"event": "downstream.told"})).json()["entries"]

@@ -73,7 +73,7 @@ async def test_a_system_is_told_once_signed_by_both_ways(
         "task": known["id"],
         "request": str(request),
         "kind": "erase",
-        "subject": "ada",
+        "subjects": ["ada"],
         "identities": [{"type": "email", "value": "ada@mail.example"}],
         "answer_by": "2026-11-26T09:00:00Z",
     }

@@ -9,7 +9,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from service.audit import AuditEvent, Query
-from service.downstreams import AssignTasks, Identity, Person, TaskKind, TaskState, is_over, settled
+from service.downstreams import AssignTasks, Identity, Person, TaskKind, TaskState, is_over, settled, told
 from service.downstreams.assigning import PEOPLE
 from service.downstreams.domain import Downstream, SystemKind
 from service.kernel import Caller, Handle, SubjectId, TenantId
@@ -20,7 +20,7 @@ from service.vault.keys import Keys
 from service.vault.ring_file import FileRing
 from tests.conftest import Database, FakeClock
 
-ADA = Person(subject=SubjectId("ada"), identities=(Identity("email", "ada@mail.example"),))
+ADA = Person(subjects=(SubjectId("ada"),), identities=(Identity("email", "ada@mail.example"),))
 WORKING = ("crm", "ledger")
 
 
@@ -59,6 +59,7 @@ async def test_every_system_that_takes_it_gets_a_task_once(
 
     async with begin(tenant) as tx:
         outcomes = await settled(tx, request)
+        assert await told(tx, TaskKind.ERASE) == list(WORKING)
         entries = await tx.audit.find(Query(event=AuditEvent.DOWNSTREAM_ASSIGNED), subject=None, after=None, limit=9)
         sealed = await tx.downstreams.sealed(ids[0])
     assert ids[0] == ids[1] == [outcome.task for outcome in outcomes]

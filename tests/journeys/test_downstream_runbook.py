@@ -74,7 +74,7 @@ async def assign(installation: Installation, number: int) -> None:
     settings = Settings(data_dir=installation.env["VOLENS_DATA_DIR"])
     by = Caller(tenant=ACME, actor="crm", request="req-1")
     tell = connecting.assigning(settings, app.utc_now, app.new_id)
-    person = Person(subject=SubjectId("ada"), identities=(Identity("email", "ada@mail.example"),))
+    person = Person(subjects=(SubjectId("ada"),), identities=(Identity("email", "ada@mail.example"),))
     async with operations.transactions(installation.urls.app) as begin:
         async with guarded_root_keys(settings, app.root_uses(begin)) as root:
             engine = db.engine(installation.urls.app)
