@@ -28,13 +28,13 @@ class SqlDownstreamStore:
         self._tenant = tenant
 
     async def put(self, said: Downstream, *, at: datetime, actor: str) -> Downstream | None:
-        before = await self.find(said.name, hold=True)
         row = {**msgspec.structs.asdict(said), "takes": list(said.takes), "stored_at": at, "actor": actor}
-        stored = upsert(downstream).values(tenant=self._tenant, **row)
-        key = [downstream.c.tenant, downstream.c.name]
-        await self._connection.execute(
-            stored.on_conflict_do_update(index_elements=key, set_={name: row[name] for name in row if name != "name"})
-        )
+        new = upsert(downstream).values(tenant=self._tenant, **row).on_conflict_do_nothing()
+        if (await self._connection.execute(new.returning(downstream.c.name))).first() is not None:
+            return None
+        before = await self.find(said.name, hold=True)
+        mine = (downstream.c.tenant == self._tenant, downstream.c.name == row.pop("name"))
+        await self._connection.execute(update(downstream).where(*mine).values(**row))
         return before
 
     async def find(self, name: str, *, hold: bool = False) -> Downstream | None:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 from aiohttp import web
 from cryptography.exceptions import InvalidSignature
@@ -17,7 +18,7 @@ from msgspec import structs
 
 from service.courier import Courier
 from service.settings import Settings
-from tests.conftest import FakeClock
+from tests.conftest import Database, FakeClock
 from tests.downstream import System, confirmed, listening, signed
 
 Assign = Callable[..., Awaitable[UUID]]
@@ -219,6 +220,18 @@ async def test_who_took_the_task_and_says_no_more_is_silent_in_the_end(
         "downstream.assigned", "downstream.told", "downstream.silent",
     ]  # fmt: skip
     assert len(system.heard) == 1
+
+
+async def test_what_can_not_be_read_any_more_is_not_tried_for_ever(
+    secret: dict[str, str], system: System, assign: Assign, bring: Any, task: Any, database: Database
+):
+    await assign()
+    with psycopg.connect(database.urls.owner) as owner:
+        owner.execute("TRUNCATE vault_secret_key")
+    await bring()
+
+    known = await task()
+    assert (known["state"], known["fault"], system.heard) == ("silent", "unreadable", [])
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def assign(clock: FakeClock) -> AssignTasks:
 
 @pytest.mark.usefixtures("systems")
 async def test_every_system_that_takes_it_gets_a_task_once(
-    begin: Begin, tenant: TenantId, caller: Caller, key: BoxKey, assign: AssignTasks
+    begin: Begin, database: Database, tenant: TenantId, caller: Caller, key: BoxKey, assign: AssignTasks
 ):
     request, handle = uuid4(), Handle(uuid4())
     ids = []
@@ -66,6 +66,11 @@ async def test_every_system_that_takes_it_gets_a_task_once(
     assert [(outcome.system, outcome.state) for outcome in outcomes] == [(name, TaskState.OPEN) for name in WORKING]
     assert {entry.object_id for entry in entries} == {str(task) for task in ids[0]}
     assert not is_over(outcomes)
+    with psycopg.connect(database.urls.owner) as owner:
+        for table in ("downstream_task", "outbox", "audit_entry"):
+            rows = owner.execute(f"SELECT to_jsonb({table}.*)::text, * FROM {table}").fetchall()
+            assert rows
+            assert "ada" not in str(rows), "it is sealed, and nowhere else"
     assert b"ada@mail.example" in open_box(key, BoxPlace(kind=PEOPLE, id=ids[0][0]), sealed[ids[0][0]])
 
 
