@@ -22,5 +22,6 @@ def bodies(mark: str) -> dict[str, Any]:
         "putDownstream": {"kind": "pull", "client": mark, "takes": ["erase"]},
         "confirmTask": {"task": TASK, "outcome": "confirmed"},
         "refuseTask": {"task": TASK, "outcome": "refused", "ground": "legal_claims"},
+        "takeOpenDsrStatus": {"subject_request_id": TASK, "request_status": "completed"},
         "excuseTask": {"reason": "impossible"},
     }

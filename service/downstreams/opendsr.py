@@ -5,11 +5,11 @@ Each answer of a processor is signed: RSA with SHA-256 over the raw body, by a c
 
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from service.downstreams.domain import OF_OPENDSR, Person, Task
 from service.kernel import Instant, TenantId
@@ -41,7 +41,8 @@ class Stands(Struct, frozen=True, kw_only=True):
 
     subject_request_id: UUID
     request_status: Status
-    status_callback_url: str | None = None
+    status_callback_url: Annotated[str, Meta(max_length=2048)] | None = None
+    """Where it calls back: at ours, or it means somebody else."""
 
 
 class _Identity(Struct, frozen=True, kw_only=True):

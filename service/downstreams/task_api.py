@@ -8,7 +8,7 @@ from litestar.params import FromPath, QueryParameter
 
 from service.downstreams.answering import AnswerTask, ExcuseTask, ReadTasks, RepeatTask, TakeStatus
 from service.downstreams.domain import SignatureRefused, Task, TaskState, TaskUnknown
-from service.downstreams.opendsr import signed_as
+from service.downstreams.opendsr import Stands, signed_as
 from service.downstreams.pulling import PullTasks
 from service.downstreams.schemas import SystemName
 from service.downstreams.signatures import Message
@@ -108,17 +108,21 @@ class SystemController(Controller):
         "/opendsr",
         operation_id="takeOpenDsrStatus",
         opt={PUBLIC: True},
-        responses=documented(),
+        responses=documented(404),
         status_code=HTTPStatus.ACCEPTED,
     )
     async def status(
         self,
         request: Request[Any, Any, Any],
         system: FromPath[SystemName],
+        data: StrictBody[Stands],
         take_status: NamedDependency[TakeStatus],
         tenant: WhoseSystem,
     ) -> Response[None]:
-        """Take the status callback of an OpenDSR 2.0 processor (its section 8.6), signed by its certificate."""
+        """Take the status callback of an OpenDSR 2.0 processor (its section 8.6), signed by its certificate.
+
+        Nothing of the body is looked at before its signature is.
+        """
         domain, signature = signed_as(request.headers)
         await take_status(
             TenantId(tenant), system, domain, signature, await request.body(), request=_request_id(request)

@@ -119,6 +119,7 @@ BODIES: dict[str, Any] = {
     "confirmTask": {"task": REQUEST, "outcome": "confirmed"},
     "refuseTask": {"task": REQUEST, "outcome": "refused", "ground": "legal_claims"},
     "excuseTask": {"reason": "impossible"},
+    "takeOpenDsrStatus": {"subject_request_id": REQUEST, "request_status": "completed"},
     "openRequest": {
         "id": REQUEST,
         "subject": "s-1",
@@ -136,7 +137,7 @@ BODIES: dict[str, Any] = {
 }
 
 
-NOTHING_THERE = {"mergeSubjects", "revokeToken", "confirmTask", "refuseTask", "excuseTask"}
+NOTHING_THERE = {"mergeSubjects", "revokeToken", "confirmTask", "refuseTask", "excuseTask", "takeOpenDsrStatus"}
 """What can't be done, because its object was never made."""
 
 
