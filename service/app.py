@@ -90,7 +90,7 @@ from service.subjects import PutSubject
 from service.telemetry import Telemetry
 from service.tenants import NOBODY
 from service.timeline import ReadTimeline
-from service.transaction import Begin, opener, search_opener
+from service.transaction import Begin, hot_opener, opener, trip_opener
 from service.trials import ReadChanges, ReadTrial, ReadTrials, RunTrial, StartTrial
 from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
@@ -184,11 +184,11 @@ def assemble(
     append = AppendRecords(begin, clock, policy.vocabulary)
     fields = Fields(begin)
     pace = LookupPace(settings.lookups_per_minute, clock)
-    lookup = Lookup(fields, normalised, Grouped(FindHolders(search_opener(pool, clock, new_id), vault_keys)), pace)
-    write_values = WriteValues(begin, vault_keys, seal, clock)
+    lookup = Lookup(fields, normalised, Grouped(FindHolders(trip_opener(pool, clock, new_id), vault_keys)), pace)
+    write_values = WriteValues(hot_opener(pool, clock, new_id), vault_keys, seal, clock)
     write = Grouped(write_values)
     put_value = PutValue(fields, normalised, write, pace)
-    open_values = OpenValues(begin, vault_keys, unseal, clock)
+    open_values = OpenValues(trip_opener(pool, clock, new_id), vault_keys, unseal, clock)
     reveals = SqlRevealLog(pool, audit_statement, new_id)
     nonce = partial(os.urandom, NONCE_BYTES)
     open_one: Grouped[Wanted, Opening] = Grouped(OpenTogether(open_values))

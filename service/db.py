@@ -93,7 +93,13 @@ def as_role(url: str, role: str) -> str:
 def _session(url: str) -> dict[str, Any]:
     own = conninfo_to_dict(url).get("options", "")
     ours = "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=5s"
-    return {"connect_timeout": 5, "application_name": "volens", "options": f"{own} {ours}".strip()}
+    return {
+        "connect_timeout": 5,
+        "application_name": "volens",
+        "options": f"{own} {ours}".strip(),
+        # `wire` prepares what is hot. psycopg, once it had prepared something, would drop that with its own.
+        "prepare_threshold": None,
+    }
 
 
 _GIVEN_UP: Final = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)

@@ -21,16 +21,19 @@ from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
 from service.requests.store import SqlRequestStore
 from service.reveals.store import SqlAloneStore, SqlApprovalStore, SqlRevealStore, SqlTokenStore
-from service.subjects.store import SqlNames, SqlSubjectStore
+from service.subjects.directory import SqlDirectory
+from service.subjects.store import SqlSubjectStore
 from service.tenants import SqlTenants
 from service.trials.store import SqlTrialStore
 from service.trips import Trips
-from service.vault.key_store import SqlKeyStore
+from service.vault.key_store import SqlKeyStore, SqlSubjectKeys
 from service.vault.moving_store import SqlMovingStore
 from service.vault.retention_store import SqlRetentionStore
 from service.vault.rotation_store import SqlRotationStore
-from service.vault.store import SqlHolders, SqlValueStore
+from service.vault.store import SqlHotValues, SqlValueStore
+from service.wire import Statement
 
+_BEGIN: Final[Statement] = ("BEGIN", {})
 _ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %(tenant)s, true)"
 
 
@@ -98,29 +101,52 @@ def opener(engine: AsyncEngine, clock: Clock, new_id: NewId) -> Begin:
     return begin
 
 
-class Searching:
-    """What looking for people touches. Each trip is a transaction of its own."""
+class Hot:
+    """What the hot paths of the vault touch: all of it goes straight to PostgreSQL."""
 
     def __init__(self, trips: Trips, tenant: TenantId, clock: Clock, new_id: NewId) -> None:
         self.together = trips.together
-        self.values = SqlHolders(trips, tenant)
-        self.subjects = SqlNames(trips, tenant)
+        self.keys = SqlSubjectKeys(trips, tenant)
+        self.values = SqlHotValues(trips, tenant)
+        self.subjects = SqlDirectory(trips, tenant, new_id)
         self.audit = SqlAuditAppender(trips, tenant, clock, new_id)
+        self.outbox = SqlOutbox(trips, tenant, new_id)
 
 
-BeginSearching = Callable[[TenantId], AbstractAsyncContextManager[Searching]]
+BeginHot = Callable[[TenantId], AbstractAsyncContextManager[Hot]]
 
 
-def search_opener(pool: AsyncConnectionPool, clock: Clock, new_id: NewId) -> BeginSearching:
-    """Return what lends connections for hot searches, which are durable trip by trip.
+def trip_opener(pool: AsyncConnectionPool, clock: Clock, new_id: NewId) -> BeginHot:
+    """Return what lends connections on which each trip is a transaction of its own, durable when it returns.
 
     Raises:
         Unavailable: the database doesn't answer.
     """
 
     @asynccontextmanager
-    async def begin(tenant: TenantId) -> AsyncIterator[Searching]:
+    async def begin(tenant: TenantId) -> AsyncIterator[Hot]:
         async with lease(pool) as connection:
-            yield Searching(Trips(connection, first=[(_ENTER, {"tenant": tenant})]), tenant, clock, new_id)
+            yield Hot(Trips(connection, every=[(_ENTER, {"tenant": tenant})]), tenant, clock, new_id)
+
+    return begin
+
+
+def hot_opener(pool: AsyncConnectionPool, clock: Clock, new_id: NewId) -> BeginHot:
+    """Return what opens transactions as `opener` does, past SQLAlchemy: they begin with their first trip.
+
+    Raises:
+        Unavailable: as there.
+    """
+
+    @asynccontextmanager
+    async def begin(tenant: TenantId) -> AsyncIterator[Hot]:
+        async with lease(pool) as connection:
+            trips = Trips(connection, first=[_BEGIN, (_ENTER, {"tenant": tenant})])
+            try:
+                yield Hot(trips, tenant, clock, new_id)
+            except BaseException:
+                await trips.roll_back()
+                raise
+            await trips.commit()
 
     return begin

@@ -1,23 +1,25 @@
-"""Statements that travel together, inside a transaction that SQLAlchemy began.
+"""Statements that travel together, past SQLAlchemy, whether it began their transaction or not.
 
-What is asked in one turn of the event loop goes to PostgreSQL in one round trip, and straight through the driver: of
+What is asked in one turn of the event loop goes to PostgreSQL in one round trip, and straight through libpq: of
 what a group of writes cost this process, SQLAlchemy and the waiting were most. Statements keep their order, each sees
 what the ones before it did and holds what they held, and the first that fails ends the transaction.
 """
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 import psycopg
 from msgspec import Struct
+from psycopg import pq
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.kernel import Unavailable
+from service.wire import Rows, Statement, exchange
 
-Rows = Sequence[tuple[Any, ...]]
-Statement = tuple[str, Mapping[str, Any]]
-"""In the driver's own writing, `%(name)s`, and its parameters."""
+_COMMIT: Final[Statement] = ("COMMIT", {})
+_ROLLBACK: Final[Statement] = ("ROLLBACK", {})
 
 
 class _Asked(Struct, eq=False):
@@ -29,12 +31,21 @@ class Trips:
     """Asks PostgreSQL on one connection."""
 
     def __init__(
-        self, connection: "AsyncConnection | psycopg.AsyncConnection[Any]", *, first: Sequence[Statement] = ()
+        self,
+        connection: "AsyncConnection | psycopg.AsyncConnection[Any]",
+        *,
+        first: Sequence[Statement] = (),
+        every: Sequence[Statement] = (),
     ) -> None:
-        """Have `first` go before every trip: on a connection that commits by itself each is a transaction."""
+        """Have `first` go before the first trip, and `every` before each.
+
+        On a connection that commits by itself a trip is a transaction, unless `first` begins one: then `commit`.
+        """
         self._connection = connection
         self._first = first
+        self._every = every
         self._waiting: list[_Asked] = []
+        self._gone = False
 
     async def __call__(self, query: str, parameters: Mapping[str, Any]) -> Rows:
         """Return the rows of a statement; none where it has no such thing."""
@@ -77,12 +88,30 @@ class Trips:
         for asked in together:
             _tell(asked, [next(rows) for _ in asked.statements])
 
-    async def _sent(self, statements: Sequence[Statement]) -> list[Rows]:
-        driver = self._driver()
-        async with driver.pipeline():
-            cursors = [await driver.execute(query, parameters) for query, parameters in (*self._first, *statements)]
-        asked = cursors[len(self._first) :]
-        return [[] if cursor.description is None else await cursor.fetchall() for cursor in asked]
+    async def _sent(self, statements: Sequence[Statement]) -> Sequence[Rows]:
+        before = self._every if self._gone else [*self._first, *self._every]
+        self._gone = True
+        rows = await exchange(self._driver(), [*before, *statements])
+        return rows[len(before) :]
+
+    async def commit(self) -> None:
+        """End the transaction that `first` began, if there was a trip at all.
+
+        Raises:
+            Unavailable: a statement failed, so nothing is stored, whoever took the error for nothing.
+        """
+        if not self._gone:
+            return
+        failed = self._driver().pgconn.transaction_status == pq.TransactionStatus.INERROR
+        await exchange(self._driver(), [_COMMIT])
+        if failed:
+            raise Unavailable("a statement failed, and nothing was stored")
+
+    async def roll_back(self) -> None:
+        """End it, and store nothing. On a lost connection the server does so by itself."""
+        if self._gone:
+            with suppress(psycopg.Error):
+                await exchange(self._driver(), [_ROLLBACK])
 
     def _driver(self) -> psycopg.AsyncConnection[Any]:
         driver: Any = self._connection

@@ -136,7 +136,7 @@ class Alongside(Protocol[G_co]):
 
     @property
     def query(self) -> str:
-        """One parameter, the tenant; one row."""
+        """One row. Its one parameter is `%(tenant)s`."""
         ...
 
     def decode(self, row: tuple[Any, ...]) -> G_co:

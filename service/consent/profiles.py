@@ -13,18 +13,19 @@ from service.consent.ports import Alongside
 from service.db import TENANT_SETTING, Coalescer, lease
 from service.kernel import Handle, SubjectId, TenantId, Unavailable
 from service.subjects import NO_FLAGS, Flags, SubjectFacts
+from service.wire import Rows, Statement, exchange
 
-_ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %s, true)"
+_ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %(tenant)s, true)"
 _PROFILES: Final = """
     SELECT who.subject, who.handle, who.version, who.facts, who.flags, will.version, will.state, hidden.secret
     FROM subject AS who
     LEFT JOIN consent_state AS will ON will.tenant = who.tenant AND will.handle = who.handle
     LEFT JOIN commitment_secret AS hidden ON hidden.tenant = who.tenant AND hidden.handle = who.handle
-    WHERE who.tenant = %s AND who.subject = ANY(string_to_array(%s, ','))
+    WHERE who.tenant = %(tenant)s AND who.subject = ANY(string_to_array(%(names)s, ','))
 """
 _MAPPINGS: Final = """
     SELECT purpose, maps_to FROM purpose
-    WHERE tenant = %s AND purpose = ANY(string_to_array(%s, ','))
+    WHERE tenant = %(tenant)s AND purpose = ANY(string_to_array(%(names)s, ','))
 """
 _REMEMBERED: Final = 10_000
 _facts: Final = msgspec.json.Decoder(SubjectFacts)
@@ -98,24 +99,24 @@ class ProfileReader(Generic[G]):
 
     async def _ask(
         self, query: str, keys: Sequence[_Key], beside: str | None
-    ) -> list[tuple[TenantId, list[str], list[tuple[Any, ...]], tuple[Any, ...]]]:
+    ) -> list[tuple[TenantId, list[str], Rows, tuple[Any, ...]]]:
         """Return, for each tenant, the names asked for, their rows, and the row beside them."""
         wanted: dict[TenantId, list[str]] = {}
         for tenant, name in keys:
             wanted.setdefault(tenant, []).append(name)
-        cursors = []
+        more = [] if beside is None else [beside]
+        asked: list[Statement] = []
+        for tenant, names in wanted.items():
+            # Neither a subject id nor a purpose has a comma in it.
+            about = {"tenant": tenant, "names": ",".join(names)}
+            asked += [(each, about) for each in (_ENTER, query, *more)]
         async with lease(self._pool) as connection:
-            async with connection.pipeline():
-                for tenant, names in wanted.items():
-                    await connection.execute(_ENTER, (tenant,))
-                    # Neither a subject id nor a purpose has a comma in it.
-                    rows = await connection.execute(query, (tenant, ",".join(names)), binary=True)
-                    more = None if beside is None else await connection.execute(beside, (tenant,), binary=True)
-                    cursors.append((tenant, names, rows, more))
-            return [
-                (tenant, names, await rows.fetchall(), () if more is None else await more.fetchone() or ())
-                for tenant, names, rows, more in cursors
-            ]
+            rows = iter(await exchange(connection, asked))
+        found = []
+        for tenant, names in wanted.items():
+            next(rows)
+            found.append((tenant, names, next(rows), next(iter(next(rows)), ()) if more else ()))
+        return found
 
 
 def _profile(

@@ -20,6 +20,7 @@ from service.db import TENANT_SETTING, Coalescer, lease
 from service.decisions.domain import Stored
 from service.decisions.ports import Logged
 from service.kernel import NewId, TenantId
+from service.wire import Statement, exchange
 
 AuditStatement = Callable[[Sequence[Entry]], tuple[str, Mapping[str, Any]]]
 """The SQL, and its named parameters, that adds one tenant's entries to the audit log."""
@@ -98,13 +99,15 @@ class SqlDecisionLog:
         if own is None and any(logged.decision.handle is None for logged in decisions):
             own = await self._own(tenant)
         audit, entries = self._audit([self._entry(logged, own) for logged in decisions])
-        async with lease(self._pool) as connection, connection.pipeline():
-            await connection.execute(_ENTER, {"tenant": tenant})
-            if new:
-                await connection.execute(_FACTS, {"tenant": tenant, "rows": _json(map(_facts, new.values()))})
-                await connection.execute(_VERDICTS, {"tenant": tenant, "rows": _json(map(_verdict, new.values()))})
-            await connection.execute(_DECISIONS, {"tenant": tenant, "rows": _json(map(_row, decisions))})
-            await connection.execute(audit, entries)
+        statements: list[Statement] = [(_ENTER, {"tenant": tenant})]
+        if new:
+            statements += [
+                (_FACTS, {"tenant": tenant, "rows": _json(map(_facts, new.values()))}),
+                (_VERDICTS, {"tenant": tenant, "rows": _json(map(_verdict, new.values()))}),
+            ]
+        statements += [(_DECISIONS, {"tenant": tenant, "rows": _json(map(_row, decisions))}), (audit, entries)]
+        async with lease(self._pool) as connection:
+            await exchange(connection, statements)
         # Only now is it known that they are stored.
         self._remember(new)
 
@@ -117,14 +120,11 @@ class SqlDecisionLog:
     async def _own(self, tenant: TenantId) -> Secret | None:
         """Return the tenant's secret, for decisions about people whom nobody has told us about."""
         async with lease(self._pool) as connection:
-            async with connection.pipeline():
-                await connection.execute(_ENTER, {"tenant": tenant})
-                found = await connection.execute(_OWN, {"tenant": tenant, "handle": NOBODYS})
-            row = await found.fetchone()
-        if row is None:
-            return None
-        self._secrets[tenant] = Secret(row[0])
-        return self._secrets[tenant]
+            about = {"tenant": tenant, "handle": NOBODYS}
+            _, found = await exchange(connection, [(_ENTER, about), (_OWN, about)])
+        for (secret,) in found:
+            self._secrets[tenant] = Secret(secret)
+        return self._secrets.get(tenant)
 
     def _entry(self, logged: Logged, own: Secret | None) -> Entry:
         decision = logged.decision

@@ -22,7 +22,7 @@ class Governing:
         SELECT (SELECT revision FROM policy_activation ORDER BY id DESC LIMIT 1), own.version, own.body
         FROM (SELECT 1) AS always
         LEFT JOIN (
-            SELECT version, body FROM policy_overlay WHERE tenant = %s ORDER BY version DESC LIMIT 1
+            SELECT version, body FROM policy_overlay WHERE tenant = %(tenant)s ORDER BY version DESC LIMIT 1
         ) AS own ON true
     """
 

@@ -17,6 +17,7 @@ from service.audit import AuditEvent, Draft, Entry
 from service.db import TENANT_SETTING, Coalescer, lease
 from service.kernel import Caller, NewId, TenantId
 from service.reveals.domain import Revealed, commitment
+from service.wire import exchange
 
 AuditStatement = Callable[[Sequence[Entry]], tuple[str, Mapping[str, Any]]]
 """The SQL, and its named parameters, that adds one tenant's entries to the audit log."""
@@ -67,10 +68,9 @@ class SqlRevealLog:
     async def _store(self, tenant: TenantId, group: Sequence[_Told]) -> None:
         audit, entries = self._audit([self._entry(reveal, told.by) for told in group for reveal in told.reveals])
         rows = _json(_row(reveal) for told in group for reveal in told.reveals)
-        async with lease(self._pool) as connection, connection.pipeline():
-            await connection.execute(_ENTER, {"tenant": tenant})
-            await connection.execute(_REVEALS, {"tenant": tenant, "rows": rows})
-            await connection.execute(audit, entries)
+        about = {"tenant": tenant, "rows": rows}
+        async with lease(self._pool) as connection:
+            await exchange(connection, [(_ENTER, about), (_REVEALS, about), (audit, entries)])
 
     def _entry(self, reveal: Revealed, by: Caller) -> Entry:
         draft = Draft(

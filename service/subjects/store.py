@@ -2,40 +2,20 @@ from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
-from msgspec.structs import replace
 from sqlalchemy import Row, Select, Uuid, bindparam, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.audit import ContentExpired
 from service.kernel import Handle, NewId, SubjectId, TenantId, Unavailable
-from service.subjects.domain import NO_FACTS, NO_FLAGS, Ensured, FactsVersion, Flags, Named, Subject, SubjectFacts
+from service.subjects.directory import SqlDirectory, from_flags, to_flags
+from service.subjects.domain import NO_FACTS, FactsVersion, Named, Subject, SubjectFacts
 from service.subjects.tables import subject as row
 from service.subjects.tables import subject_facts, subject_pair
 from service.trips import Trips
 
-_ENSURE: Final = """
-    INSERT INTO subject (tenant, subject, handle, created_at, version, facts)
-    SELECT %(tenant)s, subject, handle, %(at)s, 0, %(facts)s
-    FROM json_to_recordset(%(rows)s::json) AS new (subject text, handle uuid)
-    ORDER BY subject COLLATE "C"
-    ON CONFLICT (tenant, subject) DO NOTHING
-    RETURNING subject, handle
-"""
-_HANDLES: Final = """
-    SELECT subject, handle FROM subject
-    WHERE tenant = %(tenant)s AND subject = ANY(string_to_array(%(subjects)s, ','))
-"""
-_HELD: Final = f"{_HANDLES} ORDER BY subject FOR KEY SHARE"
-"""Writers don't wait for each other here, and merges wait for all of them."""
-_NAMES: Final = """
-    SELECT handle, subject FROM subject
-    WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[]) AND merged_at IS NULL
-"""
 _VERSIONS: Final = """
     SELECT handle, version, facts FROM subject_facts
     WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[])
@@ -68,69 +48,20 @@ _CURRENT: Final = text(
 ).bindparams(bindparam("handle", type_=Uuid))
 """Who was merged into others has their handle; no chain, since a merge moves the pairs along."""
 
-_LEAVE: Final = text(
-    """
-    INSERT INTO subject_pair (tenant, one, other, about, found_at)
-    SELECT :tenant, one, other, decode(about, 'hex'), :at
-    FROM json_to_recordset(CAST(:rows AS json)) AS new (one uuid, other uuid, about text)
-    ORDER BY one, other, about
-    ON CONFLICT DO NOTHING
-    RETURNING one, other
-    """
-)
 _SUBJECT: Final = select(row.c.handle, row.c.version, row.c.facts, row.c.flags)
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(SubjectFacts)
-_flags: Final = msgspec.json.Decoder(Flags)
-_UNKNOWN: Final = _encoder.encode(NO_FACTS)
 
 
-class SqlNames:
-    """Knows what a tenant calls its subjects."""
-
-    def __init__(self, ask: Trips, tenant: TenantId) -> None:
-        self._ask = ask
-        self._tenant = tenant
-
-    async def names(self, handles: Collection[UUID]) -> Mapping[UUID, SubjectId]:
-        wanted = ",".join(handle.hex for handle in handles)
-        found = await self._ask(_NAMES, {"tenant": self._tenant, "handles": wanted})
-        return {handle: SubjectId(subject) for handle, subject in found}
-
-
-class SqlSubjectStore(SqlNames):
+class SqlSubjectStore(SqlDirectory):
     """Keeps `Subject` rows and every version of their facts; rows never leave this class.
 
     Never commits: the transaction that built the store does.
     """
 
     def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId, new_id: NewId) -> None:
-        super().__init__(ask, tenant)
+        super().__init__(ask, tenant, new_id)
         self._connection = connection
-        self._new_id = new_id
-
-    async def ensure(self, subjects: Sequence[SubjectId], at: datetime) -> Ensured:
-        handles = await self._handles(subjects, _HELD)
-        missing = sorted({subject for subject in subjects if subject not in handles})
-        if not missing:
-            return Ensured(handles=handles, created=frozenset())
-        # In one order everywhere: two batches with the same new subjects wait for each other and don't deadlock.
-        rows = [{"subject": subject, "handle": self._new_id()} for subject in missing]
-        new = await self._ask(
-            _ENSURE, {"tenant": self._tenant, "at": at, "facts": _UNKNOWN, "rows": _encoder.encode(rows).decode()}
-        )
-        created = {SubjectId(subject): Handle(handle) for subject, handle in new}
-        if late := [subject for subject in missing if subject not in created]:  # another was first
-            handles |= await self._handles(late, _HELD)
-        return Ensured(handles={**handles, **created}, created=frozenset(created))
-
-    async def _handles(self, subjects: Collection[SubjectId], query: str = _HANDLES) -> dict[SubjectId, Handle]:
-        # No subject id has a comma in it.
-        found = await self._ask(query, {"tenant": self._tenant, "subjects": ",".join(subjects)})
-        return {SubjectId(subject): Handle(handle) for subject, handle in found}
-
-    async def handle_of(self, subject: SubjectId) -> Handle | None:
-        return (await self._handles([subject])).get(subject)
 
     async def page(self, *, after: SubjectId | None, limit: int) -> Sequence[tuple[SubjectId, Handle]]:
         wanted = select(row.c.subject, row.c.handle).where(row.c.tenant == self._tenant, row.c.merged_at.is_(None))
@@ -160,7 +91,7 @@ class SqlSubjectStore(SqlNames):
             .limit(1)
         )
         then = versions.one_or_none()
-        flags = _to_flags(known.flags)
+        flags = to_flags(known.flags)
         if then is None:
             await self._refuse_what_went(known.handle)
             return Subject(handle=known.handle, version=0, facts=NO_FACTS, flags=flags)
@@ -206,11 +137,6 @@ class SqlSubjectStore(SqlNames):
         )
         return [FactsVersion(version=version, at=at, facts=_decoder.decode(facts)) for version, at, facts in found]
 
-    async def set_flags(self, handle: Handle, flags: Flags) -> None:
-        await self._connection.execute(
-            update(row).where(row.c.tenant == self._tenant, row.c.handle == handle).values(flags=_from_flags(flags))
-        )
-
     async def former(self, handle: Handle) -> AbstractSet[Handle]:
         found = await self._connection.execute(self._pairs_of(handle).where(subject_pair.c.same.is_(True)))
         return {Handle(each) for pair in found for each in pair} - {handle}
@@ -252,7 +178,7 @@ class SqlSubjectStore(SqlNames):
                 merged_at=func.coalesce(row.c.merged_at, at),
                 version=into.version,
                 facts=_encoder.encode(into.facts),
-                flags=_from_flags(into.flags),
+                flags=from_flags(into.flags),
             )
         )
         await self._connection.execute(_MOVE_PAIRS, {"tenant": self._tenant, "from": other, "into": into.handle})
@@ -277,29 +203,6 @@ class SqlSubjectStore(SqlNames):
         )
         return noted.first() is not None or news.rowcount > 0
 
-    async def leave_unresolved(
-        self, found: Collection[tuple[Handle, Handle, bytes]], at: datetime
-    ) -> AbstractSet[Handle]:
-        rows = [
-            {"one": min(pair), "other": max(pair), "about": about.hex()} for *pair, about in found if pair[0] != pair[1]
-        ]
-        new = await self._connection.execute(
-            _LEAVE, {"tenant": self._tenant, "at": at, "rows": _encoder.encode(rows).decode()}
-        )
-        marked = set()
-        for handle in sorted({Handle(each) for pair in new for each in pair}):
-            flags = await self._flags_of(handle)
-            if not flags.merge_unresolved:
-                await self.set_flags(handle, replace(flags, merge_unresolved=True))
-                marked.add(handle)
-        return marked
-
-    async def _flags_of(self, handle: Handle) -> Flags:
-        try:
-            return (await self.lock(handle)).flags
-        except NoResultFound as error:
-            raise Unavailable("somebody merges them with others at this moment") from error
-
     async def unsettled(self, handle: Handle) -> bool:
         open_ = self._pairs_of(handle).where(subject_pair.c.settled_at.is_(None)).limit(1)
         return (await self._connection.execute(open_)).first() is not None
@@ -315,13 +218,5 @@ def _to_subject(found: Row[*tuple[Any, ...]]) -> Subject:
         handle=Handle(found.handle),
         version=found.version,
         facts=_decoder.decode(found.facts),
-        flags=_to_flags(found.flags),
+        flags=to_flags(found.flags),
     )
-
-
-def _to_flags(encoded: bytes | None) -> Flags:
-    return NO_FLAGS if encoded is None else _flags.decode(encoded)
-
-
-def _from_flags(flags: Flags) -> bytes | None:
-    return None if flags == NO_FLAGS else _encoder.encode(flags)

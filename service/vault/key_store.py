@@ -1,10 +1,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from sqlalchemy import Row, Table, select, text
+from sqlalchemy import Table, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +13,13 @@ from service.trips import Trips
 from service.vault.domain import KeyContext, KeyPurpose, StoredKey, StoredSubjectKey, Wrapped
 from service.vault.tables import vault_secret_key, vault_tenant_key
 
+_OF_TENANT: Final = """
+    SELECT version, ring, ring_version, wrapped FROM vault_tenant_key WHERE tenant = %(tenant)s ORDER BY version DESC
+"""
+_OF_FIELD: Final = """
+    SELECT version, ring, ring_version, wrapped FROM vault_secret_key
+    WHERE tenant = %(tenant)s AND kind = %(kind)s AND field = %(field)s ORDER BY version DESC
+"""
 _FIND: Final = """
     SELECT handle, key_id, tenant_key_version, wrapped, destroyed_at IS NOT NULL AS destroyed FROM vault_subject_key
     WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[])
@@ -46,39 +53,23 @@ _DESTROY: Final = text(
 )
 
 
-class SqlKeyStore:
-    """Keeps wrapped keys; rows never leave this class.
+class SqlSubjectKeys:
+    """Keeps the wrapped keys of people; rows never leave this class.
 
-    Never commits: the transaction that built the store does.
+    Never commits: the transaction that built it does.
     """
 
-    def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId) -> None:
-        self._connection = connection
+    def __init__(self, ask: Trips, tenant: TenantId) -> None:
         self._ask = ask
         self._tenant = tenant
 
     async def wrapped(self, purpose: KeyPurpose, field: str = "") -> Sequence[StoredKey]:
-        table, where = self._of(purpose, field)
-        matching = [table.c[name] == value for name, value in where.items()]
-        rows = await self._connection.execute(select(table).where(*matching).order_by(table.c.version.desc()))
-        return [_to_key(row) for row in rows]
-
-    async def add_wrapped(self, context: KeyContext, wrapped: Wrapped, at: datetime) -> StoredKey:
-        table, where = self._of(context.purpose, context.field)
-        await self._connection.execute(
-            insert(table)
-            .values(
-                **where,
-                version=context.version,
-                ring=wrapped.ring,
-                ring_version=wrapped.version,
-                wrapped=wrapped.body,
-                created_at=at,
-            )
-            .on_conflict_do_nothing()
-        )
-        kept = await self.wrapped(context.purpose, context.field)
-        return next(key for key in kept if key.version == context.version)
+        query = _OF_TENANT if purpose is KeyPurpose.TENANT else _OF_FIELD
+        found = await self._ask(query, {"tenant": self._tenant, "kind": purpose.value, "field": field})
+        return [
+            StoredKey(version=version, wrapped=Wrapped(ring=ring, version=ring_version, body=body))
+            for version, ring, ring_version, body in found
+        ]
 
     async def subject_keys(
         self, handles: Collection[Handle], *, hold: bool = False
@@ -107,6 +98,31 @@ class SqlKeyStore:
         added = await self._ask(_ADD, {"tenant": self._tenant, "at": at, "rows": msgspec.json.encode(rows).decode()})
         return {Handle(handle) for (handle,) in added}
 
+
+class SqlKeyStore(SqlSubjectKeys):
+    """Keeps all wrapped keys."""
+
+    def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId) -> None:
+        super().__init__(ask, tenant)
+        self._connection = connection
+
+    async def add_wrapped(self, context: KeyContext, wrapped: Wrapped, at: datetime) -> StoredKey:
+        table, where = self._of(context.purpose, context.field)
+        await self._connection.execute(
+            insert(table)
+            .values(
+                **where,
+                version=context.version,
+                ring=wrapped.ring,
+                ring_version=wrapped.version,
+                wrapped=wrapped.body,
+                created_at=at,
+            )
+            .on_conflict_do_nothing()
+        )
+        kept = await self.wrapped(context.purpose, context.field)
+        return next(key for key in kept if key.version == context.version)
+
     async def destroy_subject_key(self, handle: Handle, at: datetime) -> bool:
         done = await self._connection.execute(_DESTROY, {"tenant": self._tenant, "handle": handle, "at": at})
         return bool(done.scalar_one_or_none())
@@ -116,7 +132,3 @@ class SqlKeyStore:
         if purpose is KeyPurpose.TENANT:
             return vault_tenant_key, {"tenant": self._tenant}
         return vault_secret_key, {"tenant": self._tenant, "kind": purpose.value, "field": field}
-
-
-def _to_key(row: Row[Any]) -> StoredKey:
-    return StoredKey(version=row.version, wrapped=Wrapped(ring=row.ring, version=row.ring_version, body=row.wrapped))

@@ -24,7 +24,7 @@ from service.vault.domain import (
     TenantKey,
 )
 from service.vault.envelope import new_subject_key, unwrap_subject_key, wrap_subject_key
-from service.vault.ports import Begin, KeyRing, KeyStore
+from service.vault.ports import Begin, KeyRing, SubjectKeyStore
 
 MOST: Final = 4096
 """So many keys are remembered at once; the one that was used longest ago makes room."""
@@ -88,11 +88,13 @@ class Keys:
         key: BoxKey = await self._memory.get((tenant, first.purpose), load)
         return key
 
-    async def subject_keys(self, store: KeyStore, tenant_key: TenantKey, handles: Collection[Handle]) -> SubjectKeys:
+    async def subject_keys(
+        self, store: SubjectKeyStore, tenant_key: TenantKey, handles: Collection[Handle]
+    ) -> SubjectKeys:
         return await self._opened(store, tenant_key, await store.subject_keys(handles))
 
     async def ensure_subject_keys(
-        self, store: KeyStore, tenant_key: TenantKey, handles: Collection[Handle]
+        self, store: SubjectKeyStore, tenant_key: TenantKey, handles: Collection[Handle]
     ) -> SubjectKeys:
         stored = await store.subject_keys(handles, hold=True)
         made = {who: new_subject_key() for who in set(handles) - stored.keys()}
@@ -138,7 +140,7 @@ class Keys:
         return HashKey(version=stored.version, secret=Secret(await self._ring.unwrap(stored.wrapped, context)))
 
     async def _opened(
-        self, store: KeyStore, tenant_key: TenantKey, stored: Mapping[Handle, StoredSubjectKey]
+        self, store: SubjectKeyStore, tenant_key: TenantKey, stored: Mapping[Handle, StoredSubjectKey]
     ) -> SubjectKeys:
         live = {handle: key for handle, key in stored.items() if not key.destroyed}
         wrapping = {tenant_key.version: tenant_key}
@@ -152,7 +154,7 @@ class Keys:
             erased=stored.keys() - live.keys(),
         )
 
-    async def _other(self, store: KeyStore, tenant: TenantId, version: int) -> TenantKey:
+    async def _other(self, store: SubjectKeyStore, tenant: TenantId, version: int) -> TenantKey:
         """Return a tenant key that is not, or not yet, the current one."""
         place = (tenant, KeyPurpose.TENANT, version)
         known: TenantKey | None = self._memory.find(place)

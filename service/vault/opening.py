@@ -10,14 +10,14 @@ from service.kernel import Caller, Clock, Handle, TenantId
 from service.vault.domain import Unreadable
 from service.vault.fields import Field, Name, mask
 from service.vault.ports import KeyAccess, Unseal
-from service.vault.value_ports import BeginReading
+from service.vault.value_ports import BeginOpening
 from service.vault.values import Opened, Opening, Sealed
 
 
 class FieldsOf:
     """Return the fields of a tenant by name: the built-in ones and its own."""
 
-    def __init__(self, begin: BeginReading) -> None:
+    def __init__(self, begin: BeginOpening) -> None:
         self._begin = begin
 
     async def __call__(self, tenant: TenantId) -> Mapping[str, Field]:
@@ -28,7 +28,7 @@ class FieldsOf:
 class OpenValues:
     """Decrypt what is wanted of each person, in one transaction."""
 
-    def __init__(self, begin: BeginReading, keys: KeyAccess, unseal: Unseal, clock: Clock) -> None:
+    def __init__(self, begin: BeginOpening, keys: KeyAccess, unseal: Unseal, clock: Clock) -> None:
         self._begin = begin
         self._keys = keys
         self._unseal = unseal

@@ -57,15 +57,11 @@ class KeyRing(Protocol):
         ...
 
 
-class KeyStore(Protocol):
-    """The wrapped keys of one tenant."""
+class SubjectKeyStore(Protocol):
+    """The wrapped keys of people, and those that wrap them."""
 
     async def wrapped(self, purpose: KeyPurpose, field: str = "") -> Sequence[StoredKey]:
         """Return every version of the key for this purpose and field, newest first."""
-        ...
-
-    async def add_wrapped(self, context: KeyContext, wrapped: Wrapped, at: datetime) -> StoredKey:
-        """Store a key and return the one that is there for `context`: the first that was stored, by whomever."""
         ...
 
     async def subject_keys(
@@ -82,6 +78,14 @@ class KeyStore(Protocol):
 
         What is there stays, also the mark of a destroyed one. A key under a tenant key that is gone is not stored.
         """
+        ...
+
+
+class KeyStore(SubjectKeyStore, Protocol):
+    """The wrapped keys of one tenant."""
+
+    async def add_wrapped(self, context: KeyContext, wrapped: Wrapped, at: datetime) -> StoredKey:
+        """Store a key and return the one that is there for `context`: the first that was stored, by whomever."""
         ...
 
     async def destroy_subject_key(self, handle: Handle, at: datetime) -> bool:
@@ -134,12 +138,14 @@ class KeyAccess(Protocol):
         """Return the one key for boxes, making it on first use."""
         ...
 
-    async def subject_keys(self, store: KeyStore, tenant_key: TenantKey, handles: Collection[Handle]) -> SubjectKeys:
+    async def subject_keys(
+        self, store: SubjectKeyStore, tenant_key: TenantKey, handles: Collection[Handle]
+    ) -> SubjectKeys:
         """Return the keys of those who have one, to read with: also of those under an older tenant key."""
         ...
 
     async def ensure_subject_keys(
-        self, store: KeyStore, tenant_key: TenantKey, handles: Collection[Handle]
+        self, store: SubjectKeyStore, tenant_key: TenantKey, handles: Collection[Handle]
     ) -> SubjectKeys:
         """Return keys to write with; who never had one gets one, stored with `store`'s transaction.
 

@@ -131,6 +131,13 @@ _SUPPRESS: Final = text(
     ON CONFLICT DO NOTHING
     """
 )
+_ADVANCE: Final = """
+    INSERT INTO vault_import AS import (tenant, id, done, seen, at)
+    VALUES (%(tenant)s, %(id)s, %(done)s, %(seen)s, %(at)s)
+    ON CONFLICT (tenant, id) DO UPDATE SET done = excluded.done, seen = excluded.seen, at = excluded.at
+        WHERE import.done = %(before)s
+    RETURNING done
+"""
 _field: Final = msgspec.json.Decoder(Field)
 
 
@@ -152,15 +159,11 @@ class SqlHolders:
         return held
 
 
-class SqlValueStore(SqlHolders):
-    """Keeps sealed values and the registry of fields; rows never leave this class.
+class SqlHotValues(SqlHolders):
+    """Keeps sealed values; rows never leave this class.
 
-    Never commits: the transaction that built the store does.
+    Never commits: the transaction that built it does.
     """
-
-    def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId) -> None:
-        super().__init__(ask, tenant)
-        self._connection = connection
 
     async def fields(self) -> Mapping[str, Field]:
         found = await self._ask(_FIELDS, {"tenant": self._tenant})
@@ -176,47 +179,6 @@ class SqlValueStore(SqlHolders):
             Sealed(handle=Handle(handle), name=Name(field, label), version=each, sealed=sealed, at=at, until=until)
             for handle, field, label, each, sealed, at, until in found
         ]
-
-    async def add_field(self, field: Field, at: datetime, actor: str) -> bool:
-        table = vault_field.c
-        latest = await self._connection.scalar(
-            select(table.version)
-            .where(table.tenant == self._tenant, table.name == field.name)
-            .order_by(table.version.desc())
-            .limit(1)
-        )
-        body = msgspec.json.encode(field)
-        added = await self._connection.execute(
-            insert(vault_field)
-            .values(tenant=self._tenant, name=field.name, version=(latest or 0) + 1, body=body, at=at, actor=actor)
-            .on_conflict_do_nothing()
-            .returning(table.version)
-        )
-        return added.first() is not None
-
-    async def of(self, handle: Handle) -> Sequence[Sealed]:
-        found = await self._connection.execute(_OF, {"tenant": self._tenant, "handle": handle})
-        return [
-            Sealed(handle=handle, name=Name(field, label), version=version, sealed=sealed, at=at)
-            for field, label, version, sealed, at, deleted_at in found
-            if deleted_at is None
-        ]
-
-    async def versions(self, handle: Handle) -> Sequence[Standing]:
-        table = vault_value.c
-        found = await self._connection.execute(
-            select(table.field, table.label, table.version, table.at, table.deleted_at, table.actor)
-            .where(table.tenant == self._tenant, table.handle == handle)
-            .order_by(table.field, table.label, table.version.desc())
-        )
-        versions: list[Standing] = []
-        for field, label, version, at, deleted_at, actor in found:
-            name = Name(field, label)
-            until = versions[-1].at if versions and versions[-1].name == name else None
-            versions.append(
-                Standing(name=name, version=version, at=at, until=until, deleted=deleted_at is not None, actor=actor)
-            )
-        return versions
 
     async def heads(self, places: Sequence[tuple[Place, Mark | None]]) -> Sequence[Head]:
         rows = [
@@ -262,6 +224,62 @@ class SqlValueStore(SqlHolders):
         if statements:
             await self._ask.all(*statements)
 
+    async def advance_import(self, import_id: UUID, before: int, done: int, seen: bytes, at: datetime) -> bool:
+        there = {"id": import_id, "before": before, "done": done, "seen": seen, "at": at}
+        return bool(await self._ask(_ADVANCE, {"tenant": self._tenant, **there}))
+
+
+class SqlValueStore(SqlHotValues):
+    """Keeps sealed values and the registry of fields; rows never leave this class.
+
+    Never commits: the transaction that built the store does.
+    """
+
+    def __init__(self, connection: AsyncConnection, ask: Trips, tenant: TenantId) -> None:
+        super().__init__(ask, tenant)
+        self._connection = connection
+
+    async def add_field(self, field: Field, at: datetime, actor: str) -> bool:
+        table = vault_field.c
+        latest = await self._connection.scalar(
+            select(table.version)
+            .where(table.tenant == self._tenant, table.name == field.name)
+            .order_by(table.version.desc())
+            .limit(1)
+        )
+        body = msgspec.json.encode(field)
+        added = await self._connection.execute(
+            insert(vault_field)
+            .values(tenant=self._tenant, name=field.name, version=(latest or 0) + 1, body=body, at=at, actor=actor)
+            .on_conflict_do_nothing()
+            .returning(table.version)
+        )
+        return added.first() is not None
+
+    async def of(self, handle: Handle) -> Sequence[Sealed]:
+        found = await self._connection.execute(_OF, {"tenant": self._tenant, "handle": handle})
+        return [
+            Sealed(handle=handle, name=Name(field, label), version=version, sealed=sealed, at=at)
+            for field, label, version, sealed, at, deleted_at in found
+            if deleted_at is None
+        ]
+
+    async def versions(self, handle: Handle) -> Sequence[Standing]:
+        table = vault_value.c
+        found = await self._connection.execute(
+            select(table.field, table.label, table.version, table.at, table.deleted_at, table.actor)
+            .where(table.tenant == self._tenant, table.handle == handle)
+            .order_by(table.field, table.label, table.version.desc())
+        )
+        versions: list[Standing] = []
+        for field, label, version, at, deleted_at, actor in found:
+            name = Name(field, label)
+            until = versions[-1].at if versions and versions[-1].name == name else None
+            versions.append(
+                Standing(name=name, version=version, at=at, until=until, deleted=deleted_at is not None, actor=actor)
+            )
+        return versions
+
     async def suppress(self, marks: Collection[Mark], at: datetime) -> None:
         if marks:
             rows = [{"kind": mark.kind, "digest": mark.digest.hex()} for mark in marks]
@@ -273,17 +291,6 @@ class SqlValueStore(SqlHolders):
         )
         found = (await self._connection.execute(wanted)).one_or_none()
         return (0, b"") if found is None else (found.done, found.seen or b"")
-
-    async def advance_import(self, import_id: UUID, before: int, done: int, seen: bytes, at: datetime) -> bool:
-        new = insert(vault_import).values(tenant=self._tenant, id=import_id, done=done, seen=seen, at=at)
-        moved = await self._connection.execute(
-            new.on_conflict_do_update(
-                index_elements=["tenant", "id"],
-                set_={"done": done, "seen": seen, "at": at},
-                where=vault_import.c.done == before,
-            ).returning(vault_import.c.done)
-        )
-        return moved.first() is not None
 
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> str:

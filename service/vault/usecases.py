@@ -10,7 +10,7 @@ from service.kernel import Caller, Clock, SubjectId, TenantId, Unavailable
 from service.vault.domain import SubjectErased, Unreadable
 from service.vault.fields import Field, FieldRedefined, FieldUnknown, Name, mask
 from service.vault.ports import KeyAccess, Unseal
-from service.vault.value_ports import BeginReading, BeginValues, Normalise, Pace, Writer
+from service.vault.value_ports import BeginOpening, BeginValues, Normalise, Pace, Writer
 from service.vault.values import Standing, ValueUnknown, Write, Written
 
 
@@ -20,7 +20,7 @@ class Fields:
     Masking, purposes and retention are those of when it was first read here: whoever needs them reads them anew.
     """
 
-    def __init__(self, begin: BeginReading) -> None:
+    def __init__(self, begin: BeginOpening) -> None:
         self._begin = begin
         self._known: dict[TenantId, Mapping[str, Field]] = {}
 

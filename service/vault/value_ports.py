@@ -9,7 +9,7 @@ from service.audit import AuditTrail, Draft
 from service.events import Outbox
 from service.kernel import Caller, Handle, SubjectId, TenantId
 from service.vault.fields import Field, FieldType, Name
-from service.vault.ports import KeyTransaction
+from service.vault.ports import KeyTransaction, SubjectKeyStore
 from service.vault.values import Digest, Head, Mark, Place, Sealed, Search, Standing, Write, Written
 
 
@@ -21,15 +21,11 @@ class BlindIndex(Protocol):
         ...
 
 
-class ValueStore(BlindIndex, Protocol):
-    """The sealed values of one tenant, every version of them, and the fields they belong to."""
+class OpenStore(Protocol):
+    """Sealed values to be opened, and the fields they belong to."""
 
     async def fields(self) -> Mapping[str, Field]:
         """Return the tenant's fields by name: the built-in ones, and its own in their place or beside them."""
-        ...
-
-    async def add_field(self, field: Field, at: datetime, actor: str) -> bool:
-        """Store a field, or its next version, and return whether nobody else did so meanwhile."""
         ...
 
     async def find(self, wanted: Mapping[Handle, Collection[Name]], *, version: int | None = None) -> Sequence[Sealed]:
@@ -39,13 +35,9 @@ class ValueStore(BlindIndex, Protocol):
         """
         ...
 
-    async def of(self, handle: Handle) -> Sequence[Sealed]:
-        """Return the latest version of every value of a person, by field and label."""
-        ...
 
-    async def versions(self, handle: Handle) -> Sequence[Standing]:
-        """Return every version of every value of a person, by field, label and version."""
-        ...
+class WriteStore(BlindIndex, OpenStore, Protocol):
+    """Sealed values to be written."""
 
     async def heads(self, places: Sequence[tuple[Place, Mark | None]]) -> Sequence[Head]:
         """Return how each place stands, in the order asked, and whether its mark is suppressed."""
@@ -66,16 +58,32 @@ class ValueStore(BlindIndex, Protocol):
         """
         ...
 
+    async def advance_import(self, import_id: UUID, before: int, done: int, seen: bytes, at: datetime) -> bool:
+        """Store that so many lines have been dealt with; return whether it had been `before` until now."""
+        ...
+
+
+class ValueStore(WriteStore, Protocol):
+    """The sealed values of one tenant, every version of them, and the fields they belong to."""
+
+    async def add_field(self, field: Field, at: datetime, actor: str) -> bool:
+        """Store a field, or its next version, and return whether nobody else did so meanwhile."""
+        ...
+
+    async def of(self, handle: Handle) -> Sequence[Sealed]:
+        """Return the latest version of every value of a person, by field and label."""
+        ...
+
+    async def versions(self, handle: Handle) -> Sequence[Standing]:
+        """Return every version of every value of a person, by field, label and version."""
+        ...
+
     async def suppress(self, marks: Collection[Mark], at: datetime) -> None:
         """Keep what must not come back unasked. What is kept already stays."""
         ...
 
     async def import_done(self, import_id: UUID) -> tuple[int, bytes]:
         """Return how many lines of an import have been dealt with, and what hashes them; nothing of an old one."""
-        ...
-
-    async def advance_import(self, import_id: UUID, before: int, done: int, seen: bytes, at: datetime) -> bool:
-        """Store that so many lines have been dealt with; return whether it had been `before` until now."""
         ...
 
 
@@ -112,34 +120,51 @@ class Directory(Names, Protocol):
         ...
 
 
-class ReadTransaction(KeyTransaction, Protocol):
-    """What opening values needs of a transaction."""
-
-    @property
-    def values(self) -> ValueStore: ...
-
-    async def together(self, *asks: Coroutine[Any, Any, Any]) -> Sequence[Any]:
-        """Await all of `asks`, which ask the stores of this transaction: one round trip, in their order."""
-        ...
-
-
-class ValueTransaction(ReadTransaction, Protocol):
-    """What a use case about values may touch; stored together or not at all."""
-
-    @property
-    def subjects(self) -> Directory: ...
-    @property
-    def audit(self) -> AuditTrail: ...
-    @property
-    def outbox(self) -> Outbox: ...
-
-
 class Appender(Protocol):
     """The audit log, to be added to."""
 
     async def append_each(self, drafts: Sequence[tuple[Caller, Draft]]) -> None:
         """Add an entry for each draft, of what different callers did, in one round trip."""
         ...
+
+
+class OpenTransaction(Protocol):
+    """What opening values needs of a transaction."""
+
+    @property
+    def keys(self) -> SubjectKeyStore: ...
+    @property
+    def values(self) -> OpenStore: ...
+
+    async def together(self, *asks: Coroutine[Any, Any, Any]) -> Sequence[Any]:
+        """Await all of `asks`, which ask the stores of this transaction: one round trip, in their order."""
+        ...
+
+
+class WriteTransaction(OpenTransaction, Protocol):
+    """What writing values touches; stored together or not at all."""
+
+    @property
+    def values(self) -> WriteStore: ...
+    @property
+    def subjects(self) -> Directory: ...
+    @property
+    def audit(self) -> Appender: ...
+    @property
+    def outbox(self) -> Outbox: ...
+
+
+class ValueTransaction(KeyTransaction, Protocol):
+    """What a use case about values may touch; stored together or not at all."""
+
+    @property
+    def values(self) -> ValueStore: ...
+    @property
+    def subjects(self) -> Directory: ...
+    @property
+    def audit(self) -> AuditTrail: ...
+    @property
+    def outbox(self) -> Outbox: ...
 
 
 class SearchTransaction(Protocol):
@@ -158,7 +183,8 @@ class SearchTransaction(Protocol):
 
 
 BeginSearch = Callable[[TenantId], AbstractAsyncContextManager[SearchTransaction]]
-BeginReading = Callable[[TenantId], AbstractAsyncContextManager[ReadTransaction]]
+BeginOpening = Callable[[TenantId], AbstractAsyncContextManager[OpenTransaction]]
+BeginWriting = Callable[[TenantId], AbstractAsyncContextManager[WriteTransaction]]
 BeginValues = Callable[[TenantId], AbstractAsyncContextManager[ValueTransaction]]
 """Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
 

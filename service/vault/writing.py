@@ -21,7 +21,7 @@ from service.vault.blind import form, index_digest, suppression_mark
 from service.vault.domain import HashKey, SubjectErased, SubjectKeys, TenantKey
 from service.vault.fields import MATCHED, Field, FieldType, mask
 from service.vault.ports import KeyAccess, Seal
-from service.vault.value_ports import BeginValues, People, Turn, ValueTransaction
+from service.vault.value_ports import BeginWriting, People, Turn, WriteTransaction
 from service.vault.values import (
     Digest,
     Head,
@@ -81,7 +81,7 @@ class _Hashed(Struct, frozen=True, kw_only=True):
 class WriteValues:
     """Store values and deletions with their index, audit entries and events, or nothing of them."""
 
-    def __init__(self, begin: BeginValues, keys: KeyAccess, seal: Seal, clock: Clock) -> None:
+    def __init__(self, begin: BeginWriting, keys: KeyAccess, seal: Seal, clock: Clock) -> None:
         self._begin = begin
         self._keys = keys
         self._seal = seal
@@ -118,7 +118,7 @@ class WriteValues:
 
     async def _write(
         self,
-        tx: ValueTransaction,
+        tx: WriteTransaction,
         tenant_key: TenantKey,
         writes: Sequence[Write],
         hashed: Sequence[_Hashed],
@@ -157,7 +157,7 @@ class WriteValues:
         await _conclude(tx, group, part)
         return group.outcomes
 
-    async def _kept(self, tx: ValueTransaction, suppressed: Iterable[tuple[Place | None, _Hashed]]) -> set[Place]:
+    async def _kept(self, tx: WriteTransaction, suppressed: Iterable[tuple[Place | None, _Hashed]]) -> set[Place]:
         """Return the places whose people have that very value there already: nothing comes back with it."""
         asked = [(place, each) for place, each in suppressed if place is not None]
         digests = {digest for _, each in asked for digest in each.digests}
@@ -177,7 +177,7 @@ class WriteValues:
         return rows
 
     async def _store(
-        self, tx: ValueTransaction, rows: Sequence[tuple[Sealed, str]], group: "_Group", happened: _Drafts
+        self, tx: WriteTransaction, rows: Sequence[tuple[Sealed, str]], group: "_Group", happened: _Drafts
     ) -> None:
         digests, replaced = group.indexed()
         every = {digest for each in digests.values() for digest in each}
@@ -302,7 +302,7 @@ def _hashed(write: Write, index: Mapping[str, Sequence[HashKey]], suppression: H
     )
 
 
-async def _places(tx: ValueTransaction, people: People, writes: Sequence[Write]) -> list[Place | None]:
+async def _places(tx: WriteTransaction, people: People, writes: Sequence[Write]) -> list[Place | None]:
     """Return where each write belongs; nowhere, if it deletes something of a person nobody knows."""
     places: list[Place | None] = []
     for write in writes:
@@ -328,7 +328,7 @@ def _happened(people: People, group: _Group, part: Part | None) -> _Drafts:
     return drafts
 
 
-async def _conclude(tx: ValueTransaction, group: _Group, part: Part | None) -> None:
+async def _conclude(tx: WriteTransaction, group: _Group, part: Part | None) -> None:
     """Audit and announce whom the writes made doubtful, and how far the import has got."""
     drafts = [
         (group.writes[number].by, Draft(event=AuditEvent.SUBJECT_UNRESOLVED, object_id=str(handle), subject=handle))
@@ -343,7 +343,7 @@ async def _conclude(tx: ValueTransaction, group: _Group, part: Part | None) -> N
         await tx.audit.append_each([(part.by, Draft(event=AuditEvent.VAULT_IMPORTED, object_id=object_id))])
 
 
-def _told(tx: ValueTransaction, drafts: _Drafts, now: datetime) -> tuple[Coroutine[Any, Any, None], ...]:
+def _told(tx: WriteTransaction, drafts: _Drafts, now: datetime) -> tuple[Coroutine[Any, Any, None], ...]:
     """Return what adds the entries and events of `drafts`."""
     events = [
         Event(type=draft.event.value, object_id=draft.object_id, subject=draft.subject, at=now) for _, draft in drafts

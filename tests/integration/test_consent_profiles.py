@@ -25,7 +25,7 @@ ANN, BEN = SubjectId("ann"), SubjectId("ben")
 class Beside:
     """Reads the tenant's own name beside the profiles."""
 
-    query = "SELECT current_setting('volens.tenant'), %s::text"
+    query = "SELECT current_setting('volens.tenant'), %(tenant)s::text"
 
     def decode(self, row: tuple[str, str]) -> str:
         assert row[0] == row[1]

@@ -52,7 +52,7 @@ async def test_what_is_asked_one_after_the_other_travels_by_itself(begin, tenant
 
 async def test_on_a_connection_that_commits_by_itself_each_trip_is_a_transaction(pool, tenant):
     async with lease(pool) as connection:
-        ask = Trips(connection, first=[("SELECT set_config('volens.tenant', %(tenant)s, true)", {"tenant": tenant})])
+        ask = Trips(connection, every=[("SELECT set_config('volens.tenant', %(tenant)s, true)", {"tenant": tenant})])
         seen = "SELECT current_setting('volens.tenant'), current_setting('volens.note', true)"
         one, _ = await ask.together(
             ask.all(("SELECT set_config('volens.note', 'a', true)", {}), (seen, {})), ask("SELECT 1", {})
