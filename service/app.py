@@ -30,6 +30,7 @@ from service.audit.proving import (
 from service.audit.store import statement as audit_statement
 from service.bridges import known_tenant, resolver, when_stored
 from service.candidates import Bench, ReadPeople
+from service.connecting import connected
 from service.consent import (
     AppendRecords,
     PutNotice,
@@ -217,6 +218,7 @@ def assemble(
             "read_subject": ReadSubject(begin, policy.vocabulary),
             "append_records": append,
             **desk(begin, clock, new_id, statutes(BUILD, policy), append, safe, post),
+            **connected(settings, begin, vault_keys, clock, new_id),
             "read_records": ReadRecords(begin),
             "settle_merge": SettleMerge(begin, MoveValues(vault_keys, seal, unseal), clock, policy.vocabulary),
             "put_notice": PutNotice(begin, clock),

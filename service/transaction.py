@@ -13,6 +13,7 @@ from service.consent.keeping_store import SqlOldRecordStore
 from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStore, SqlStateStore
 from service.db import TENANT_SETTING, answering, lease
 from service.decisions.store import SqlDecisionStore
+from service.downstreams.store import SqlDownstreamStore
 from service.events.store import SqlOutbox
 from service.exports.store import SqlExportStore
 from service.kernel import Clock, NewId, TenantId
@@ -74,6 +75,7 @@ class Transaction:
         self.alone = SqlAloneStore(connection, tenant)
         self.tokens = SqlTokenStore(connection, tenant)
         self.exports = SqlExportStore(connection, tenant)
+        self.downstreams = SqlDownstreamStore(connection, tenant)
         self.requests = SqlRequestStore(connection, tenant)
         self.challenges = SqlChallengeStore(connection, tenant)
         self.letters = SqlLetterStore(connection, tenant)

@@ -2,14 +2,14 @@
 
 from service.vault.blind import code_mark
 from service.vault.destroying import DestroyKey, Forget, Suppress
-from service.vault.domain import RingUnavailable, SubjectErased, TenantKey, Unreadable
+from service.vault.domain import BoxKey, BoxPlace, RingUnavailable, SubjectErased, TenantKey, Unreadable
 from service.vault.fields import OFFICER_PURPOSES, USES, Field, FieldName, FieldUnknown, Name, ValueName
 from service.vault.letters import LETTER, PROOF, Letter, Letters, Proofs, ProofTransaction, dropped
 from service.vault.matching import MatchValues
 from service.vault.moving import MoveValues
 from service.vault.moving_ports import MovingTransaction
 from service.vault.opening import FieldsOf, OpenTogether, OpenValues, Wanted
-from service.vault.ports import KeyAccess, KeyStore
+from service.vault.ports import KeyAccess, KeyStore, OpenBox, SealBox
 from service.vault.value_ports import ValueStore, ValueTransaction
 from service.vault.values import Opened, Opening
 
@@ -18,6 +18,8 @@ __all__ = [
     "OFFICER_PURPOSES",
     "PROOF",
     "USES",
+    "BoxKey",
+    "BoxPlace",
     "DestroyKey",
     "Field",
     "FieldName",
@@ -32,6 +34,7 @@ __all__ = [
     "MoveValues",
     "MovingTransaction",
     "Name",
+    "OpenBox",
     "OpenTogether",
     "OpenValues",
     "Opened",
@@ -39,6 +42,7 @@ __all__ = [
     "ProofTransaction",
     "Proofs",
     "RingUnavailable",
+    "SealBox",
     "SubjectErased",
     "Suppress",
     "TenantKey",

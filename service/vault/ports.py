@@ -6,6 +6,8 @@ from typing import Protocol
 
 from service.kernel import Handle, TenantId
 from service.vault.domain import (
+    BoxKey,
+    BoxPlace,
     HashKey,
     KeyContext,
     KeyPurpose,
@@ -108,7 +110,7 @@ Begin = Callable[[TenantId], AbstractAsyncContextManager[KeyTransaction]]
 class KeyAccess(Protocol):
     """Keys, unwrapped.
 
-    `tenant_key`, `index_keys` and `suppression_key` open a transaction of their own on a miss: ask for
+    `tenant_key`, `index_keys`, `suppression_key` and `box_key` open a transaction of their own on a miss: ask for
     them before yours begins, or two connections are needed where there may be one.
 
     Every call raises:
@@ -130,6 +132,10 @@ class KeyAccess(Protocol):
 
     async def suppression_key(self, tenant: TenantId) -> HashKey:
         """Return the one key for suppression hashes, making it on first use."""
+        ...
+
+    async def box_key(self, tenant: TenantId) -> BoxKey:
+        """Return the one key for boxes, making it on first use."""
         ...
 
     async def subject_keys(
@@ -157,3 +163,9 @@ Seal = Callable[[SubjectKey, Slot, bytes], bytes]
 
 Unseal = Callable[[SubjectKey, Slot, bytes], bytes]
 """Opens what was sealed for the same slot, or raises `Unreadable`: `envelope.unseal`."""
+
+SealBox = Callable[[BoxKey, BoxPlace, bytes], bytes]
+"""Seals a plaintext for its place: `boxes.seal_box`."""
+
+OpenBox = Callable[[BoxKey, BoxPlace, bytes], bytes]
+"""Opens what was sealed for the same place, or raises `Unreadable`: `boxes.open_box`."""

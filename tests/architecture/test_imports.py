@@ -14,7 +14,7 @@ from tests.architecture.sources import ROOT, SERVICE, imports, name, python
 # A slice may import the face (`service.<slice>`) of the slices before it.
 SLICES = [
     "events", "audit", "vault", "subjects", "consent", "decisions", "policies", "trials", "reveals", "exports",
-    "requests", "timeline", "packages",
+    "downstreams", "requests", "timeline", "packages",
 ]  # fmt: skip
 
 # Pure files with a name of their own. They count as `domain`.
@@ -65,6 +65,7 @@ PURE_MODULES = {
     },
     "trials": {"edges", "tally"},
     "reveals": {"approval", "lines", "token"},
+    "downstreams": {"messages", "opendsr", "signatures"},
     "vault": {"blind", "fields", "retention", "rotation", "values"},
     "requests": {"case", "check", "identity", "letters", "lifecycle", "periods", "rights", "statutes"},
     "packages": {"declared", "document", "markup", "page", "sheets", "telling", "wording"},
@@ -120,6 +121,14 @@ FURTHER = {
         "writing": "usecases",
     },
     "exports": {"filtering": "usecases", "linking": "usecases"},
+    "downstreams": {
+        "answering": "usecases",
+        "assigning": "usecases",
+        "bringing": "usecases",
+        "pulling": "usecases",
+        "task_api": "api",
+        "task_schemas": "schemas",
+    },
     "vault": {
         "destroying": "usecases",
         "expiring": "usecases",
@@ -156,6 +165,7 @@ ADAPTERS = {
         "ahead",
         "grouped",
         "normal",
+        "boxes",
         "pace",
         "parcel",
         "envelope",
@@ -176,6 +186,7 @@ ADAPTERS = {
     "trials": {"rego", "runner", "shapes"},
     "policies": {"archive", "governing", "recent"},
     "reveals": {"log"},
+    "downstreams": {"certificates", "ed25519", "outgoing"},
     "exports": {"files", "recipients", "running"},
     "requests": {"artefacts", "calendar_of", "couriers", "identity_store"},
     "packages": {"catalogues", "spool"},
@@ -231,6 +242,8 @@ ROOTS = {
     "candidates",
     "choosing",
     "clocks",
+    "connecting",
+    "courier",
     "desk",
     "worker",
     "cli",

@@ -1,4 +1,5 @@
-"""docs/api.md, docs/api-vault.md, docs/audit-exports.md, docs/requests.md and the opening of README.md are true.
+"""docs/api.md, docs/api-vault.md, docs/audit-exports.md, docs/requests.md, docs/downstreams.md and the opening of
+README.md are true.
 
 Their commands are played in order, and each answer that they show is the one that comes. An ellipsis in a documented
 text stands for anything; as the last element of a list, or as a member's name, for more.
@@ -25,6 +26,7 @@ DOCUMENT = ROOT / "docs" / "api.md"
 GOES_ON = ROOT / "docs" / "api-vault.md"
 EXPORTS = ROOT / "docs" / "audit-exports.md"
 REQUESTS = ROOT / "docs" / "requests.md"
+DOWNSTREAMS = ROOT / "docs" / "downstreams.md"
 MORE = "…"
 
 
@@ -79,7 +81,7 @@ def test_the_document_shows_what_the_service_answers(installation: Installation)
             closing(Client(service.url, installation.token)) as first,
             closing(Client(service.url, token_of_a_second(installation))) as second,
         ):
-            for block in [*blocks(), *blocks(GOES_ON), *blocks(REQUESTS)]:
+            for block in [*blocks(), *blocks(GOES_ON), *blocks(REQUESTS), *blocks(DOWNSTREAMS)]:
                 if block.startswith(("ask ", "second ")):
                     client = first if block.startswith("ask ") else second
                     for method, path, body in commands(block):
@@ -155,7 +157,7 @@ def test_the_answer_that_the_readme_opens_with_is_the_one_the_demo_gives(install
 
 def test_every_operation_is_in_the_document() -> None:
     described = json.loads((ROOT / "openapi" / "openapi.json").read_text())["paths"]
-    shown = DOCUMENT.read_text() + GOES_ON.read_text() + EXPORTS.read_text() + REQUESTS.read_text()
+    shown = "".join(page.read_text() for page in (DOCUMENT, GOES_ON, EXPORTS, REQUESTS, DOWNSTREAMS))
 
     for template in described:
         pattern = re.sub(r"\\\{\w+\\\}", "[^/ ?]+", re.escape(template))

@@ -115,6 +115,11 @@ BODIES: dict[str, Any] = {
     "requestExport": {"format": "ndjson", "purpose": "internal_audit", "wanted": {"actors": ["mailer"]}},
     "countEntries": {"wanted": {"actors": ["mailer"]}},
     "putFilter": {"events": ["record.stored"]},
+    "putDownstream": {"kind": "webhook", "url": "https://crm.example/volens", "takes": ["erase"]},
+    "confirmTask": {"task": REQUEST, "outcome": "confirmed"},
+    "refuseTask": {"task": REQUEST, "outcome": "refused", "ground": "legal_claims"},
+    "excuseTask": {"reason": "impossible"},
+    "takeOpenDsrStatus": {"subject_request_id": REQUEST, "request_status": "completed"},
     "openRequest": {
         "id": REQUEST,
         "subject": "s-1",
@@ -135,7 +140,15 @@ BODIES: dict[str, Any] = {
 }
 
 
-NOTHING_THERE = {"mergeSubjects", "revokeToken", "showIdentity"}
+NOTHING_THERE = {
+    "mergeSubjects",
+    "revokeToken",
+    "confirmTask",
+    "refuseTask",
+    "excuseTask",
+    "takeOpenDsrStatus",
+    "showIdentity",
+}
 """What can't be done, because its object was never made."""
 
 
@@ -162,7 +175,7 @@ def filled(path: str, **given: str) -> str:
         "saved": "mine",
     }
     ids |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": str(uuid4())}
-    ids |= {"request_id": REQUEST, "move": "withdraw", "letter": LETTER}
+    ids |= {"request_id": REQUEST, "move": "withdraw", "letter": LETTER, "system": "crm", "task_id": REQUEST}
     return path.format_map(ids | {name: quote(value, safe="") for name, value in given.items()})
 
 
