@@ -10,6 +10,7 @@ from service.audit import hold_api, proof_api
 from service.consent import api as consent_api
 from service.consent import receipt_api
 from service.decisions import api as decisions_api
+from service.erasures import api as erasures_api
 from service.exports import api as exports_api
 from service.kernel import Contended, DomainError, Unavailable
 from service.policies import api as policies_api
@@ -34,6 +35,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **trials_api.STATUS,
     **vault_api.STATUS,
     **requests_api.STATUS,
+    **erasures_api.STATUS,
     **reveals_api.STATUS,
     **exports_api.STATUS,
     **timeline_api.STATUS,
@@ -51,6 +53,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     policies_api.PolicyController,
     trials_api.TrialController,
     requests_api.RequestController,
+    erasures_api.ErasureController,
     reveals_api.RevealController,
     reveals_api.ApprovalController,
     audit_api.AuditController,

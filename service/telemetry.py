@@ -81,6 +81,12 @@ class Telemetry:
         self._requests_overdue = Gauge(
             "volens_requests_overdue", "Those of them whose last day is over.", registry=self.registry
         )
+        self._erasures = Gauge(
+            "volens_erasures_waiting",
+            "Erasures that don't go on: held, waiting for a connected system, stuck.",
+            ("why",),
+            registry=self.registry,
+        )
         self._placed = Counter("volens_audit_placed", "Audit entries in a signed tree.", registry=self.registry)
         self._attested = Counter(
             "volens_audit_attested",
@@ -165,6 +171,15 @@ class Telemetry:
         """Note how many requests of people nobody has answered, and how many of those are overdue."""
         self._requests_open.set(running)
         self._requests_overdue.set(overdue)
+
+    def erasures(self, waiting: Mapping[str, int]) -> None:
+        """Note how many erasures don't go on, by what keeps them."""
+        for why in ("held", "waiting", "stuck"):
+            self._erasures.labels(why).set(waiting.get(why, 0))
+
+    def erasure_stuck(self, tenant: str, why: str) -> None:
+        """Note that an erasure of a tenant failed where it was. It is tried again."""
+        self.log.error("erasure_stuck", tenant=tenant, cause=why)
 
     def placed(self, entries: int) -> None:
         """Note audit entries that got their place in a tree."""

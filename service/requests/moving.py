@@ -11,6 +11,7 @@ from service.events import Event
 from service.kernel import Caller, Clock, SubjectId
 from service.requests.case import ExtensionTooLate, ForStaff, Request, RequestMoved, RequestUnknown, Seen, needs_of
 from service.requests.domain import NotExtendable
+from service.requests.executing import check_execution
 from service.requests.lifecycle import Happened, Move, MoveNotAllowed, advanced, possible
 from service.requests.marking import marked_by, no_longer_marked_by
 from service.requests.ports import Begin, RequestTransaction
@@ -38,7 +39,7 @@ class MoveRequest:
 
         Raises:
             RequestUnknown, RequestMoved, ForStaff, MoveNotAllowed, VerificationNeeded, GroundUnknown,
-            MethodUnknown, NotExtendable, ExtensionTooLate: nothing was stored.
+            MethodUnknown, NotExtendable, ExtensionTooLate, ErasureHeld, CertificateNeeded: nothing was stored.
         """
         now = self._clock()
         async with self._begin(by.tenant) as tx:
@@ -52,6 +53,7 @@ class MoveRequest:
                 raise RequestMoved("it has moved on since", pointers=["/version"], version=before.version)
             history = (await tx.requests.histories([request.id]))[request.id]
             happened = self._happened(request, history, move, reason, authority, now, by)
+            await check_execution(tx, request, before.state, move)
             subject = await _name_of(tx, request)
             seen = self._statutes.seen(request, [*history, happened], subject, now)
             await tx.requests.move(request.id, seen.standing, happened)

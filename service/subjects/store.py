@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Row, Select, Uuid, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import Row, Select, Uuid, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -78,6 +78,7 @@ _LEAVE: Final = text(
     RETURNING one, other
     """
 )
+_HIDE: Final = text("SELECT subject_hide(:subject, :at)")
 _SUBJECT: Final = select(row.c.handle, row.c.version, row.c.facts, row.c.flags)
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(SubjectFacts)
@@ -299,6 +300,25 @@ class SqlSubjectStore(SqlNames):
             return (await self.lock(handle)).flags
         except NoResultFound as error:
             raise Unavailable("somebody merges them with others at this moment") from error
+
+    async def part(self, fresh: Mapping[SubjectId, Handle], flags: Flags) -> None:
+        for subject, handle in fresh.items():
+            await self._connection.execute(
+                update(row)
+                .where(row.c.tenant == self._tenant, row.c.subject == subject)
+                .values(handle=handle, merged_at=None, version=0, facts=_UNKNOWN, flags=_from_flags(flags))
+            )
+
+    async def hide(self, subject: SubjectId, at: datetime) -> None:
+        await self._connection.execute(_HIDE, {"subject": subject, "at": at})
+
+    async def drop_pairs(self, handles: Collection[Handle]) -> None:
+        await self._connection.execute(
+            delete(subject_pair).where(
+                subject_pair.c.tenant == self._tenant,
+                or_(subject_pair.c.one.in_(handles), subject_pair.c.other.in_(handles)),
+            )
+        )
 
     async def unsettled(self, handle: Handle) -> bool:
         open_ = self._pairs_of(handle).where(subject_pair.c.settled_at.is_(None)).limit(1)

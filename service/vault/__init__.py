@@ -7,6 +7,7 @@ from service.vault.moving import MoveValues
 from service.vault.moving_ports import MovingTransaction
 from service.vault.opening import FieldsOf, OpenTogether, OpenValues, Wanted
 from service.vault.ports import KeyAccess, KeyStore
+from service.vault.rotation_ports import ForgettingTransaction
 from service.vault.value_ports import ValueStore
 from service.vault.values import Opened, Opening
 
@@ -19,6 +20,7 @@ __all__ = [
     "FieldUnknown",
     "FieldsOf",
     "Forget",
+    "ForgettingTransaction",
     "KeyAccess",
     "KeyStore",
     "MoveValues",

@@ -14,7 +14,7 @@ from tests.architecture.sources import ROOT, SERVICE, imports, name, python
 # A slice may import the face (`service.<slice>`) of the slices before it.
 SLICES = [
     "events", "audit", "vault", "subjects", "consent", "decisions", "policies", "trials", "reveals", "exports",
-    "requests", "timeline", "packages",
+    "requests", "erasures", "timeline", "packages",
 ]  # fmt: skip
 
 # Pure files with a name of their own. They count as `domain`.
@@ -67,6 +67,7 @@ PURE_MODULES = {
     "reveals": {"approval", "lines", "token"},
     "vault": {"blind", "fields", "retention", "rotation", "values"},
     "requests": {"case", "check", "lifecycle", "periods", "rights", "statutes"},
+    "erasures": {"grounds"},
     "packages": {"declared", "document", "markup", "page", "sheets", "telling", "wording"},
 }
 # Files of a usual role that would be too long in one.
@@ -105,7 +106,8 @@ FURTHER = {
         "disclosing": "usecases",
         "tokens": "usecases",
     },
-    "requests": {"marking": "usecases", "moving": "usecases", "reading": "usecases"},
+    "requests": {"executing": "usecases", "marking": "usecases", "moving": "usecases", "reading": "usecases"},
+    "erasures": {"planning": "usecases", "running": "usecases"},
     "exports": {"filtering": "usecases", "linking": "usecases"},
     "vault": {
         "destroying": "usecases",
@@ -162,6 +164,7 @@ ADAPTERS = {
     "reveals": {"log"},
     "exports": {"files", "recipients", "running"},
     "requests": {"artefacts", "calendar_of"},
+    "erasures": {"artefacts"},
     "packages": {"catalogues", "spool"},
 }
 
@@ -220,6 +223,8 @@ ROOTS = {
     "committed",
     "databases",
     "dossiers",
+    "eraser",
+    "erasing",
     "export_parts",
     "exporter",
     "exporting",
