@@ -14,7 +14,7 @@ from service.vault import ForgettingTransaction
 class ErasureStore(Protocol):
     """The erasures of one tenant, and what was done of each."""
 
-    async def begin(self, erasure: Erasure) -> None:
+    async def add(self, erasure: Erasure) -> None:
         """Store an erasure, once."""
         ...
 

@@ -101,7 +101,7 @@ class RunErasure:
                 return Stage.HELD
             handles = tuple(await handles_of(tx, request.handle))
             erasure = Erasure(request=request.id, handle=request.handle, handles=handles, plan=plan, begun_at=now)
-            await tx.erasures.begin(erasure)
+            await tx.erasures.add(erasure)
             await self._note(tx, erasure, Step.BEGUN, {}, now, by)
         return Stage.ENDED
 

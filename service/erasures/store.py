@@ -61,7 +61,7 @@ class SqlErasureStore:
         self._connection = connection
         self._tenant = tenant
 
-    async def begin(self, erasure: Erasure) -> None:
+    async def add(self, erasure: Erasure) -> None:
         await self._connection.execute(
             insert(row).values(
                 tenant=self._tenant,

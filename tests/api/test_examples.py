@@ -35,6 +35,7 @@ CHANGING = {
     "since",
     "receipt",
     "proof",
+    "certificate",
     "checkpoint",
     "path",
     "sha256",
@@ -112,6 +113,7 @@ async def test_every_example_gets_the_answer_that_it_shows(
     sequence: Callable[[], Awaitable[None]],
     attest: Callable[[], Awaitable[Any]],
     work: Callable[[], Awaitable[None]],
+    erase: Callable[[], Awaitable[None]],
     tenant: TenantId,
 ) -> None:
     known: dict[str, str] = {"tenant": tenant}
@@ -119,7 +121,11 @@ async def test_every_example_gets_the_answer_that_it_shows(
         example = json.loads(file.read_text())
         request, shown = example["request"], example["response"]
         path = request["path"].format_map(known)
-        for prepared in {"readCheckpoint": [sequence, attest], "readExport": [work]}.get(example["operation"], []):
+        for prepared in {
+            "readCheckpoint": [sequence, attest],
+            "readExport": [work],
+            "readCertificate": [erase, sequence],
+        }.get(example["operation"], []):
             await prepared()
         whose = signed_for(request["as"]) if "as" in request else client
         answer = await whose.request(request["method"], path, **sent(request, known))
