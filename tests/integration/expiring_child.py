@@ -41,6 +41,15 @@ def expire_versions(url: str, tenant: TenantId, pipe: Connection) -> None:
 
 
 async def _stopping(url: str, pipe: Connection, work: Callable[[Begin], Awaitable[None]]) -> None:
+    async with stopping(url, pipe) as begin:
+        await work(begin)
+    pipe.send("done")
+
+
+@asynccontextmanager
+async def stopping(url: str, pipe: Connection) -> AsyncIterator[Begin]:
+    """Lend transactions that stop before and after each commit until they are told to go on."""
+
     async def stop(where: str) -> None:
         pipe.send(where)
         await asyncio.to_thread(pipe.recv)
@@ -55,9 +64,8 @@ async def _stopping(url: str, pipe: Connection, work: Callable[[Begin], Awaitabl
             await stop("before a commit")
         await stop("after a commit")
 
-    await work(begin)
+    yield begin
     await engine.dispose()
-    pipe.send("done")
 
 
 def killed(expire: Callable[[str, TenantId, Connection], None], url: str, tenant: str, steps: int) -> str:

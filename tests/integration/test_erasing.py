@@ -2,107 +2,57 @@
 
 import hashlib
 import json
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
-from service import db
 from service.audit.holding import LiftHold, PlaceHold
 from service.audit.keeping import Reason, Wish
 from service.bridges import resolver
-from service.consent import Action, AppendRecords, RecordChannel, SettleMerge
+from service.consent import Action, RecordChannel, SettleMerge
 from service.erasures import Outcome, Remains, Stage
 from service.kernel import SubjectId
 from service.requests.executing import ErasureHeld
 from service.subjects import PutSubject, SubjectFacts
-from service.subjects.domain import Gazetteer
-from service.transaction import opener
 from service.vault import MoveValues, OpenValues, SubjectErased
 from service.vault.envelope import seal, unseal
-from service.vault.fields import BUILT_IN, Name
-from service.vault.keys import Keys
-from service.vault.ring_file import FileRing
-from service.vault.values import Suppressed, Write, Written
-from service.vault.writing import WriteValues
-from tests.erasing import POLICY, Answering, executing, record, running
+from service.vault.values import Suppressed, Written
+from tests.erasing import EVERYWHERE, FACTS, Answering, running
 
 ANNA = SubjectId("anna")
-FACTS = SubjectFacts(residence="DE", birth_date=datetime(1986, 5, 14, tzinfo=UTC).date())
-EVERYWHERE = Gazetteer(places=frozenset({"DE"}), zones=frozenset())
 STEPS = ["begun", "told", "forgotten", "replaced", "reduced", "settled", "verified", "certified"]
 
 
 @pytest.fixture
-def place(tmp_path):
-    return tmp_path / "root.keys"
+def keys(people):
+    return people.keys
 
 
 @pytest.fixture
-def keys(place, begin, clock):
-    return Keys(FileRing.open(place), begin, clock, keep=timedelta(minutes=5))
+def run(people):
+    return people.run
 
 
 @pytest.fixture
-async def removing(database, clock, new_id):
-    engine = db.engine(database.urls.worker, size=2)
-    yield opener(engine, clock, new_id)
-    await engine.dispose()
+def write(people):
+    return people.write
 
 
 @pytest.fixture
-def run(begin, removing, place, clock, new_id):
-    def run(connected=None):
-        return running(begin, removing, place, clock, new_id, connected)
-
-    return run
+def append(people):
+    return people.say
 
 
 @pytest.fixture
-def erasing(begin, clock, new_id, caller):
-    async def erasing(subject=ANNA, law=None):
-        return await executing(begin, clock, new_id, caller, subject, law)
-
-    return erasing
+def erasing(people):
+    return people.ask
 
 
 @pytest.fixture
-def write(begin, keys, clock, caller):
-    async def write(subject, name, value, **more):
-        field = BUILT_IN[Name.of(name).field]
-        one = Write(subject=SubjectId(subject), name=Name.of(name), field=field, value=value, by=caller, **more)
-        [outcome] = await WriteValues(begin, keys, seal, clock)(caller.tenant, [one])
-        return outcome
-
-    return write
-
-
-@pytest.fixture
-def append(begin, clock, caller):
-    async def append(*submissions):
-        await AppendRecords(begin, clock, POLICY.vocabulary)(submissions, by=caller)
-
-    return append
-
-
-@pytest.fixture
-async def anna(write, append, begin, clock, caller):
-    """She gave an address twice and a name, lives in Germany, and agreed to mail and to calls."""
-    for name, value in (("email", "first@mail.example"), ("email", "now@mail.example"), ("name", "Anna")):
-        assert isinstance(await write(ANNA, name, value), Written)
-    await PutSubject(begin, clock, EVERYWHERE)(ANNA, FACTS, by=caller)
-    await append(record(ANNA), record(ANNA, channel=RecordChannel.PHONE), record(ANNA, Action.OBJECT, evidence=None))
-    async with begin(caller.tenant) as tx:
-        return await tx.subjects.handle_of(ANNA)
-
-
-@pytest.fixture
-def as_owner(database, tenant):
-    def as_owner(query, **more):
-        with psycopg.connect(database.urls.owner) as connection:
-            return connection.execute(query, {"tenant": tenant} | more).fetchall()
-
-    return as_owner
+async def anna(people):
+    return await people.whole(ANNA)
 
 
 async def state_of(begin, tenant, subject=ANNA):
@@ -112,9 +62,9 @@ async def state_of(begin, tenant, subject=ANNA):
 
 
 async def test_all_of_a_person_goes_but_what_a_law_has_kept(anna, run, erasing, begin, keys, clock, tenant):
-    request = await erasing()
+    request = await erasing(ANNA)
 
-    assert await run()(tenant, request) is Stage.ENDED
+    assert await run(request) is Stage.ENDED
 
     async with begin(tenant) as tx:
         done = {one.step: one.told for one in await tx.erasures.done(request)}
@@ -131,7 +81,7 @@ async def test_all_of_a_person_goes_but_what_a_law_has_kept(anna, run, erasing, 
 
 
 async def test_the_id_of_an_erased_person_stands_for_the_erasure_alone(anna, run, erasing, begin, tenant):
-    await run()(tenant, await erasing())
+    await run(await erasing(ANNA))
 
     handle, state = await state_of(begin, tenant)
     assert handle not in (None, anna)
@@ -143,24 +93,24 @@ async def test_the_id_of_an_erased_person_stands_for_the_erasure_alone(anna, run
 
 
 async def test_an_id_that_was_erased_gets_neither_values_nor_facts(anna, run, erasing, write, begin, clock, caller):
-    await run()(caller.tenant, await erasing())
+    await run(await erasing(ANNA))
 
-    for value in ("now@mail.example", "new@mail.example"):
+    for value in ("anna@new.example", "new@mail.example"):
         assert isinstance(await write(ANNA, "email", value), SubjectErased)
     with pytest.raises(SubjectErased):
         await PutSubject(begin, clock, EVERYWHERE)(ANNA, FACTS, by=caller)
-    assert isinstance(await write("bob", "email", "first@mail.example"), Suppressed)
-    assert isinstance(await write("bob", "email", "first@mail.example", reenrol=True), Written)
+    assert isinstance(await write("bob", "email", "anna@old.example"), Suppressed)
+    assert isinstance(await write("bob", "email", "anna@old.example", reenrol=True), Written)
 
 
 async def test_an_id_that_is_hidden_comes_back_as_one_that_was_erased(
-    anna, run, erasing, append, write, begin, tenant, database, as_owner
+    anna, run, erasing, append, write, begin, tenant, database
 ):
-    with psycopg.connect(database.urls.owner) as connection:
+    with psycopg.connect(database.urls.owner, autocommit=True) as connection:
         connection.execute("UPDATE tenant SET hides_erased = true WHERE id = %s", (tenant,))
-    await run()(tenant, await erasing())
-    assert await state_of(begin, tenant) == (None, None)
-    [(digest,)] = as_owner("SELECT digest FROM subject_tombstone WHERE tenant = %(tenant)s")
+        await run(await erasing(ANNA))
+        assert await state_of(begin, tenant) == (None, None)
+        [(digest,)] = connection.execute("SELECT digest FROM subject_tombstone WHERE tenant = %s", (tenant,)).fetchall()
     assert digest != hashlib.sha256(b"volens.subjectanna").digest()
 
     await append(record(ANNA), record("bob"))
@@ -170,8 +120,8 @@ async def test_an_id_that_is_hidden_comes_back_as_one_that_was_erased(
     assert isinstance(await write(ANNA, "email", "new@mail.example"), SubjectErased)
     _, bobs = await state_of(begin, tenant, SubjectId("bob"))
     assert {act.signature.action for act in bobs.acts} == {Action.OPT_IN}
-    again = await erasing()
-    assert await run()(tenant, again) is Stage.ENDED, "also a second time"
+    again = await erasing(ANNA)
+    assert await run(again) is Stage.ENDED, "also a second time"
     await append(record(ANNA))
     assert (await state_of(begin, tenant))[0] not in (handle, anna)
 
@@ -183,12 +133,12 @@ async def test_whoever_was_merged_goes_as_well(anna, run, erasing, write, append
     request = await erasing("annie")
     await merge(SubjectId("annie"), ANNA, same=True, facts=None, by=caller)
 
-    assert await run()(caller.tenant, request) is Stage.ENDED
+    assert await run(request) is Stage.ENDED
 
     for subject in (ANNA, SubjectId("annie")):
         _, state = await state_of(begin, caller.tenant, subject)
         assert [act.signature.action for act in state.acts] == [Action.ERASED]
-    for value in ("annie@mail.example", "now@mail.example"):
+    for value in ("annie@mail.example", "anna@new.example"):
         assert isinstance(await write("bob", "email", value), Suppressed)
 
 
@@ -196,48 +146,49 @@ async def test_whoever_was_merged_goes_as_well(anna, run, erasing, write, append
 async def test_nothing_is_done_while_somebody_holds_it(anna, run, erasing, begin, clock, caller, whose):
     hold = PlaceHold(begin, resolver(begin), clock)
     wish = Wish(name="case-7", subject=whose, since=None, until=None, reason=Reason.LITIGATION, reference=None)
-    request = await erasing()
+    request = await erasing(ANNA)
     await hold(wish, by=caller)
     with pytest.raises(ErasureHeld) as refused:
         await erasing("bob" if whose is None else ANNA, law="UK_GDPR")
     assert refused.value.details["grounds"] == ["litigation"]
 
-    assert await run()(caller.tenant, request) is Stage.HELD
+    assert await run(request) is Stage.HELD
     async with begin(caller.tenant) as tx:
         assert await tx.erasures.done(request) == []
     await LiftHold(begin, clock)("case-7", by=caller)
-    assert await run()(caller.tenant, request) is Stage.ENDED
+    assert await run(request) is Stage.ENDED
 
 
-async def test_a_hold_that_comes_late_keeps_what_is_left(anna, run, erasing, begin, clock, caller):
-    """Between two steps: the key is gone by then, and the records stay until it is lifted."""
-    request, runs = await erasing(), run()
-    hold, reduce = PlaceHold(begin, resolver(begin), clock), runs._reduce
+async def test_a_hold_that_comes_late_keeps_what_is_left(anna, people, begin, clock, caller, new_id):
+    """After the key was destroyed: the records stay until it is lifted."""
+    hold = PlaceHold(begin, resolver(begin), clock)
+    wish = Wish(name="late", subject=None, since=None, until=None, reason=Reason.AUTHORITY, reference=None)
 
-    async def placed(*arguments):
-        wish = Wish(name="late", subject=None, since=None, until=None, reason=Reason.AUTHORITY, reference=None)
+    @asynccontextmanager
+    async def removing(tenant):
         await hold(wish, by=caller)
-        return await reduce(*arguments)
+        async with people.begin_removing(tenant) as tx:
+            yield tx
 
-    runs._reduce = placed
-    assert await runs(caller.tenant, request) is Stage.HELD
+    request = await people.ask(ANNA)
+    assert await running(begin, removing, people.ring, clock, new_id)(caller.tenant, request) is Stage.HELD
     async with begin(caller.tenant) as tx:
         assert len(await tx.records.history(anna)) == 3
     await LiftHold(begin, clock)("late", by=caller)
-    assert await run()(caller.tenant, request) is Stage.ENDED
+    assert await people.run(request) is Stage.ENDED
 
 
 async def test_a_silent_system_keeps_the_erasure_from_its_certificate(anna, run, erasing, begin, tenant):
-    request, systems = await erasing(), Answering(Outcome(system="crm", state="open"))
+    request, systems = await erasing(ANNA), Answering(Outcome(system="crm", state="open"))
 
-    assert await run(systems)(tenant, request) is Stage.WAITING
+    assert await run(request, systems) is Stage.WAITING
     systems.outcomes = [Outcome(system="crm", state="silent")]
-    assert await run(systems)(tenant, request) is Stage.WAITING
+    assert await run(request, systems) is Stage.WAITING
     async with begin(tenant) as tx:
         assert (await tx.erasures.find(request)).ended_at is None
         assert await tx.subjects.names([anna]) == {}, "nobody waits for them before that"
     systems.outcomes = [Outcome(system="crm", state="refused", ground="legal_obligation", at=datetime.now(UTC))]
-    assert await run(systems)(tenant, request) is Stage.ENDED
+    assert await run(request, systems) is Stage.ENDED
 
     assert systems.told == [(request, ("anna",))]
     async with begin(tenant) as tx:
@@ -247,8 +198,8 @@ async def test_a_silent_system_keeps_the_erasure_from_its_certificate(anna, run,
 
 
 async def test_nothing_is_certified_while_something_is_left(anna, run, erasing, database, tenant, begin):
-    request, systems = await erasing(), Answering(Outcome(system="crm", state="open"))
-    assert await run(systems)(tenant, request) is Stage.WAITING
+    request, systems = await erasing(ANNA), Answering(Outcome(system="crm", state="open"))
+    assert await run(request, systems) is Stage.WAITING
     systems.outcomes = []
     with psycopg.connect(database.urls.admin) as connection:
         connection.execute(
@@ -257,24 +208,24 @@ async def test_nothing_is_certified_while_something_is_left(anna, run, erasing, 
             (tenant, anna),
         )
     with pytest.raises(Remains, match="1 index_entries"):
-        await run(systems)(tenant, request)
+        await run(request, systems)
     async with begin(tenant) as tx:
         assert await tx.erasures.certified(request) is False
 
 
 async def test_what_a_law_kept_goes_when_its_time_is_over(anna, run, erasing, begin, clock, tenant):
-    request = await erasing()
-    await run()(tenant, request)
+    request = await erasing(ANNA)
+    await run(request)
     clock.advance(timedelta(days=5 * 366))
 
-    assert await run()(tenant, request) is Stage.ENDED
+    assert await run(request) is Stage.ENDED
 
     async with begin(tenant) as tx:
         assert await tx.records.history(anna) == []
 
 
 async def test_nobody_removes_the_history_of_who_is_not_forgotten(anna, erasing, database, tenant, new_id):
-    request = await erasing()
+    request = await erasing(ANNA)
     with psycopg.connect(database.urls.worker) as worker, pytest.raises(psycopg.errors.InsufficientPrivilege):
         worker.execute(
             "SELECT erasure_reduce(%s, %s, '{}', NULL, now(), %s, %s, 'worker')",
