@@ -19,7 +19,7 @@ from service.subjects import PutSubject, SubjectFacts
 from service.vault import MoveValues, OpenValues, SubjectErased
 from service.vault.envelope import seal, unseal
 from service.vault.values import Suppressed, Written
-from tests.erasing import EVERYWHERE, FACTS, Answering, running
+from tests.erasing import EVERYWHERE, FACTS, POLICY, Answering, record, running
 
 ANNA = SubjectId("anna")
 STEPS = ["begun", "told", "forgotten", "replaced", "reduced", "settled", "verified", "certified"]
