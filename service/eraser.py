@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 from uuid import UUID
 
+from msgspec import Struct
+
 from service import app, db, operations
 from service.consent import AppendRecords
 from service.decisions.artefacts import read_policy
@@ -20,7 +22,8 @@ from service.settings import Settings
 from service.telemetry import Telemetry, described
 from service.tenants import NOBODY
 from service.transaction import Begin, opener
-from service.vault import Unreadable
+from service.vault import Forget, Unreadable
+from service.vault.envelope import unseal
 
 PAUSE: Final = 1.0
 """Seconds between two looks for erasures."""
@@ -33,8 +36,17 @@ STUCK: Final = "stuck"
 Due = tuple[TenantId, UUID]
 
 
+class Tools(Struct, frozen=True):
+    """What people are erased with."""
+
+    transaction: Begin
+    run: RunErasure
+    forget: Forget
+    append: AppendRecords
+
+
 @asynccontextmanager
-async def eraser(settings: Settings, urls: DatabaseUrls) -> AsyncIterator[RunErasure]:
+async def eraser(settings: Settings, urls: DatabaseUrls) -> AsyncIterator[Tools]:
     """Lend what carries erasures out, with connections and a key ring of its own."""
     policy = read_policy(app.BUILD)
     engine, removing = db.engine(urls.app, size=AT_ONCE + 1), db.engine(urls.worker, size=2)
@@ -42,16 +54,19 @@ async def eraser(settings: Settings, urls: DatabaseUrls) -> AsyncIterator[RunEra
     connected = Nobody()
     try:
         async with guarded_root_keys(settings, app.root_uses(begin), make=False) as root:
-            yield carried_out(
+            keys = app.vault_keys(settings, root, engine)
+            append = AppendRecords(begin, app.utc_now, policy.vocabulary)
+            run = carried_out(
                 begin,
                 opener(removing, app.utc_now, app.new_id),
                 planner(app.BUILD, policy, statutes(app.BUILD, policy), connected),
                 connected,
-                app.vault_keys(settings, root, engine),
-                AppendRecords(begin, app.utc_now, policy.vocabulary),
+                keys,
+                append,
                 app.utc_now,
                 app.new_id,
             )
+            yield Tools(begin, run, Forget(begin, keys, unseal, app.utc_now), append)
     finally:
         await engine.dispose()
         await removing.dispose()
@@ -64,9 +79,9 @@ async def erase_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: Tel
         while not stop.is_set():
             try:
                 if due := await rounds.due(look):
-                    async with eraser(settings, urls) as run:
+                    async with eraser(settings, urls) as tools:
                         while due and not stop.is_set():
-                            await rounds.go_on(run, due)
+                            await rounds.go_on(tools.run, due)
                             due = await rounds.due(look)
                 await _pause(PAUSE, stop)
             except Unavailable as error:

@@ -78,6 +78,7 @@ class AuditEvent(StrEnum):
     ERASURE_VERIFIED = "erasure.verified"
     ERASURE_CERTIFIED = "erasure.certified"
     LOG_RECOVERED = "log.recovered"
+    RESTORE_REPLAYED = "restore.replayed"
     AUDIT_EXPORTED = "audit.exported"
     AUDIT_EXPORT_REQUESTED = "audit.export_requested"
     AUDIT_EXPORT_APPROVED = "audit.export_approved"

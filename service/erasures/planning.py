@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from service.consent import StoredRecord
 from service.erasures.domain import Going, Plan, Proof, Staying
@@ -43,6 +44,21 @@ class Planner:
             proofs=proofs,
             against=tuple(self._grounds.against(one.ground, one.hold) for one in await standing_against(tx, handles)),
             systems=tuple(await self._connected.systems(tx)),
+        )
+
+    async def replayed(self, tx: ErasureTransaction, request_id: UUID, handles: Sequence[Handle]) -> Plan:
+        """Return by what somebody is erased again of whose request nothing is known any more."""
+        proofs = self._grounds.proving(await _residence(tx, handles))
+        return Plan(
+            request=request_id,
+            law="",
+            citation="",
+            policy_revision=self._revision,
+            goes=(),
+            stays=(),
+            proofs=proofs,
+            against=(),
+            systems=(),
         )
 
 

@@ -90,6 +90,30 @@ class RunErasure:
                 return stage
         return Stage.ENDED
 
+    async def again(self, tenant: TenantId, request_id: UUID, handle: Handle, *, by: Caller) -> Stage:
+        """Do again to the person with a handle what an erasure did that a restored database knows nothing of.
+
+        Nobody is told once more, and nothing is certified: who has the certificate keeps it. Holds of before have no
+        say, but for records, which stay until they are lifted.
+        """
+        async with self._begin(tenant) as tx:
+            if await tx.erasures.find(request_id, hold=True) is None:
+                now = self._clock()
+                handles = tuple(await handles_of(tx, handle))
+                plan = await self._planner.replayed(tx, request_id, handles)
+                erasure = Erasure(request=request_id, handle=handle, handles=handles, plan=plan, begun_at=now)
+                await tx.erasures.add(erasure)
+                for step in (Step.BEGUN, Step.TOLD):
+                    await self._note(tx, erasure, step, {}, now, by)
+            done = {one.step for one in await tx.erasures.done(request_id)}
+        if Step.FORGOTTEN not in done:
+            await self._forget_all(request_id, by, again=True)
+        if Step.REPLACED not in done:
+            await self._replaced(request_id, by)
+        if await self._reduce(request_id, by) is Stage.HELD:
+            return Stage.HELD
+        return Stage.ENDED if Step.VERIFIED in done else await self._verified(request_id, by)
+
     async def _begun(self, request_id: UUID, by: Caller) -> Stage:
         async with self._begin(by.tenant) as tx:
             request = await _executing(tx, request_id)
@@ -118,13 +142,16 @@ class RunErasure:
 
     async def _forgotten(self, request_id: UUID, by: Caller) -> Stage:
         """Destroy what opens the values. The last moment at which something can stand against it."""
+        return await self._forget_all(request_id, by, again=False)
+
+    async def _forget_all(self, request_id: UUID, by: Caller, *, again: bool) -> Stage:
         opening = await self._forget.opening(by.tenant)
         async with self._begin(by.tenant) as tx:
             erasure = await _held(tx, request_id)
-            if await _executing(tx, request_id) is None:
+            if not again and await _executing(tx, request_id) is None:
                 return Stage.HELD
             erasure = await _as_merged(tx, erasure)
-            if await standing_against(tx, erasure.handles):
+            if not again and await standing_against(tx, erasure.handles):
                 return Stage.HELD
             counts = await tx.erasures.counts(erasure.handles)
             marks = [await self._forget.within(tx, opening, each, by=by) for each in erasure.handles]
