@@ -1,4 +1,4 @@
-"""docs/api.md, docs/api-vault.md, docs/audit-exports.md, docs/requests.md and the opening of README.md are true.
+"""docs/api.md, api-vault.md, audit-exports.md, requests.md, erasure.md in docs and the opening of README.md are true.
 
 Their commands are played in order, and each answer that they show is the one that comes. An ellipsis in a documented
 text stands for anything; as the last element of a list, or as a member's name, for more.
@@ -25,6 +25,7 @@ DOCUMENT = ROOT / "docs" / "api.md"
 GOES_ON = ROOT / "docs" / "api-vault.md"
 EXPORTS = ROOT / "docs" / "audit-exports.md"
 REQUESTS = ROOT / "docs" / "requests.md"
+ERASURE = ROOT / "docs" / "erasure.md"
 MORE = "…"
 
 
@@ -102,6 +103,21 @@ def test_the_document_shows_what_the_service_answers(installation: Installation)
                     documented = block.splitlines() if isinstance(answer, list) else [block]
                     given = answer if isinstance(answer, list) else [answer]
                     assert agrees([json.loads(each) for each in documented], given), shown
+
+
+def test_the_page_of_erasures_shows_what_the_service_answers(installation: Installation) -> None:
+    answer: Any = None
+    with running("serve", "--port", "0", env=installation.env) as service, running("work", env=installation.env):
+        with closing(Client(service.url, installation.token)) as client:
+            for block in blocks(ERASURE):
+                if block.startswith("{"):
+                    assert agrees(json.loads(block), answer), json.dumps(answer, indent=2)
+                for method, path, body in commands(block) if block.startswith("ask ") else ():
+                    status, answer = client(method, path, body and json.loads(body))
+                    while path.endswith("/certificate") and status == 409:
+                        sleep(0.1)
+                        status, answer = client(method, path)
+                    assert status < 300, answer
 
 
 def test_the_page_of_exports_shows_what_the_service_answers(installation: Installation) -> None:
