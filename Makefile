@@ -124,6 +124,7 @@ bench: opa $(VENV)/test.stamp ## Print what the service, the vault, one evaluati
 	@$(BIN)/python -m benchmarks.exporting
 	@$(BIN)/python -m benchmarks.packages
 	@$(BIN)/python -m benchmarks.queue
+	@$(BIN)/python -m benchmarks.erasures
 
 # --- what is generated and committed ----------------------------------------------------------
 

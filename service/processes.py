@@ -105,6 +105,7 @@ async def _welcome(settings: Settings, url: str, token: str | None, ready: async
         await asyncio.to_thread(demo.load, api, app.utc_now(), app.new_id)
         await asyncio.to_thread(demo.ask, api, console)
         await asyncio.to_thread(demo.hand_out, api, settings.data / "demo-pack.zip", console)
+        await asyncio.to_thread(demo.forget, api, settings.data, console)
     console.print(f"Every operation: {url}/docs    Stop with Ctrl-C.\n", highlight=False)
 
 

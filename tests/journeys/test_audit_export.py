@@ -43,7 +43,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     folder = tmp_path_factory.mktemp("exports")
     env = environment(folder / "data")
     with running("up", "--demo", "--port", "0", env=env) as service:
-        wait_for(service, "curl -s")
+        wait_for(service, "/docs")
         scopes = "records:write records:read audit:read"
         token = volens("token", "--tenant", "demo", "--scope", scopes, env=env).stdout.strip()
         client = Client(service.url, token)
