@@ -11,7 +11,7 @@ from service.bridges import when_stored
 from service.databases import migrated
 from service.decisions.artefacts import read_policy
 from service.desk import statutes
-from service.erasing import Nobody, planner
+from service.erasing import Known, planner
 from service.erasures import ReadCertificate, ReadPlan
 from service.erasures.schemas import CertificateView, PlanView
 from service.own_files import new_own
@@ -26,11 +26,11 @@ async def read_plan(settings: Settings, tenant: str, request: UUID) -> PlanView:
         RequestUnknown, NotAnErasure
     """
     by = operations.as_operator(operations.tenant_named(tenant))
-    policy, connected = read_policy(app.BUILD), Nobody()
+    policy, known = read_policy(app.BUILD), Known()
     with migrated(settings) as urls:
         async with operations.transactions(urls.app) as begin:
-            plan = planner(app.BUILD, policy, statutes(app.BUILD, policy), connected)
-            return PlanView.of(await ReadPlan(begin, plan, connected, app.utc_now)(request, by=by))
+            plan = planner(app.BUILD, policy, statutes(app.BUILD, policy), known)
+            return PlanView.of(await ReadPlan(begin, plan, known, app.utc_now)(request, by=by))
 
 
 async def write_certificate(settings: Settings, tenant: str, request: UUID, out: Path) -> CertificateView:

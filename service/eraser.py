@@ -10,10 +10,11 @@ from uuid import UUID
 from msgspec import Struct
 
 from service import app, db, operations
+from service.connecting import assigning
 from service.consent import AppendRecords
 from service.decisions.artefacts import read_policy
 from service.desk import statutes
-from service.erasing import Nobody, carried_out, planner
+from service.erasing import Systems, carried_out, planner
 from service.erasures import Remains, RunErasure, Stage
 from service.kernel import TenantId, Unavailable
 from service.postgres import DatabaseUrls
@@ -51,16 +52,16 @@ async def eraser(settings: Settings, urls: DatabaseUrls) -> AsyncIterator[Tools]
     policy = read_policy(app.BUILD)
     engine, removing = db.engine(urls.app, size=AT_ONCE + 1), db.engine(urls.worker, size=2)
     begin = opener(engine, app.utc_now, app.new_id)
-    connected = Nobody()
     try:
         async with guarded_root_keys(settings, app.root_uses(begin), make=False) as root:
             keys = app.vault_keys(settings, root, engine)
             append = AppendRecords(begin, app.utc_now, policy.vocabulary)
+            systems = Systems(keys, assigning(settings, app.utc_now, app.new_id))
             run = carried_out(
                 begin,
                 opener(removing, app.utc_now, app.new_id),
-                planner(app.BUILD, policy, statutes(app.BUILD, policy), connected),
-                connected,
+                planner(app.BUILD, policy, statutes(app.BUILD, policy), systems),
+                systems,
                 keys,
                 append,
                 app.utc_now,

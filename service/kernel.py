@@ -21,7 +21,7 @@ SCOPES: Final = (
     "decide", "records:write", "records:read", "subjects:write", "policy:read", "policy:write", "audit:read",
     "audit:export", "audit:hold",
     "vault:write", "vault:read", "vault:lookup", "vault:officer",
-    "vault:reveal", "requests:write", "requests:manage",
+    "vault:reveal", "requests:write", "requests:manage", "downstreams:manage", "downstreams:tasks",
 )  # fmt: skip
 """What a token can be good for. A customer's own token has the scope ``self`` instead."""
 

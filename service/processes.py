@@ -15,7 +15,20 @@ import uvicorn
 from litestar import Litestar
 from rich.console import Console
 
-from service import activation, app, attesting, databases, db, demo, eraser, exporter, operations, sequencer, worker
+from service import (
+    activation,
+    app,
+    attesting,
+    courier,
+    databases,
+    db,
+    demo,
+    eraser,
+    exporter,
+    operations,
+    sequencer,
+    worker,
+)
 from service.decisions.artefacts import read_policy
 from service.kernel import SCOPES, DomainError, TenantId
 from service.laws import activated_laws
@@ -163,6 +176,7 @@ async def _in_background(settings: Settings, urls: DatabaseUrls, telemetry: Tele
         sequencer.sequence(settings, urls.worker, telemetry, stop),
         exporter.export_by_itself(settings, urls, telemetry, stop),
         eraser.erase_by_itself(settings, urls, telemetry, stop),
+        courier.bring_by_itself(settings, urls, telemetry, stop),
     ]
     if attestors:
         parts.append(attesting.attest(attestors, settings, urls.worker, telemetry, stop))

@@ -10,6 +10,8 @@ from service.audit import hold_api, proof_api
 from service.consent import api as consent_api
 from service.consent import receipt_api
 from service.decisions import api as decisions_api
+from service.downstreams import api as downstreams_api
+from service.downstreams import task_api
 from service.erasures import api as erasures_api
 from service.exports import api as exports_api
 from service.kernel import Contended, DomainError, Unavailable
@@ -38,6 +40,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **erasures_api.STATUS,
     **reveals_api.STATUS,
     **exports_api.STATUS,
+    **downstreams_api.STATUS,
     **timeline_api.STATUS,
 }
 
@@ -60,6 +63,9 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     proof_api.ProofController,
     exports_api.ExportController,
     exports_api.FilterController,
+    downstreams_api.DownstreamController,
+    task_api.SystemController,
+    task_api.TaskController,
     hold_api.HoldController,
     vault_api.FieldController,
     vault_api.ValueController,

@@ -7,6 +7,7 @@ secret must not silently switch a protection off.
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from shutil import which
 from typing import Annotated, Literal, get_type_hints
@@ -120,6 +121,21 @@ class Settings(Struct, frozen=True, kw_only=True):
     export_four_eyes: Annotated[
         bool, Meta(description="Have a second person agree to every export (true or false).")
     ] = False
+    public_url: Annotated[
+        str | None,
+        Meta(description="Where others reach this service, https://…: OpenDSR processors call back there. Unset: not."),
+    ] = None
+    downstream_hours: Annotated[
+        int,
+        Meta(ge=1, le=8760, description="How long a connected system may take to answer until it is silent, in hours."),
+    ] = 120
+    downstream_http: Annotated[
+        bool, Meta(description="Let connected systems be at http:// addresses as well (true or false).")
+    ] = False
+    downstream_networks: Annotated[
+        str | None,
+        Meta(description="Networks of yours where connected systems may be: 10.1.0.0/16, with spaces between several."),
+    ] = None
     lookups_per_minute: Annotated[
         int,
         Meta(ge=1, le=1_000_000, description="Lookups that a client may make in a minute, in each process."),
@@ -157,6 +173,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def data(self) -> Path:
         return Path(self.data_dir).absolute()
+
+
+def networks(settings: Settings) -> list[IPv4Network | IPv6Network]:
+    """Return the networks in which connected systems may be. Raises ValueError."""
+    return [ip_network(each) for each in (settings.downstream_networks or "").split()]
 
 
 SECRET = frozenset({"database_url", "owner_database_url", "worker_database_url", "opa_token", "key_ring_token"})
@@ -223,6 +244,12 @@ def _refuse_unusable(settings: Settings) -> None:
             raise _unusable(name, "is no address postgresql://USER:PASSWORD@HOST/DATABASE")
         if url is not None and settings.database_url is None:
             raise _unusable(name, "is set, but VOLENS_DATABASE_URL is not")
+    if settings.public_url is not None and not _is_web_address(settings.public_url):
+        raise _unusable("public_url", "is no address http(s)://HOST")
+    try:
+        networks(settings)
+    except ValueError:
+        raise _unusable("downstream_networks", "names no networks such as 10.1.0.0/16") from None
     if settings.opa_url is not None and not _is_opa_address(settings.opa_url):
         raise _unusable("opa_url", "is no address http(s)://HOST:PORT, without a path")
     if settings.opa_binary is not None and which(settings.opa_binary) is None:

@@ -87,6 +87,18 @@ class Telemetry:
             ("why",),
             registry=self.registry,
         )
+        self._downstream_attempts = Counter(
+            "volens_downstream_attempts",
+            "Times that a task was taken to a connected system, by what came of it.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self._downstream_tasks = Gauge(
+            "volens_downstream_tasks",
+            "Tasks to which connected systems owe an answer: open, or silent beyond their time.",
+            ("state",),
+            registry=self.registry,
+        )
         self._placed = Counter("volens_audit_placed", "Audit entries in a signed tree.", registry=self.registry)
         self._attested = Counter(
             "volens_audit_attested",
@@ -180,6 +192,15 @@ class Telemetry:
     def erasure_stuck(self, tenant: str, why: str) -> None:
         """Note that an erasure of a tenant failed where it was. It is tried again."""
         self.log.error("erasure_stuck", tenant=tenant, cause=why)
+
+    def brought(self, outcome: str) -> None:
+        """Note what came of taking a task to a connected system."""
+        self._downstream_attempts.labels(outcome).inc()
+
+    def downstream_tasks(self, unanswered: int, silent: int) -> None:
+        """Note how many tasks of connected systems wait for an answer, and to how many none came in time."""
+        self._downstream_tasks.labels("open").set(unanswered)
+        self._downstream_tasks.labels("silent").set(silent)
 
     def placed(self, entries: int) -> None:
         """Note audit entries that got their place in a tree."""

@@ -11,7 +11,7 @@ import procrastinate
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from service import clocks, retention
+from service import clocks, courier, retention
 from service.telemetry import Telemetry, described
 
 PATIENCE: Final = 5.0
@@ -59,6 +59,12 @@ def build(url: str, telemetry: Telemetry) -> procrastinate.App:
     async def watch_clocks(timestamp: int) -> None:
         """Tell which requests are half over, nearly over and overdue. What a killed one leaves is left for the next."""
         await clocks.watch(url, telemetry)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="watch_downstreams", queue="upkeep", pass_context=False)
+    async def watch_downstreams(timestamp: int) -> None:
+        """Publish how many answers connected systems owe, and how many of them are late."""
+        await courier.publish(url, telemetry)
 
     return app
 

@@ -6,15 +6,17 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from service import app
+from service.connecting import assigning
 from service.consent import Action, AppendRecords, RecordChannel, SettleMerge, Statement, Submission
 from service.decisions.artefacts import read_policy
 from service.desk import desk, statutes
-from service.erasing import Nobody, carried_out, planner
+from service.erasing import Systems, carried_out, planner
 from service.erasures import Connected, ErasureTransaction, Outcome, RunErasure, Stage
-from service.kernel import Caller, Clock, Handle, NewId, SubjectId
+from service.kernel import Caller, Clock, Handle, NewId, SubjectId, TenantId
 from service.requests.case import Said, Via, Wish
 from service.requests.lifecycle import Move
 from service.requests.rights import Right
+from service.settings import Settings
 from service.subjects import PutSubject, SubjectFacts
 from service.subjects.domain import Gazetteer
 from service.transaction import Begin
@@ -33,18 +35,28 @@ FACTS = SubjectFacts(residence="DE", birth_date=date(1986, 5, 14))
 EVERYWHERE = Gazetteer(places=frozenset({"DE"}), zones=frozenset())
 
 
-class Answering(Nobody):
+class Answering:
     """Connected systems that answer what a test says."""
 
     def __init__(self, *outcomes: Outcome) -> None:
         self.outcomes = list(outcomes)
         self.told: list[tuple[UUID, tuple[str, ...]]] = []
 
+    async def ready(self, tenant: TenantId) -> None:
+        return
+
     async def systems(self, tx: ErasureTransaction) -> Sequence[str]:
         return [outcome.system for outcome in self.outcomes]
 
     async def assign(
-        self, tx: ErasureTransaction, request: UUID, handle: Handle, subjects: Sequence[SubjectId], *, by: Caller
+        self,
+        tx: ErasureTransaction,
+        request: UUID,
+        handle: Handle,
+        subjects: Sequence[SubjectId],
+        law: str,
+        *,
+        by: Caller,
     ) -> Sequence[UUID]:
         self.told.append((request, tuple(subjects)))
         return [uuid4() for _ in self.outcomes]
@@ -62,8 +74,8 @@ def running(
     connected: Connected | None = None,
 ) -> RunErasure:
     """Return what goes on with erasures, as the worker has it."""
-    known = connected or Nobody()
     keys = Keys(FileRing.open(ring), begin, clock, keep=timedelta(minutes=5))
+    known = connected or Systems(keys, assigning(Settings(), clock, new_id))
     append = AppendRecords(begin, clock, POLICY.vocabulary)
     plan = planner(app.BUILD, POLICY, LAW, known)
     return carried_out(begin, begin_removing, plan, known, keys, append, clock, new_id)
@@ -147,8 +159,7 @@ class People:
 
     async def run(self, request: UUID, connected: Connected | None = None) -> Stage:
         """Go on with an erasure, as the worker does."""
-        known = connected or Nobody()
-        go_on = running(self.begin, self.begin_removing, self.ring, self._clock, self._new_id, known)
+        go_on = running(self.begin, self.begin_removing, self.ring, self._clock, self._new_id, connected)
         return await go_on(self._by.tenant, request)
 
     async def erase(self, subject: str) -> UUID:

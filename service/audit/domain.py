@@ -107,6 +107,16 @@ class AuditEvent(StrEnum):
     VAULT_KEY_ROTATED = "vault.key_rotated"
     VAULT_KEY_DESTROYED = "vault.key_destroyed"
     PACKAGE_MADE = "package.made"
+    DOWNSTREAM_STORED = "downstream.stored"
+    DOWNSTREAM_DELETED = "downstream.deleted"
+    DOWNSTREAM_SECRET_MADE = "downstream.secret_made"  # noqa: S105, a word and no password
+    DOWNSTREAM_ASSIGNED = "downstream.assigned"
+    DOWNSTREAM_TOLD = "downstream.told"
+    DOWNSTREAM_CONFIRMED = "downstream.confirmed"
+    DOWNSTREAM_REFUSED = "downstream.refused"
+    DOWNSTREAM_SILENT = "downstream.silent"
+    DOWNSTREAM_EXCUSED = "downstream.excused"
+    DOWNSTREAM_REPEATED = "downstream.repeated"
 
 
 NOBODYS: Final = Handle(UUID(int=0))

@@ -2,11 +2,12 @@
 
 from service.erasures.domain import Outcome, Remains, Stage
 from service.erasures.planning import Planner
-from service.erasures.ports import Connected, ErasureTransaction
+from service.erasures.ports import Answers, Connected, ErasureTransaction
 from service.erasures.running import RunErasure
 from service.erasures.usecases import ReadCertificate, ReadPlan
 
 __all__ = [
+    "Answers",
     "Connected",
     "ErasureTransaction",
     "Outcome",

@@ -7,7 +7,7 @@ from uuid import UUID
 from service.consent import StoredRecord
 from service.erasures.domain import Going, Plan, Proof, Staying
 from service.erasures.grounds import Grounds
-from service.erasures.ports import Connected, ErasureTransaction
+from service.erasures.ports import Answers, ErasureTransaction
 from service.kernel import Handle
 from service.requests import Request, Statutes, handles_of, standing_against
 
@@ -17,12 +17,12 @@ RECORDS = "records"
 class Planner:
     """Makes plans. The same person as they stand, under the same policy, gets the same plan."""
 
-    def __init__(self, statutes: Statutes, grounds: Grounds, revision: str, connected: Connected) -> None:
+    def __init__(self, statutes: Statutes, grounds: Grounds, revision: str, known: Answers) -> None:
         """`revision` is that of the policy whose tables these are."""
         self._statutes = statutes
         self._grounds = grounds
         self._revision = revision
-        self._connected = connected
+        self._known = known
 
     async def __call__(self, tx: ErasureTransaction, request: Request, now: datetime) -> Plan:
         handles = await handles_of(tx, request.handle)
@@ -43,7 +43,7 @@ class Planner:
             stays=tuple(stays),
             proofs=proofs,
             against=tuple(self._grounds.against(one.ground, one.hold) for one in await standing_against(tx, handles)),
-            systems=tuple(await self._connected.systems(tx)),
+            systems=tuple(await self._known.systems(tx)),
         )
 
     async def replayed(self, tx: ErasureTransaction, request_id: UUID, handles: Sequence[Handle]) -> Plan:

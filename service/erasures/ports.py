@@ -5,6 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from service.audit import HoldStore
+from service.downstreams import DownstreamTransaction
 from service.erasures.domain import Done, Erasure, Outcome
 from service.kernel import Caller, Handle, SubjectId, TenantId
 from service.requests import RequestTransaction
@@ -81,7 +82,7 @@ class ErasureStore(Protocol):
         ...
 
 
-class ErasureTransaction(RequestTransaction, ForgettingTransaction, Protocol):
+class ErasureTransaction(RequestTransaction, ForgettingTransaction, DownstreamTransaction, Protocol):
     """What a step may touch; stored together or not at all."""
 
     @property
@@ -94,23 +95,34 @@ Begin = Callable[[TenantId], AbstractAsyncContextManager[ErasureTransaction]]
 """Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
 
 
-class Connected(Protocol):
-    """The connected systems of a tenant, within a transaction of it."""
-
-    async def ready(self, tenant: TenantId) -> None:
-        """Ask whatever has to answer before a transaction begins in which something is assigned."""
-        ...
+class Answers(Protocol):
+    """The connected systems of a tenant, within a transaction of it, and what they said."""
 
     async def systems(self, tx: ErasureTransaction) -> Sequence[str]:
         """Return the names of those that are told of erasures."""
         ...
 
-    async def assign(
-        self, tx: ErasureTransaction, request: UUID, handle: Handle, subjects: Sequence[SubjectId], *, by: Caller
-    ) -> Sequence[UUID]:
-        """Give each of them the task to erase whom the tenant calls so; return the ids of the tasks."""
-        ...
-
     async def settled(self, tx: ErasureTransaction, request: UUID) -> Sequence[Outcome]:
         """Return what became of each task of a request."""
+        ...
+
+
+class Connected(Answers, Protocol):
+    """The same, who can be told."""
+
+    async def ready(self, tenant: TenantId) -> None:
+        """Ask whatever has to answer before a transaction begins in which something is assigned."""
+        ...
+
+    async def assign(
+        self,
+        tx: ErasureTransaction,
+        request: UUID,
+        handle: Handle,
+        subjects: Sequence[SubjectId],
+        law: str,
+        *,
+        by: Caller,
+    ) -> Sequence[UUID]:
+        """Give each of them the task to erase whom the tenant calls so, under a law; return the ids of the tasks."""
         ...

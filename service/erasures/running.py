@@ -136,7 +136,7 @@ class RunErasure:
             if await _executing(tx, request_id) is None:
                 return Stage.HELD
             subjects = sorted(await _names(tx, erasure.handles))
-            tasks = await self._connected.assign(tx, request_id, erasure.handle, subjects, by=by)
+            tasks = await self._connected.assign(tx, request_id, erasure.handle, subjects, erasure.plan.law, by=by)
             await self._note(tx, erasure, Step.TOLD, {"systems": len(tasks)}, self._clock(), by)
         return Stage.ENDED
 

@@ -7,7 +7,7 @@ import msgspec
 from service.audit import AuditEvent, ProveEntry, ReceiptSigner, certificate, leaf_hash, origin_of, receipts_of
 from service.erasures.domain import Certified, NotAnErasure, NotCertified, Progress
 from service.erasures.planning import Planner
-from service.erasures.ports import Begin, Connected
+from service.erasures.ports import Answers, Begin
 from service.kernel import Caller, Clock
 from service.requests import RequestUnknown, Right
 
@@ -15,10 +15,10 @@ from service.requests import RequestUnknown, Right
 class ReadPlan:
     """Show what an erasure does: as it would, or as it was begun, with what was done of it."""
 
-    def __init__(self, begin: Begin, planner: Planner, connected: Connected, clock: Clock) -> None:
+    def __init__(self, begin: Begin, planner: Planner, known: Answers, clock: Clock) -> None:
         self._begin = begin
         self._planner = planner
-        self._connected = connected
+        self._known = known
         self._clock = clock
 
     async def __call__(self, request_id: UUID, *, by: Caller) -> Progress:
@@ -33,7 +33,7 @@ class ReadPlan:
             return Progress(
                 plan=await self._planner(tx, found[0], self._clock()) if begun is None else begun.plan,
                 done=await tx.erasures.done(request_id),
-                outcomes=await self._connected.settled(tx, request_id),
+                outcomes=await self._known.settled(tx, request_id),
                 ended_at=None if begun is None else begun.ended_at,
             )
 

@@ -1,12 +1,12 @@
 """Personal data, under one key per person. The only slice that ever sees plaintext."""
 
 from service.vault.destroying import DestroyKey, Forget, Suppress
-from service.vault.domain import RingUnavailable, SubjectErased, TenantKey, Unreadable
+from service.vault.domain import BoxKey, BoxPlace, RingUnavailable, SubjectErased, TenantKey, Unreadable
 from service.vault.fields import OFFICER_PURPOSES, USES, Field, FieldName, FieldUnknown, Name, ValueName
 from service.vault.moving import MoveValues
 from service.vault.moving_ports import MovingTransaction
 from service.vault.opening import FieldsOf, OpenTogether, OpenValues, Wanted
-from service.vault.ports import KeyAccess, KeyStore
+from service.vault.ports import KeyAccess, KeyStore, OpenBox, SealBox
 from service.vault.rotation_ports import ForgettingTransaction
 from service.vault.value_ports import ValueStore
 from service.vault.values import Opened, Opening
@@ -14,6 +14,8 @@ from service.vault.values import Opened, Opening
 __all__ = [
     "OFFICER_PURPOSES",
     "USES",
+    "BoxKey",
+    "BoxPlace",
     "DestroyKey",
     "Field",
     "FieldName",
@@ -26,11 +28,13 @@ __all__ = [
     "MoveValues",
     "MovingTransaction",
     "Name",
+    "OpenBox",
     "OpenTogether",
     "OpenValues",
     "Opened",
     "Opening",
     "RingUnavailable",
+    "SealBox",
     "SubjectErased",
     "Suppress",
     "TenantKey",

@@ -1,6 +1,6 @@
 """Keys, and the places that values are bound to.
 
-Root key (in a key ring) → tenant key → subject key → value. Index and suppression keys
+Root key (in a key ring) → tenant key → subject key → value. Index, suppression and box keys
 hang from the root beside the tenant key, so that they outlive the subjects' keys.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Final, NoReturn
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -77,6 +78,21 @@ class HashKey(Struct, frozen=True, kw_only=True):
     secret: Secret
 
 
+class BoxKey(Struct, frozen=True, kw_only=True):
+    """The key of a tenant's boxes: of what must outlive the key of the person whom it is about, or is about nobody."""
+
+    tenant: TenantId
+    secret: Secret
+
+
+class BoxPlace(Struct, frozen=True, kw_only=True):
+    """Where a box belongs. It opens there and nowhere else."""
+
+    kind: str
+    """What is in boxes of this kind, such as `downstream.secret`."""
+    id: UUID
+
+
 class SubjectKey(Struct, frozen=True, kw_only=True):
     """The key of one person. Lives for one request."""
 
@@ -110,6 +126,7 @@ class KeyPurpose(StrEnum):
     TENANT = "tenant_key"
     INDEX = "index_key"
     SUPPRESSION = "suppression_key"
+    BOX = "box_key"
 
 
 class KeyContext(Struct, frozen=True, kw_only=True):

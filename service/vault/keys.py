@@ -1,4 +1,4 @@
-"""Keys, unwrapped: tenant, index and suppression keys for a bounded time, subject keys for one request."""
+"""Keys, unwrapped: tenant, index, suppression and box keys for a bounded time, subject keys for one request."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ import msgspec
 from service.kernel import Clock, Handle, TenantId, Unavailable
 from service.vault.domain import (
     KEY_BYTES,
+    BoxKey,
     HashKey,
     KeyContext,
     KeyPurpose,
@@ -74,6 +75,17 @@ class Keys:
             return await self._hash_key(first, only)
 
         key: HashKey = await self._memory.get((tenant, first.purpose), load)
+        return key
+
+    async def box_key(self, tenant: TenantId) -> BoxKey:
+        first = KeyContext(tenant=tenant, purpose=KeyPurpose.BOX, version=1)
+
+        async def load() -> BoxKey:
+            # As many rows as boxes would have to be sealed anew: the root key above it is what rotates.
+            [only] = await self._stored(first)
+            return BoxKey(tenant=tenant, secret=(await self._hash_key(first, only)).secret)
+
+        key: BoxKey = await self._memory.get((tenant, first.purpose), load)
         return key
 
     async def subject_keys(self, store: KeyStore, tenant_key: TenantKey, handles: Collection[Handle]) -> SubjectKeys:

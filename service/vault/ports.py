@@ -6,6 +6,8 @@ from typing import Protocol
 
 from service.kernel import Handle, TenantId
 from service.vault.domain import (
+    BoxKey,
+    BoxPlace,
     HashKey,
     KeyContext,
     KeyPurpose,
@@ -104,7 +106,7 @@ Begin = Callable[[TenantId], AbstractAsyncContextManager[KeyTransaction]]
 class KeyAccess(Protocol):
     """Keys, unwrapped.
 
-    `tenant_key`, `index_keys` and `suppression_key` open a transaction of their own on a miss: ask for
+    `tenant_key`, `index_keys`, `suppression_key` and `box_key` open a transaction of their own on a miss: ask for
     them before yours begins, or two connections are needed where there may be one.
 
     Every call raises:
@@ -126,6 +128,10 @@ class KeyAccess(Protocol):
 
     async def suppression_key(self, tenant: TenantId) -> HashKey:
         """Return the one key for suppression hashes, making it on first use."""
+        ...
+
+    async def box_key(self, tenant: TenantId) -> BoxKey:
+        """Return the one key for boxes, making it on first use."""
         ...
 
     async def subject_keys(self, store: KeyStore, tenant_key: TenantKey, handles: Collection[Handle]) -> SubjectKeys:
@@ -151,3 +157,9 @@ Seal = Callable[[SubjectKey, Slot, bytes], bytes]
 
 Unseal = Callable[[SubjectKey, Slot, bytes], bytes]
 """Opens what was sealed for the same slot, or raises `Unreadable`: `envelope.unseal`."""
+
+SealBox = Callable[[BoxKey, BoxPlace, bytes], bytes]
+"""Seals a plaintext for its place: `boxes.seal_box`."""
+
+OpenBox = Callable[[BoxKey, BoxPlace, bytes], bytes]
+"""Opens what was sealed for the same place, or raises `Unreadable`: `boxes.open_box`."""

@@ -26,7 +26,7 @@ vault_secret_key = Table(
     Column("wrapped", LargeBinary, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
-"""Index and suppression keys, wrapped by the ring; `field` is empty for a key of all fields."""
+"""Index, suppression and box keys, wrapped by the ring; `field` is empty for a key of all fields."""
 
 vault_subject_key = Table(
     "vault_subject_key",

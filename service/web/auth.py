@@ -145,8 +145,9 @@ class Authentication:
         if scope["type"] != ScopeType.HTTP:
             raise Refusal("not_found")
         option = scope["route_handler"].opt
-        if not option.get(PUBLIC):
-            await admit(scope, self._authenticator, option.get(NEED), subject=scope["path_params"].get("subject"))
+        need: Need | None = option.get(NEED)
+        if not option.get(PUBLIC) and not (need is not None and need.signed and _signed(scope)):
+            await admit(scope, self._authenticator, need, subject=scope["path_params"].get("subject"))
         await self._app(scope, receive, send)
 
 
@@ -155,15 +156,18 @@ class Need(Struct, frozen=True):
 
     scope: str
     own: bool
+    signed: bool = False
 
 
-def needs(scope: str, *, own: bool = False) -> dict[str, Need]:
+def needs(scope: str, *, own: bool = False, signed: bool = False) -> dict[str, Need]:
     """Return the `opt` that guards a route by `scope`.
 
     With `own`, a customer's `self` token is admitted too, for the path's `{subject}` only. A
     route that takes the subject from its body must check it with `own_subject`.
+    With `signed`, who sends a `webhook-signature` and no token reaches the handler without a
+    `user`, and the handler must check the signature.
     """
-    return {NEED: Need(scope, own)}
+    return {NEED: Need(scope, own, signed)}
 
 
 async def admit(scope: Scope, authenticator: Authenticates, need: Need | None, *, subject: str | None) -> Caller:
@@ -180,6 +184,12 @@ async def admit(scope: Scope, authenticator: Authenticates, need: Need | None, *
     if need is not None:
         permit(caller, need.scope, own=need.own, subject=subject)
     return caller
+
+
+def _signed(scope: Scope) -> bool:
+    """Return whether a message shows by a signature, and by no token, whose it is."""
+    names = {name for name, _ in scope["headers"]}
+    return b"webhook-signature" in names and b"authorization" not in names
 
 
 def permit(caller: Caller, scope: str, *, own: bool, subject: str | None) -> None:

@@ -199,6 +199,8 @@ def title_of(code: str) -> str:
 
 def _from_domain(error: DomainError, status: int, request_id: str) -> Answer:
     headers = {"retry-after": str(RETRY_AFTER)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers = {"www-authenticate": "Bearer"}
     if status == HTTPStatus.TOO_MANY_REQUESTS and "after" in error.details:
         headers = {"retry-after": str(error.details["after"])}
     faults = (

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import aiohttp
 import httpx
@@ -17,7 +19,7 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
-from service import app, db
+from service import app, db, operations
 from service.audit.asked import poster
 from service.audit.attesting_store import SqlLogs
 from service.audit.cosigning import AskWitness
@@ -29,10 +31,15 @@ from service.audit.rfc3161 import Authorities
 from service.audit.stamping import StampTree
 from service.audit.tree_store import growing
 from service.audit.verifier import Verifier
+from service.connecting import assigning, bringing, guard
+from service.courier import Courier
+from service.downstreams import Identity, Person, TaskKind
+from service.downstreams.outgoing import outgoing
 from service.export_parts import files_of
 from service.exporter import Writer
 from service.exports.running import RunExports
-from service.kernel import TenantId
+from service.kernel import Caller, Handle, TenantId
+from service.root_keys import guarded_root_keys
 from service.sequencer import log_keys
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -205,6 +212,41 @@ def log_key(client: httpx.AsyncClient, tenant: TenantId) -> Callable[[], Awaitab
         return next(str(key["verifier_key"]) for key in answer.json()["keys"] if "/receipts" not in key["verifier_key"])
 
     return read
+
+
+@pytest.fixture
+async def courier(
+    settings: Settings, database: Database, engine: AsyncEngine, begin: Begin, clock: FakeClock, log: BytesIO
+) -> AsyncIterator[Courier]:
+    """Brings tasks to connected systems, as the worker does."""
+    async with (
+        operations.transactions(database.urls.worker) as look,
+        guarded_root_keys(settings, app.root_uses(begin)) as root,
+        outgoing(guard(settings), limit=1.0) as send,
+    ):
+        keys = app.vault_keys(settings, root, engine, clock)
+        bring = bringing(settings, begin, keys, send, clock, uuid7)
+        courier = Courier(look, bring, Telemetry(clock, stream=log), clock)
+        yield courier
+        await courier.stop()
+
+
+@pytest.fixture
+def assign(
+    settings: Settings, engine: AsyncEngine, begin: Begin, clock: FakeClock, caller: Caller
+) -> Callable[..., Awaitable[UUID]]:
+    """Tells the systems something about Ada, as a case does; returns the id of the case."""
+
+    async def assign(kind: TaskKind = TaskKind.ERASE, **person: Any) -> UUID:
+        request = uuid7()
+        ada = Person(**{"subjects": ("ada",), "identities": (Identity("email", "ada@mail.example"),), **person})
+        async with guarded_root_keys(settings, app.root_uses(begin)) as root:
+            key = await app.vault_keys(settings, root, engine, clock).box_key(caller.tenant)
+        async with begin(caller.tenant) as tx:
+            await assigning(settings, clock, uuid7)(tx, key, request, Handle(uuid7()), kind, ada, by=caller)
+        return request
+
+    return assign
 
 
 @pytest.fixture

@@ -5,12 +5,17 @@ import json
 import os
 import re
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
+import pytest
 
+from service.courier import Courier
 from service.kernel import TenantId
+from tests.conftest import FakeClock
 
 OPENAPI = Path(__file__).parents[2] / "openapi"
 EXAMPLES = sorted((OPENAPI / "examples").glob("*.json"))
@@ -39,6 +44,9 @@ CHANGING = {
     "checkpoint",
     "path",
     "sha256",
+    "instance",
+    "secret",
+    "public_key",
 }
 """Members whose values differ from run to run, as all ids do but those that an example itself makes."""
 LEARNT = {
@@ -90,6 +98,8 @@ def sent(request: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
     body = request.get("body")
     if isinstance(body, dict) and body.get("token") == "…":
         body = body | {"token": known["token"]}
+    if isinstance(body, dict) and "task" in body:
+        body = body | {"task": body["task"].format_map(known)}
     return {"json": body}
 
 
@@ -107,6 +117,29 @@ def read(answer: httpx.Response) -> Any:
     return {"bytes": len(answer.content)} if kind == "application/octet-stream" else answer.json()
 
 
+@pytest.fixture
+def tell(assign: Callable[[], Awaitable[UUID]]) -> Callable[[], Awaitable[None]]:
+    """Has three cases tell the systems something."""
+
+    async def tell() -> None:
+        for _ in range(3):
+            await assign()
+
+    return tell
+
+
+@pytest.fixture
+def be_silent(courier: Courier, clock: FakeClock) -> Callable[[], Awaitable[None]]:
+    """Lets the time of the systems be over."""
+
+    async def be_silent() -> None:
+        clock.advance(timedelta(hours=120))
+        await courier.look()
+        await courier.rest()
+
+    return be_silent
+
+
 async def test_every_example_gets_the_answer_that_it_shows(
     client: httpx.AsyncClient,
     signed_for: Callable[..., httpx.AsyncClient],
@@ -114,18 +147,24 @@ async def test_every_example_gets_the_answer_that_it_shows(
     attest: Callable[[], Awaitable[Any]],
     work: Callable[[], Awaitable[None]],
     erase: Callable[[], Awaitable[None]],
+    tell: Callable[[], Awaitable[None]],
+    be_silent: Callable[[], Awaitable[None]],
     tenant: TenantId,
 ) -> None:
     known: dict[str, str] = {"tenant": tenant}
+    before = {
+        "readCheckpoint": [sequence, attest],
+        "readExport": [work],
+        "readCertificate": [erase, sequence],
+        "pullTasks": [tell],
+        "repeatTask": [be_silent],
+        "excuseTask": [be_silent],
+    }
     for file in EXAMPLES:
         example = json.loads(file.read_text())
         request, shown = example["request"], example["response"]
         path = request["path"].format_map(known)
-        for prepared in {
-            "readCheckpoint": [sequence, attest],
-            "readExport": [work],
-            "readCertificate": [erase, sequence],
-        }.get(example["operation"], []):
+        for prepared in before.get(example["operation"], []):
             await prepared()
         whose = signed_for(request["as"]) if "as" in request else client
         answer = await whose.request(request["method"], path, **sent(request, known))
@@ -135,6 +174,8 @@ async def test_every_example_gets_the_answer_that_it_shows(
         body = read(answer)
         if example["operation"] == "readCheckpoint":
             known["size"] = body["text"].split("\n")[1]
+        if example["operation"] == "pullTasks":
+            known |= {f"task{number}": task["id"] for number, task in enumerate(body["tasks"])}
         if example["operation"] in LEARNT:
             name, member = LEARNT[example["operation"]]
             known[name] = body[member]

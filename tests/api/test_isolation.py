@@ -11,6 +11,7 @@ import pytest
 from msgspec import Struct
 
 from service.kernel import TenantId
+from tests import connected
 from tests.conftest import SCOPES
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").read_text())
@@ -47,15 +48,16 @@ PARAMETERS = {
     "proveConsistency": {"from": "0"},
     "readLogKeys": {"tenant": "nobody"},
     "downloadExport": {"tenant": "nobody", "key": "A" * 43},
-}
+} | connected.PARAMETERS
 """What an operation can't be asked without."""
 IN_THE_TREE = {"readCheckpoint", "proveInclusion", "proveConsistency", "readTile", "readTimestamp"}
 """What a worker makes, and there is none here."""
 NOT_MADE = {"approveExport", "deleteExport", "deleteFilter", "linkExport", "readExport", "readFilter"}
+NOT_MADE |= connected.NOT_MADE
 NOTHING_THERE = {"deleteValue", "giveApproval", "liftHold", "mergeSubjects", "revokeToken"} | IN_THE_TREE | NOT_MADE
 """Operations on what these tests never made."""
 REFUSED = {"readReceipt": "entry_waits", "readPlan": "not_an_erasure", "readCertificate": "not_an_erasure"}
-PUBLIC = {"downloadExport", "getLiveness", "getReadiness", "readLogKeys"}
+PUBLIC = {"downloadExport", "getLiveness", "getReadiness", "readLogKeys"} | connected.PUBLIC
 
 
 def bodies(mark: str, subject: str) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
         },
         "countEntries": {"wanted": {"actors": [mark]}},
         "putFilter": {"actors": [mark]},
-    }
+    } | connected.bodies(mark)
 
 
 def request_of(subject: str) -> str:
@@ -143,7 +145,7 @@ async def do(
     """Call an operation about `subject`, or the objects that both tenants call alike."""
     called = OPERATIONS[operation]
     names = {"notice": "news", "version": "v1", "purpose": "x-club", "rule": "DE-UWG-01", "approval": NOBODYS}
-    names |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": RECORD}
+    names |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": RECORD} | connected.NAMES
     names |= {"export": NOBODYS, "saved": "mine", "request_id": request_of(subject), "move": "withdraw"}
     path = called.path.format(subject=subject, decision=decision, trial=trial, **names)
     body = bodies(mark, subject).get(operation)
@@ -166,9 +168,7 @@ def reached(operation: str, answer: httpx.Response) -> bool:
 
 async def fill(client: httpx.AsyncClient, mark: str) -> str:
     """Store one of everything, under the same ids for every tenant; return the id of a decision."""
-    for operation in (
-        "putSubject", "putPurpose", "putNotice", "appendRecords", "putField", "putValue", "openRequest",
-    ):  # fmt: skip
+    for operation in ["putSubject", "putPurpose", "putNotice", "appendRecords", "putField", "putValue", "openRequest"]:
         answer = await do(client, operation, mark=mark)
         assert answer.status_code == 201, answer.text
     assert (await do(client, "putOverlay", mark=mark)).status_code == 200
@@ -250,7 +250,7 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "readFilters": 200,
         "readRequests": 200,
         "readRequest": 404,
-    } | dict.fromkeys(("readPlan", "readCertificate"), 404)
+    } | dict.fromkeys(("readPlan", "readCertificate"), 404) | connected.TO_OTHERS
     assert all(field["built_in"] for field in seen["readFields"].json()["fields"])
     assert (await do(beta, "lookUp")).json() == {"subjects": []}
     assert seen["readOverlay"].json()["version"] == 0

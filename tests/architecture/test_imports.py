@@ -14,7 +14,7 @@ from tests.architecture.sources import ROOT, SERVICE, imports, name, python
 # A slice may import the face (`service.<slice>`) of the slices before it.
 SLICES = [
     "events", "audit", "vault", "subjects", "consent", "decisions", "policies", "trials", "reveals", "exports",
-    "requests", "erasures", "timeline", "packages",
+    "downstreams", "requests", "erasures", "timeline", "packages",
 ]  # fmt: skip
 
 # Pure files with a name of their own. They count as `domain`.
@@ -65,6 +65,7 @@ PURE_MODULES = {
     },
     "trials": {"edges", "tally"},
     "reveals": {"approval", "lines", "token"},
+    "downstreams": {"messages", "opendsr", "signatures"},
     "vault": {"blind", "fields", "retention", "rotation", "values"},
     "requests": {"case", "check", "lifecycle", "periods", "rights", "statutes"},
     "erasures": {"grounds"},
@@ -109,6 +110,14 @@ FURTHER = {
     "requests": {"executing": "usecases", "marking": "usecases", "moving": "usecases", "reading": "usecases"},
     "erasures": {"planning": "usecases", "running": "usecases"},
     "exports": {"filtering": "usecases", "linking": "usecases"},
+    "downstreams": {
+        "answering": "usecases",
+        "assigning": "usecases",
+        "bringing": "usecases",
+        "pulling": "usecases",
+        "task_api": "api",
+        "task_schemas": "schemas",
+    },
     "vault": {
         "destroying": "usecases",
         "expiring": "usecases",
@@ -143,6 +152,7 @@ ADAPTERS = {
         "ahead",
         "grouped",
         "normal",
+        "boxes",
         "pace",
         "parcel",
         "envelope",
@@ -162,6 +172,7 @@ ADAPTERS = {
     "trials": {"rego", "runner", "shapes"},
     "policies": {"archive", "governing", "recent"},
     "reveals": {"log"},
+    "downstreams": {"certificates", "ed25519", "outgoing"},
     "exports": {"files", "recipients", "running"},
     "requests": {"artefacts", "calendar_of"},
     "erasures": {"artefacts"},
@@ -218,6 +229,8 @@ ROOTS = {
     "certifying",
     "choosing",
     "clocks",
+    "connecting",
+    "courier",
     "desk",
     "worker",
     "cli",

@@ -209,6 +209,23 @@ def test_the_application_changes_nothing_of_what_was_asked_to_be_exported(app):
         app.execute("DELETE FROM audit_export")
 
 
+def test_the_worker_learns_which_systems_have_tasks_and_not_of_what(worker):
+    worker.execute("SELECT tenant, system FROM downstream_due(now())")
+    worker.execute("SELECT state, tasks FROM downstream_counts()")
+    for table in ("downstream", "downstream_secret", "downstream_task", "downstream_message"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            worker.execute(f"SELECT 1 FROM {table}")
+
+
+def test_the_application_changes_nothing_of_what_a_system_was_told_to_do(app):
+    for column in ("id", "system", "request", "handle", "kind", "assigned_at"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            app.execute(f"UPDATE downstream_task SET {column} = {column}")
+    for statement in ("DELETE FROM downstream_task", "SELECT downstream_due(now())"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            app.execute(statement)
+
+
 def test_the_owner_sees_everything_or_a_dump_would_be_empty(owner, two_tenants):
     for table in CROSSED:
         assert visible(owner, table) >= set(two_tenants)

@@ -1,4 +1,5 @@
-"""docs/api.md, api-vault.md, audit-exports.md, requests.md, erasure.md in docs and the opening of README.md are true.
+"""docs/api.md, docs/api-vault.md, docs/audit-exports.md, docs/requests.md, docs/downstreams.md, docs/erasure.md and the
+opening of README.md are true.
 
 Their commands are played in order, and each answer that they show is the one that comes. An ellipsis in a documented
 text stands for anything; as the last element of a list, or as a member's name, for more.
@@ -26,6 +27,7 @@ GOES_ON = ROOT / "docs" / "api-vault.md"
 EXPORTS = ROOT / "docs" / "audit-exports.md"
 REQUESTS = ROOT / "docs" / "requests.md"
 ERASURE = ROOT / "docs" / "erasure.md"
+DOWNSTREAMS = ROOT / "docs" / "downstreams.md"
 MORE = "…"
 
 
@@ -80,7 +82,7 @@ def test_the_document_shows_what_the_service_answers(installation: Installation)
             closing(Client(service.url, installation.token)) as first,
             closing(Client(service.url, token_of_a_second(installation))) as second,
         ):
-            for block in [*blocks(), *blocks(GOES_ON), *blocks(REQUESTS)]:
+            for block in [*blocks(), *blocks(GOES_ON), *blocks(REQUESTS), *blocks(DOWNSTREAMS)]:
                 if block.startswith(("ask ", "second ")):
                     client = first if block.startswith("ask ") else second
                     for method, path, body in commands(block):
@@ -171,7 +173,7 @@ def test_the_answer_that_the_readme_opens_with_is_the_one_the_demo_gives(install
 
 def test_every_operation_is_in_the_document() -> None:
     described = json.loads((ROOT / "openapi" / "openapi.json").read_text())["paths"]
-    pages = DOCUMENT, GOES_ON, EXPORTS, REQUESTS, ERASURE
+    pages = DOCUMENT, GOES_ON, EXPORTS, REQUESTS, DOWNSTREAMS, ERASURE
     shown = "".join(page.read_text() for page in pages)
 
     for template in described:

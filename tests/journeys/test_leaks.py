@@ -115,6 +115,10 @@ BODIES: dict[str, Any] = {
     "requestExport": {"format": "ndjson", "purpose": "internal_audit", "wanted": {"actors": ["mailer"]}},
     "countEntries": {"wanted": {"actors": ["mailer"]}},
     "putFilter": {"events": ["record.stored"]},
+    "putDownstream": {"kind": "webhook", "url": "https://crm.example/volens", "takes": ["erase"]},
+    "confirmTask": {"task": REQUEST, "outcome": "confirmed"},
+    "refuseTask": {"task": REQUEST, "outcome": "refused", "ground": "legal_claims"},
+    "excuseTask": {"reason": "impossible"},
     "openRequest": {
         "id": REQUEST,
         "subject": "s-1",
@@ -132,7 +136,7 @@ BODIES: dict[str, Any] = {
 }
 
 
-NOTHING_THERE = {"mergeSubjects", "revokeToken"}
+NOTHING_THERE = {"mergeSubjects", "revokeToken", "confirmTask", "refuseTask", "excuseTask"}
 """What can't be done, because its object was never made."""
 
 
@@ -159,7 +163,7 @@ def filled(path: str, **given: str) -> str:
         "saved": "mine",
     }
     ids |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": str(uuid4())}
-    ids |= {"request_id": REQUEST, "move": "withdraw"}
+    ids |= {"request_id": REQUEST, "move": "withdraw", "system": "crm", "task_id": REQUEST}
     return path.format_map(ids | {name: quote(value, safe="") for name, value in given.items()})
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from migrations.support import APP, ID, INSTANT, WORKER, append_only, tenant_table
 
 revision = "0034"
-down_revision = "0031"
+down_revision = "0035"
 branch_labels = None
 depends_on = None
 

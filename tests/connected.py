@@ -1,0 +1,26 @@
+"""What the tables of tests/api/test_isolation.py have of connected systems: how each operation is asked."""
+
+from typing import Any
+from uuid import UUID
+
+TASK = str(UUID(int=2))
+PUBLIC = {"takeOpenDsrStatus"}
+NAMES = {"system": "crm", "task_id": TASK}
+PARAMETERS = {"takeOpenDsrStatus": {"tenant": "nobody"}}
+NOT_MADE = {
+    "confirmTask", "deleteDownstream", "excuseTask", "makeDownstreamSecret", "pullTasks", "readDownstream",
+    "refuseTask", "repeatTask",
+}  # fmt: skip
+"""Operations on what those tests never made, or have forgotten again."""
+TO_OTHERS = {"readDownstreams": 200, "readDownstream": 404, "pullTasks": 404, "readTasks": 200}
+"""What the reading ones answer to another tenant."""
+
+
+def bodies(mark: str) -> dict[str, Any]:
+    """Return what each operation that has a body is sent. `mark` shows whose data an answer holds."""
+    return {
+        "putDownstream": {"kind": "pull", "client": mark, "takes": ["erase"]},
+        "confirmTask": {"task": TASK, "outcome": "confirmed"},
+        "refuseTask": {"task": TASK, "outcome": "refused", "ground": "legal_claims"},
+        "excuseTask": {"reason": "impossible"},
+    }
