@@ -69,7 +69,7 @@ async def certificate(client: Client, executing: str, erase: Step, sequence: Ste
     return found
 
 
-def said(certificate: dict[str, str]) -> dict[str, Any]:
+def claims_of(certificate: dict[str, str]) -> dict[str, Any]:
     payload = certificate["certificate"].split(".")[1]
     claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     return claims
@@ -187,7 +187,7 @@ async def test_a_certificate_holds_and_has_nothing_of_the_person(certificate, ex
     [proved] = await judge(json.dumps(certificate).encode())
 
     assert f"stands for the erasure of request {executing}: 7 steps" in proved
-    claims = said(certificate)
+    claims = claims_of(certificate)
     assert [step["step"] for step in claims["erasure"]["steps"]][-1] == "verified"
     assert claims["erasure"]["gone"] == {
         "facts": 1, "index_entries": 1, "records": 1, "subject_ids": 1, "suppressed": 1, "systems": 0, "tokens": 0,
@@ -207,7 +207,7 @@ async def test_a_certificate_that_was_changed_is_told_whoever_signed_it(certific
         return [finding.kind for finding in verifier.report.findings]
 
     header, _, signature = certificate["certificate"].split(".")
-    told = said(certificate)
+    told = claims_of(certificate)
     told["erasure"]["stays"] = []
     forged = base64.urlsafe_b64encode(json.dumps(told, separators=(",", ":")).encode()).decode().rstrip("=")
     assert findings(json.dumps(certificate)) == []
@@ -224,3 +224,36 @@ async def test_plans_are_of_erasures_alone(client: Client):
     for what in ("plan", "certificate"):
         assert code(await client.get(f"/v1/requests/{request}/{what}")) == (409, "not_an_erasure")
         assert code(await client.get(f"/v1/requests/{uuid4()}/{what}")) == (404, "request_unknown")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [("confirm", {"outcome": "confirmed"}), ("refuse", {"outcome": "refused", "ground": "legal_obligation"})],
+)
+async def test_the_case_waits_for_a_connected_system_and_certifies_what_it_said(
+    client: Client, signed_for, anna: None, erase: Step, sequence: Step, answer: str, said: dict[str, str]
+):
+    ledger = {"kind": "pull", "client": "ledger-adapter", "takes": ["erase"]}
+    assert (await client.put("/v1/downstreams/ledger", json=ledger)).status_code == 201
+    request = await asked(client)
+    assert (await client.get(f"/v1/requests/{request}/plan")).json()["systems"] == ["ledger"]
+    await move(client, request, "verify", reason="staff_decision")
+    await move(client, request, "execute")
+    await erase()
+
+    plan = (await client.get(f"/v1/requests/{request}/plan")).json()
+    assert (plan["state"], plan["steps"][-1]["step"]) == ("begun", "reduced"), "all but its answer is done"
+    assert [(each["system"], each["state"]) for each in plan["downstreams"]] == [("ledger", "open")]
+    assert code(await move(client, request, "complete")) == (409, "certificate_needed")
+    adapter = signed_for("ledger-adapter", scope="downstreams:tasks")
+    [task] = (await adapter.get("/v1/downstreams/ledger/tasks")).json()["tasks"]
+    assert (task["kind"], task["subjects"], task["identities"]) == ("erase", ["anna"], [])
+    place = f"/v1/downstreams/ledger/tasks/{task['id']}/{answer}"
+    assert (await adapter.post(place, json={"task": task["id"]} | said)).status_code == 200
+    await erase()
+    await sequence()
+
+    certified = (await client.get(f"/v1/requests/{request}/certificate")).json()
+    [told] = claims_of(certified)["erasure"]["downstreams"]
+    assert (told["system"], told["state"], told.get("ground")) == ("ledger", said["outcome"], said.get("ground"))
+    assert (await move(client, request, "complete")).status_code == 200

@@ -109,8 +109,10 @@ def test_the_document_shows_what_the_service_answers(installation: Installation)
 
 def test_the_page_of_erasures_shows_what_the_service_answers(installation: Installation) -> None:
     answer: Any = None
+    volens("tenant", "add", "forgetful", env=installation.env)
+    token = volens("token", "--tenant", "forgetful", "--scope", SCOPES, env=installation.env).stdout.strip()
     with running("serve", "--port", "0", env=installation.env) as service, running("work", env=installation.env):
-        with closing(Client(service.url, installation.token)) as client:
+        with closing(Client(service.url, token)) as client:
             for block in blocks(ERASURE):
                 if block.startswith("{"):
                     assert agrees(json.loads(block), answer), json.dumps(answer, indent=2)
