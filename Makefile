@@ -124,6 +124,7 @@ bench: opa $(VENV)/test.stamp ## Print what the service, the vault, one evaluati
 	@$(BIN)/python -m benchmarks.exporting
 	@$(BIN)/python -m benchmarks.packages
 	@$(BIN)/python -m benchmarks.queue
+	@$(BIN)/python -m benchmarks.erasures
 
 .PHONY: mutants
 mutants: $(VENV)/test.stamp ## Try every small mistake in the verifier of the audit log, half an hour of one core; PLACES="ranges notes.Key" for some.

@@ -30,7 +30,7 @@ from service.audit.proving import (
 from service.audit.store import statement as audit_statement
 from service.bridges import known_tenant, resolver, when_stored
 from service.candidates import Bench, ReadPeople
-from service.connecting import connected
+from service.connecting import assigning, connected
 from service.consent import (
     AppendRecords,
     PutNotice,
@@ -62,6 +62,7 @@ from service.decisions.opa import served
 from service.decisions.wasm import embedded
 from service.decisions.watched import WatchedLog
 from service.desk import Safe, couriers, desk, statutes
+from service.erasing import Systems, planner, shown
 from service.export_parts import parts as export_parts
 from service.kernel import Clock, NewId, TenantId
 from service.laws import activated_laws
@@ -199,6 +200,8 @@ def assemble(
     open_one: Grouped[Wanted, Opening] = Grouped(OpenTogether(open_values))
     prove, read_record = ProveEntry(begin, when_stored(begin)), ReadRecord(begin)
     receipt_keys = ReceiptKeys(receipt_keys_file(settings), begin, telemetry.receipt_keys_lost)
+    law, systems = statutes(BUILD, policy), Systems(vault_keys, assigning(settings, clock, new_id))
+    plan = planner(BUILD, policy, law, systems)
     alone = settings.officer_people_per_hour
     reveal = Reveal(decide, profiles, begin, open_values, open_one, reveals, clock, new_id, nonce, most_alone=alone)
     return site(
@@ -217,7 +220,8 @@ def assemble(
             "put_subject": PutSubject(begin, clock, policy.gazetteer),
             "read_subject": ReadSubject(begin, policy.vocabulary),
             "append_records": append,
-            **desk(begin, clock, new_id, statutes(BUILD, policy), append, safe, post),
+            **desk(begin, clock, new_id, law, append, safe, post),
+            **shown(begin, plan, systems, prove, receipt_keys, settings.log_name, clock),
             **connected(settings, begin, vault_keys, clock, new_id),
             "read_records": ReadRecords(begin),
             "settle_merge": SettleMerge(begin, MoveValues(vault_keys, seal, unseal), clock, policy.vocabulary),

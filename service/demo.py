@@ -1,4 +1,4 @@
-"""The demo tenant: two people whose choices and addresses come in through the API, questions, reveals, and a proof."""
+"""The demo tenant: people whose choices and addresses come in through the API, questions, an erasure, and proofs."""
 
 import json
 import time
@@ -27,6 +27,7 @@ QUESTIONS: Final = {
 }
 
 
+_REQUEST: Final = "01939b66-0000-7000-8000-0000000000c1"
 _PACK: Final = {"format": "pack", "purpose": "internal_audit"}
 _PATIENCE: Final = 30.0
 """Seconds that the worker may take for its part."""
@@ -123,6 +124,44 @@ def ask(api: Api, console: Console) -> None:
     _reveal(api, console)
     console.print("\nAsk the next one yourself:\n")
     _print_curl(api, console)
+
+
+def forget(api: Api, folder: Path, console: Console) -> None:
+    """Have somebody erased, once, and say how to verify the certificate. Without one, say why."""
+    certificate, keys = folder / "demo-certificate.json", folder / "demo-keys.txt"
+    try:
+        plan = _forgotten(api)
+        issued = _waited(api, f"/v1/requests/{_REQUEST}/certificate", lambda status, _: status != HTTPStatus.CONFLICT)
+        replace_own(certificate, json.dumps(issued).encode())
+        known = _expect(api("GET", f"/.well-known/volens/log-keys?tenant={TENANT}"))["keys"]
+        replace_own(keys, "".join(f"{key['verifier_key']}\n" for key in known).encode())
+    except DemoRefused as refused:
+        console.print(f"Nobody was erased: {refused}.\n", markup=False, highlight=False)
+        return
+    console.print("[bold]carla asks to be forgotten.[/bold] What goes, and what stays:\n")
+    shown = Table.grid(padding=(0, 2))
+    for each in plan["goes"]:
+        if each["count"]:
+            shown.add_row(Text("goes", style="bold red"), f"{each['count']} {each['what']}")
+    for each in plan["stays"]:
+        shown.add_row("stays", Text(each["what"]).append(f", {each['citation']}", style="dim"))
+    console.print(Padding(shown, (0, 0, 0, 2), expand=False))
+    console.print("\nShe was erased, and has a certificate of it. Verify it without us:\n")
+    command = f"volens audit verify --keys {keys} {certificate}\n"
+    console.print(command, soft_wrap=True, markup=False, highlight=False)
+
+
+def _forgotten(api: Api) -> Any:
+    """Have carla erased, unless she was, and return the plan."""
+    place = f"/v1/requests/{_REQUEST}"
+    if api("GET", place)[0] == HTTPStatus.NOT_FOUND:
+        _expect(api("PUT", "/v1/subjects/carla", _PERSON))
+        _expect(api("PUT", "/v1/vault/carla/email", {"value": "carla@mail.example"}))
+        request = {"id": _REQUEST, "subject": "carla", "right": "erasure", "via": "email"}
+        _expect(api("POST", "/v1/requests", request | {"place": "DE-BE", "time_zone": "Europe/Berlin"}))
+        _expect(api("POST", f"{place}/verify", {"version": 1, "reason": "staff_decision"}))
+        _expect(api("POST", f"{place}/execute", {"version": 2}))
+    return _expect(api("GET", f"{place}/plan"))
 
 
 def hand_out(api: Api, file: Path, console: Console) -> None:

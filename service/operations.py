@@ -115,6 +115,27 @@ def place_tenant(settings: Settings, name: str, place: str, time_zone: str) -> b
         return asyncio.run(_within(urls.owner, store))
 
 
+def set_erasing(settings: Settings, name: str, *, hides: bool) -> bool:
+    """Say whether ids of erased people are hidden from now on; return whether that is news.
+
+    Raises:
+        UnknownTenant
+    """
+    tenant = tenant_named(name)
+
+    async def store(begin: Begin) -> bool:
+        async with begin(tenant) as tx:
+            if not await tx.tenants.known():
+                raise UnknownTenant(f"there is no tenant {name}; `volens tenant list` shows them")
+            if moved := await tx.tenants.put_hiding(hides):
+                await tx.audit.append(event=AuditEvent.TENANT_ERASING_SET, object_id=tenant, by=as_operator(tenant))
+            return moved
+
+    with migrated(settings) as urls:
+        need_owner(urls)
+        return asyncio.run(_within(urls.owner, store))
+
+
 def list_tenants(settings: Settings) -> list[str]:
     with migrated(settings) as urls:
         return tenants_of(urls)

@@ -15,7 +15,20 @@ import uvicorn
 from litestar import Litestar
 from rich.console import Console
 
-from service import activation, app, attesting, courier, databases, db, demo, exporter, operations, sequencer, worker
+from service import (
+    activation,
+    app,
+    attesting,
+    courier,
+    databases,
+    db,
+    demo,
+    eraser,
+    exporter,
+    operations,
+    sequencer,
+    worker,
+)
 from service.decisions.artefacts import read_policy
 from service.desk import couriers
 from service.kernel import SCOPES, DomainError, TenantId
@@ -107,6 +120,7 @@ async def _welcome(settings: Settings, url: str, token: str | None, ready: async
         await asyncio.to_thread(demo.load, api, app.utc_now(), app.new_id)
         await asyncio.to_thread(demo.ask, api, console)
         await asyncio.to_thread(demo.hand_out, api, settings.data / "demo-pack.zip", console)
+        await asyncio.to_thread(demo.forget, api, settings.data, console)
     console.print(f"Every operation: {url}/docs    Stop with Ctrl-C.\n", highlight=False)
 
 
@@ -186,6 +200,7 @@ async def _in_background(settings: Settings, urls: DatabaseUrls, telemetry: Tele
         worker.work(urls.worker, telemetry, stop),
         sequencer.sequence(settings, urls.worker, telemetry, stop),
         exporter.export_by_itself(settings, urls, telemetry, stop),
+        eraser.erase_by_itself(settings, urls, telemetry, stop),
         courier.bring_by_itself(settings, urls, telemetry, stop),
     ]
     if attestors:

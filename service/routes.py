@@ -12,6 +12,7 @@ from service.consent import receipt_api
 from service.decisions import api as decisions_api
 from service.downstreams import api as downstreams_api
 from service.downstreams import task_api
+from service.erasures import api as erasures_api
 from service.exports import api as exports_api
 from service.kernel import Contended, DomainError, Unavailable
 from service.policies import api as policies_api
@@ -39,6 +40,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **requests_api.STATUS,
     **identity_api.IDENTITY_STATUS,
     **letter_api.LETTER_STATUS,
+    **erasures_api.STATUS,
     **reveals_api.STATUS,
     **exports_api.STATUS,
     **downstreams_api.STATUS,
@@ -59,6 +61,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     requests_api.RequestController,
     identity_api.IdentityController,
     letter_api.LetterController,
+    erasures_api.ErasureController,
     reveals_api.RevealController,
     reveals_api.ApprovalController,
     audit_api.AuditController,

@@ -85,6 +85,12 @@ class Telemetry:
             "volens_codes_not_sent", "Codes that show who somebody is, lost on their way.", ("channel",),
             registry=self.registry,
         )  # fmt: skip
+        self._erasures = Gauge(
+            "volens_erasures_waiting",
+            "Erasures that don't go on: held, waiting for a connected system, stuck.",
+            ("why",),
+            registry=self.registry,
+        )
         self._downstream_attempts = Counter(
             "volens_downstream_attempts",
             "Times that a task was taken to a connected system, by what came of it.",
@@ -186,6 +192,15 @@ class Telemetry:
         """Note how many requests of people nobody has answered, and how many of those are overdue."""
         self._requests_open.set(running)
         self._requests_overdue.set(overdue)
+
+    def erasures(self, waiting: Mapping[str, int]) -> None:
+        """Note how many erasures don't go on, by what keeps them."""
+        for why in ("held", "waiting", "stuck"):
+            self._erasures.labels(why).set(waiting.get(why, 0))
+
+    def erasure_stuck(self, tenant: str, why: str) -> None:
+        """Note that an erasure of a tenant failed where it was. It is tried again."""
+        self.log.error("erasure_stuck", tenant=tenant, cause=why)
 
     def brought(self, outcome: str) -> None:
         """Note what came of taking a task to a connected system."""

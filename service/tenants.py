@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Column, Table, or_, select, update
+from sqlalchemy import Boolean, Column, Table, false, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,8 +19,10 @@ tenants = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("place", Id),
     Column("time_zone", Id),
+    Column("hides_erased", Boolean, nullable=False, server_default=false()),
 )
-"""`place` and `time_zone` are those of the controller: the days of requests are counted there."""
+"""`place` and `time_zone` are those of the controller: the days of requests are counted there. With `hides_erased` the
+ids of erased people go as well, and their keyed hashes stay."""
 
 
 class SqlTenants:
@@ -60,6 +62,15 @@ class SqlTenants:
         )
         said = found.one_or_none()
         return None if said is None or said.place is None else (said.place, said.time_zone)
+
+    async def put_hiding(self, hides: bool) -> bool:
+        """Store whether ids of erased people are hidden from now on, and return whether that is news."""
+        moved = await self._connection.execute(
+            update(tenants)
+            .where(tenants.c.id == self._tenant, tenants.c.hides_erased.is_distinct_from(hides))
+            .values(hides_erased=hides)
+        )
+        return moved.rowcount > 0
 
     async def known(self) -> bool:
         found = await self._connection.execute(select(tenants.c.id).where(tenants.c.id == self._tenant))

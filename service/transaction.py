@@ -14,6 +14,7 @@ from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStor
 from service.db import TENANT_SETTING, answering, lease
 from service.decisions.store import SqlDecisionStore
 from service.downstreams.store import SqlDownstreamStore
+from service.erasures.store import SqlErasureStore
 from service.events.store import SqlOutbox
 from service.exports.store import SqlExportStore
 from service.kernel import Clock, NewId, TenantId
@@ -80,6 +81,7 @@ class Transaction:
         self.challenges = SqlChallengeStore(connection, tenant)
         self.letters = SqlLetterStore(connection, tenant)
         self.proofs = SqlProofs(connection)
+        self.erasures = SqlErasureStore(connection, tenant)
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]

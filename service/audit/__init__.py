@@ -14,10 +14,10 @@ from service.audit.domain import (
     canonical,
     leaf_hash,
 )
-from service.audit.evidence import receipt
+from service.audit.evidence import certificate, receipt
 from service.audit.growing import origin_of, receipts_of
 from service.audit.keeping import Content, ContentExpired
-from service.audit.keeping_ports import Traces
+from service.audit.keeping_ports import HoldStore, Traces
 from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
 from service.audit.proving import ProveEntries, ProveEntry
 from service.audit.sheet import BOM, harmless
@@ -33,6 +33,7 @@ __all__ = [
     "ContentExpired",
     "Draft",
     "Entry",
+    "HoldStore",
     "Opened",
     "Page",
     "Payload",
@@ -47,6 +48,7 @@ __all__ = [
     "SubjectResolver",
     "Traces",
     "canonical",
+    "certificate",
     "harmless",
     "leaf_hash",
     "origin_of",

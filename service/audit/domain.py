@@ -56,6 +56,7 @@ class AuditEvent(StrEnum):
     POLICY_TRIED = "policy.tried"
     STATE_REBUILT = "state.rebuilt"
     TENANT_PLACED = "tenant.placed"
+    TENANT_ERASING_SET = "tenant.erasing_set"
     REQUEST_RECEIVED = "request.received"
     REQUEST_JOINED = "request.joined"
     REQUEST_REOPENED = "request.reopened"
@@ -78,7 +79,16 @@ class AuditEvent(StrEnum):
     REQUEST_REFUSED = "request.refused"
     REQUEST_WITHDRAWN = "request.withdrawn"
     REQUEST_LIFTED = "request.lifted"
+    ERASURE_BEGUN = "erasure.begun"
+    ERASURE_TOLD = "erasure.told"
+    ERASURE_FORGOTTEN = "erasure.forgotten"
+    ERASURE_REPLACED = "erasure.replaced"
+    ERASURE_REDUCED = "erasure.reduced"
+    ERASURE_SETTLED = "erasure.settled"
+    ERASURE_VERIFIED = "erasure.verified"
+    ERASURE_CERTIFIED = "erasure.certified"
     LOG_RECOVERED = "log.recovered"
+    RESTORE_REPLAYED = "restore.replayed"
     AUDIT_EXPORTED = "audit.exported"
     AUDIT_EXPORT_REQUESTED = "audit.export_requested"
     AUDIT_EXPORT_APPROVED = "audit.export_approved"
@@ -175,8 +185,8 @@ class Draft(Struct, frozen=True, kw_only=True):
     commitment: bytes | None = None
     """In place of a payload, a hash that needs no salt, since nothing in it is about a person.
 
-    `overlay.stored`, `notice.stored` and `purpose.stored` commit to the SHA-256 of their JSON per RFC 8785, and
-    `audit.exported` to that of the file that was handed out, so that it can be told from another.
+    `overlay.stored`, `notice.stored`, `purpose.stored` and `erasure.certified` commit to the SHA-256 of their JSON
+    per RFC 8785, and `audit.exported` to that of the file that was handed out, so that it can be told from another.
     """
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from service.audit.notes import Checkpoint
 from service.audit.ranges import EXPORT
+from service.audit.receipted import CERTIFICATE_TYPE, RECEIPT_TYPE
 from service.audit.selections import SELECTION, Spine, gap
 from service.audit.signing import Signer
 from service.audit.tiles import ReadTile, Span, hashes_of, span_hash, spans_around, spans_within
@@ -29,7 +30,16 @@ def consistency_text(old: str, new: str, hashes: Iterable[bytes]) -> str:
 
 def receipt(claims: Mapping[str, Any], signer: Signer) -> str:
     """Return the claims as a compact JWS (RFC 7515). They name the entry by `jti` and `leaf`."""
-    header = {"alg": "EdDSA", "typ": "consent-receipt+jwt", "kid": f"{signer.key.name}+{signer.key.id.hex()}"}
+    return _jws(RECEIPT_TYPE, claims, signer)
+
+
+def certificate(claims: Mapping[str, Any], signer: Signer) -> str:
+    """Return the claims as a JWS like that of a receipt. The entry commits to what is in `erasure`."""
+    return _jws(CERTIFICATE_TYPE, claims, signer)
+
+
+def _jws(kind: str, claims: Mapping[str, Any], signer: Signer) -> str:
+    header = {"alg": "EdDSA", "typ": kind, "kid": f"{signer.key.name}+{signer.key.id.hex()}"}
     message = f"{_base64url(_ASCII(header).encode())}.{_base64url(_ASCII(claims).encode())}"
     return f"{message}.{_base64url(signer.sign(message.encode()))}"
 

@@ -106,12 +106,14 @@ class Trace(Struct, frozen=True, kw_only=True):
 
 
 class Reason(StrEnum):
-    """Why content is held (GDPR Art. 17(3)(e), 18(2))."""
+    """Why content is held (GDPR Art. 17(3)(e), 18(2)), and why nobody is erased meanwhile."""
 
     LITIGATION = "litigation"
     INVESTIGATION = "investigation"
     AUTHORITY = "authority"
     AUDIT = "audit"
+    CONTRACT = "contract"
+    """An order is open, or a contract runs (Art. 17(1)(a): it is still needed)."""
 
 
 class Wish(Struct, frozen=True, kw_only=True):

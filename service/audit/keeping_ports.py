@@ -51,6 +51,10 @@ class HoldStore(Protocol):
         """
         ...
 
+    async def over(self, handles: Collection[Handle]) -> Sequence[Hold]:
+        """Return the holds in force that name one of `handles`, or everybody, by name; of whatever period."""
+        ...
+
     async def page(self, *, after: str | None, limit: int) -> Sequence[Hold]:
         """Return at most `limit` holds, by name, those that were lifted as well."""
         ...

@@ -4,7 +4,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, exists, select, text
+from sqlalchemy import Row, exists, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -101,6 +101,13 @@ class SqlHoldStore:
         )
         if stored.first() is None:
             raise Contended("somebody placed a hold of this name at the same moment")
+
+    async def over(self, handles: Collection[Handle]) -> Sequence[Hold]:
+        row = audit_hold.c
+        wanted = select(audit_hold).where(
+            row.tenant == self._tenant, row.lifted_at.is_(None), or_(row.handle.is_(None), row.handle.in_(handles))
+        )
+        return [_hold(each) for each in await self._connection.execute(wanted.order_by(row.name))]
 
     async def page(self, *, after: str | None, limit: int) -> Sequence[Hold]:
         row = audit_hold.c

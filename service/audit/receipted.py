@@ -1,11 +1,15 @@
 """Verify receipts: what a log says of the records that its entries tell of.
 
 A receipt is a JWS (RFC 7515, compact, EdDSA) of typ consent-receipt+jwt, signed by the key "origin/receipts" (kid:
-name+id). Its claim `jti` is the object of the entry, `leaf` the entry's hash.
+name+id). Its claim `jti` is the object of the entry, `leaf` the entry's hash. A certificate of an erasure is one of typ
+erasure-certificate+jwt. Its claim `erasure` says what was done; the entry commits to the SHA-256 of that claim's JSON
+per RFC 8785.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -19,17 +23,36 @@ from service.audit.tree import leaf_hash
 MANY_RECEIPTS: Final = "volens-receipts/v1"
 RECEIPTS: Final = "/receipts"
 """What the name of the key that signs receipts adds to the origin."""
+RECEIPT_TYPE: Final = "consent-receipt+jwt"
+CERTIFICATE_TYPE: Final = "erasure-certificate+jwt"
+CERTIFIED: Final = "erasure.certified"
 _RECEIPT: Final = re.compile(rb'\{"entry":(0|[1-9][0-9]{0,18}),"receipt":"([A-Za-z0-9_.-]+)"\}')
 
 
 def verify_receipt(receipt: str, origin: str, entry: bytes, keys: Keys) -> str:
     """Verify that a receipt is about an entry, and return its `jti`."""
-    claims = _claims(receipt, origin, keys)
+    return str(_about(_claims(receipt, origin, keys, RECEIPT_TYPE), entry)["jti"])
+
+
+def verify_certificate(certificate: str, origin: str, index: int, entry: bytes, keys: Keys) -> tuple[str, int]:
+    """Verify that a certificate of an erasure is what an entry commits to; return its `jti`, and how many steps."""
+    claims = _about(_claims(certificate, origin, keys, CERTIFICATE_TYPE), entry)
+    said, told = claims.get("erasure"), members_of(entry)
+    content = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    if told.get("event") != CERTIFIED or told.get("commitment") != hashlib.sha256(content).hexdigest():
+        raise Wrong(Kind.RECEIPT, f"entry {index} doesn't commit to what the certificate says")
+    if not isinstance(said, dict) or said.get("request") != claims["jti"] or not isinstance(said.get("steps"), list):
+        raise Wrong(Kind.FORMAT, "the certificate doesn't say which request was carried out, and how")
+    return str(claims["jti"]), len(said["steps"])
+
+
+def _about(claims: dict[str, Any], entry: bytes) -> dict[str, Any]:
+    """Return claims that are about an entry."""
     if claims.get("leaf") != leaf_hash(entry).hex():
         raise Wrong(Kind.RECEIPT, "the receipt is about another entry")
     if claims.get("jti") != members_of(entry).get("object"):
         raise Wrong(Kind.RECEIPT, "the receipt is about another object than its entry")
-    return str(claims["jti"])
+    return claims
 
 
 def read_receipts(
@@ -57,12 +80,12 @@ def read_receipts(
     return held
 
 
-def _claims(receipt: str, origin: str, keys: Keys) -> dict[str, Any]:
+def _claims(receipt: str, origin: str, keys: Keys, kind: str) -> dict[str, Any]:
     """Verify the signature and return what it claims."""
     header, claims, signature = [*receipt.split(".", 2), "", ""][:3]
     stated = members_of(_base64url(header))
     name, _, key_id = str(stated.get("kid")).partition("+")
-    if stated != {"alg": "EdDSA", "typ": "consent-receipt+jwt", "kid": f"{name}+{key_id}"}:
+    if stated != {"alg": "EdDSA", "typ": kind, "kid": f"{name}+{key_id}"}:
         raise Wrong(Kind.FORMAT, "not a receipt: its header has other members or values")
     if name != origin + RECEIPTS:
         raise Wrong(Kind.UNKNOWN_KEY, f"receipts of {origin} are signed by {origin}{RECEIPTS}")

@@ -20,7 +20,7 @@ from service.audit.notes import Checkpoint, Keys, decoded
 from service.audit.payloads import PAYLOADS, Payloads, entries_in
 from service.audit.quorum import Policy
 from service.audit.ranges import EXPORT, Range, document, hashes_in, lines_of
-from service.audit.receipted import MANY_RECEIPTS, read_receipts, verify_receipt
+from service.audit.receipted import MANY_RECEIPTS, read_receipts, verify_certificate, verify_receipt
 from service.audit.selections import SELECTION, Selection
 from service.audit.timestamps import TIMESTAMP, Judge, stamped, timestamp_in
 from service.audit.tree import leaf_hash, verify_consistency, verify_inclusion
@@ -28,6 +28,7 @@ from service.audit.tree import leaf_hash, verify_consistency, verify_inclusion
 PROOF: Final = "c2sp.org/tlog-proof@v1"
 CONSISTENCY: Final = "volens-audit-consistency/v1"
 RECEIPT: Final = "volens-receipt/v1"
+CERTIFICATE: Final = "volens-erasure-certificate/v1"
 KEYS: Final = "keys"
 _MANIFEST: Final = "manifest"
 _LATER: Final = (PAYLOADS, MANY_RECEIPTS)
@@ -127,6 +128,15 @@ class Verifier:
             checkpoint, index, entry = self._included(read["proof"], place, None)
             jti = verify_receipt(read["receipt"], checkpoint.origin, entry, self._keys)
             proved.append(f"entry {index} of {checkpoint.origin} stands for the receipt of {jti}")
+
+    def certificate(self, text: str, place: str) -> None:
+        with self._proving(place) as proved:
+            read = document(text, CERTIFICATE, {"certificate": str, "proof": str})
+            checkpoint, index, entry = self._included(read["proof"], place, None)
+            jti, steps = verify_certificate(read["certificate"], checkpoint.origin, index, entry, self._keys)
+            proved.append(
+                f"entry {index} of {checkpoint.origin} stands for the erasure of request {jti}: {steps} steps"
+            )
 
     def export(self, file: BinaryIO, place: str) -> None:
         with self._proving(place) as proved:
@@ -254,6 +264,7 @@ class Verifier:
         judges: dict[str, Callable[[str, str], None]] = {
             CONSISTENCY: self.consistency,
             RECEIPT: self.receipt,
+            CERTIFICATE: self.certificate,
             TIMESTAMP: self.timestamp,
         }
         judge = judges.get(form[1] if form else "")

@@ -11,6 +11,8 @@ The log is a Merkle tree (RFC 9162, section 2) over entries; it signs the root o
     receipt      {"format": "volens-receipt/v1", "receipt": JWS, "proof": proof}: what the log says of a record. The JWS
                  is compact, EdDSA, of typ consent-receipt+jwt, signed by the key "origin/receipts" (kid: name+id); its
                  claim `jti` is the object of the entry, `leaf` the entry's hash
+    certificate  {"format": "volens-erasure-certificate/v1", "certificate": JWS, "proof": proof}: of an erasure. As
+                 a receipt, of typ erasure-certificate+jwt; the entry commits to the SHA-256 of its claim `erasure`
     export       a range of entries, complete: see the part on ranges
     anchor       lines of checkpoints, kept elsewhere: see the part on anchors. `--anchor`: one that you trust
     timestamp    a token over a checkpoint: see the part on timestamps. It needs more than this file: openssl ts -verify
@@ -100,7 +102,9 @@ def _read(name: str) -> str:
 def main(arguments: Sequence[str], stamps: Judge | None = None) -> int:
     """Verify the files that `arguments` name; return the exit code. `stamps` judges time-stamps."""
     parser = argparse.ArgumentParser(description="Verify evidence from an audit log of Volens, offline.")
-    parser.add_argument("files", nargs="+", metavar="FILE", help="checkpoint, proof, receipt, export, or a ZIP of them")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="checkpoint, proof, receipt, certificate, export, or a ZIP"
+    )
     parser.add_argument("--keys", metavar="FILE", help="verifier keys that you believe, one a line")
     parser.add_argument("--known", metavar="FILE", action="append", default=[], help="a checkpoint you had already")
     parser.add_argument("--anchor", metavar="FILE", action="append", default=[], help="anchors that you trust")

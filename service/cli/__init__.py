@@ -3,7 +3,21 @@
 Commands load what they need when they run: that takes a second, which help and typing errors need not wait.
 """
 
-from service.cli import activation, audit, checks, described, keys, policy, running, subjects, tenants, trying, vault
+from service.cli import (
+    activation,
+    audit,
+    checks,
+    described,
+    keys,
+    policy,
+    requests,
+    restoring,
+    running,
+    subjects,
+    tenants,
+    trying,
+    vault,
+)
 from service.cli.frame import main
 
 __all__ = [
@@ -14,6 +28,8 @@ __all__ = [
     "keys",
     "main",
     "policy",
+    "requests",
+    "restoring",
     "running",
     "subjects",
     "tenants",

@@ -51,6 +51,26 @@ def tenant_place(name: str, place: str, time_zone: str, as_json: bool, data_dir:
     show(as_json, said, f"{name}: {place}, {time_zone}")
 
 
+@command(tenant, "erasing")
+@click.argument("name")
+@click.option("--hide-ids/--keep-ids", "hides", required=True, help="What becomes of the id of an erased person.")
+@json_option
+@data_option
+def tenant_erasing(name: str, hides: bool, as_json: bool, data_dir: str | None) -> None:
+    """Say what becomes of the ids of people whom the tenant NAME erases from now on. Safe to repeat.
+
+    An id that is kept stands for the erasure: every check says so. One that is hidden is gone, but for a keyed hash by
+    which it is known again if it comes back.
+
+    \b
+    volens tenant erasing example-shop --hide-ids
+    """
+    from service import operations
+
+    moved = operations.set_erasing(read_settings(data_dir=data_dir), name, hides=hides)
+    show(as_json, {"tenant": name, "hides_ids": hides, "changed": moved}, f"{name}: ids {'go' if hides else 'stay'}")
+
+
 @command(tenant, "list")
 @json_option
 @data_option

@@ -22,6 +22,7 @@ from service.requests.case import (
 )
 from service.requests.check import UnknownZone
 from service.requests.domain import NotExtendable, NotInForce, ReceiptOutOfRange, UnknownPlace
+from service.requests.executing import CertificateNeeded, ErasureHeld
 from service.requests.lifecycle import Move, MoveNotAllowed, State, VerificationNeeded
 from service.requests.moving import BY_STAFF, MoveRequest
 from service.requests.periods import UnknownLaw, UnknownRequest
@@ -35,6 +36,8 @@ from service.web.bodies import StrictBody, strictly
 from service.web.problems import documented
 
 STATUS: Final[Mapping[type[DomainError], int]] = {
+    CertificateNeeded: HTTPStatus.CONFLICT,
+    ErasureHeld: HTTPStatus.CONFLICT,
     ExtensionTooLate: HTTPStatus.CONFLICT,
     ForStaff: HTTPStatus.CONFLICT,
     GroundUnknown: HTTPStatus.CONFLICT,

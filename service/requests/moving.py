@@ -10,6 +10,7 @@ from service.kernel import Caller, Clock
 from service.requests.carrying import Carry
 from service.requests.case import ExtensionTooLate, ForStaff, Request, RequestMoved, RequestUnknown, Seen
 from service.requests.domain import NotExtendable
+from service.requests.executing import check_execution
 from service.requests.lifecycle import Happened, Move, MoveNotAllowed, advanced, possible
 from service.requests.ports import Begin
 from service.requests.reading import held
@@ -37,7 +38,7 @@ class MoveRequest:
 
         Raises:
             RequestUnknown, RequestMoved, ForStaff, MoveNotAllowed, VerificationNeeded, GroundUnknown,
-            MethodUnknown, NotExtendable, ExtensionTooLate: nothing was stored.
+            MethodUnknown, NotExtendable, ExtensionTooLate, ErasureHeld, CertificateNeeded: nothing was stored.
         """
         now = self._clock()
         async with self._begin(by.tenant) as tx:
@@ -51,6 +52,7 @@ class MoveRequest:
                 raise RequestMoved("it has moved on since", pointers=["/version"], version=before.version)
             history = (await tx.requests.histories([request.id]))[request.id]
             happened = self._happened(request, history, move, reason, authority, now, by)
+            await check_execution(tx, request, before.state, move)
             return await self._carry(tx, request, before, history, happened, by=by)
 
     def _happened(

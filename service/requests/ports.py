@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from service.audit import HoldStore
 from service.consent import ConsentTransaction
 from service.kernel import Handle, TenantId
 from service.requests.case import Filter, Position, Request, Standing, Via
@@ -100,6 +101,16 @@ class Seats(Protocol):
         ...
 
 
+class Erasing(Protocol):
+    """How far erasures are that requests ask for."""
+
+    async def destroyed(self, request: UUID) -> bool:
+        """Return whether there is no way back any more."""
+        ...
+
+    async def certified(self, request: UUID) -> bool: ...
+
+
 class RequestTransaction(ConsentTransaction, ProofTransaction, ValueTransaction, Protocol):
     """What a use case about requests may touch; stored together or not at all."""
 
@@ -111,6 +122,10 @@ class RequestTransaction(ConsentTransaction, ProofTransaction, ValueTransaction,
     def letters(self) -> LetterStore: ...
     @property
     def tenants(self) -> Seats: ...
+    @property
+    def holds(self) -> HoldStore: ...
+    @property
+    def erasures(self) -> Erasing: ...
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[RequestTransaction]]

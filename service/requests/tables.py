@@ -32,6 +32,11 @@ request = Table(
     Index(None, "tenant", "due_at", "id", postgresql_where=text("open")),
     Index(None, "tenant", "state", "due_at", "id"),
     Index(None, "tenant", "joins", postgresql_where=text("joins IS NOT NULL")),
+    Index(
+        "request_tenant_id_erasing_idx",
+        *("tenant", "id"),
+        postgresql_where=text("right_name = 'erasure' AND state = 'executing'"),
+    ),
 )
 """What was asked, and where it stands. Only `state` and what follows it may change, and only by a move beside it.
 

@@ -47,7 +47,7 @@ _FLAGS: Final = """
 _FLAG: Final = "UPDATE subject SET flags = %(flags)s WHERE tenant = %(tenant)s AND handle = %(handle)s"
 _encoder: Final = msgspec.json.Encoder()
 _flags: Final = msgspec.json.Decoder(Flags)
-_UNKNOWN: Final = _encoder.encode(NO_FACTS)
+UNKNOWN: Final = _encoder.encode(NO_FACTS)
 
 
 class SqlNames:
@@ -81,7 +81,7 @@ class SqlDirectory(SqlNames):
         # In one order everywhere: two batches with the same new subjects wait for each other and don't deadlock.
         rows = [{"subject": subject, "handle": self._new_id()} for subject in missing]
         new = await self._ask(
-            _ENSURE, {"tenant": self._tenant, "at": at, "facts": _UNKNOWN, "rows": _encoder.encode(rows).decode()}
+            _ENSURE, {"tenant": self._tenant, "at": at, "facts": UNKNOWN, "rows": _encoder.encode(rows).decode()}
         )
         created = {SubjectId(subject): Handle(handle) for subject, handle in new}
         if late := [subject for subject in missing if subject not in created]:  # another was first

@@ -112,6 +112,24 @@ class SubjectStore(Protocol):
         """
         ...
 
+    async def part(self, fresh: Mapping[SubjectId, Handle], flags: Flags) -> None:
+        """Let each of these held ids name a new handle of which `flags` are known, and nothing else.
+
+        The old one has no name then.
+        """
+        ...
+
+    async def hide(self, subject: SubjectId, at: datetime) -> None:
+        """Forget an id that was parted from an erased person. What it names, should it come back, is kept by its hash.
+
+        The handle that it names has to be one that gets no key.
+        """
+        ...
+
+    async def drop_pairs(self, handles: Collection[Handle]) -> None:
+        """Forget who was found to be, or may be, the same person as those of `handles`."""
+        ...
+
     async def unsettled(self, handle: Handle) -> bool:
         """Return whether it is open if a subject and some other one are the same person."""
         ...

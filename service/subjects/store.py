@@ -4,14 +4,14 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, Select, Uuid, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import Row, Select, Uuid, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.audit import NOBODYS, ContentExpired
 from service.kernel import Handle, NewId, SubjectId, TenantId, Unavailable
-from service.subjects.directory import SqlDirectory, from_flags, to_flags
-from service.subjects.domain import NO_FACTS, FactsVersion, Named, Subject, SubjectFacts
+from service.subjects.directory import UNKNOWN, SqlDirectory, from_flags, to_flags
+from service.subjects.domain import NO_FACTS, FactsVersion, Flags, Named, Subject, SubjectFacts
 from service.subjects.tables import subject as row
 from service.subjects.tables import subject_facts, subject_pair
 from service.trips import Trips
@@ -61,6 +61,7 @@ _CURRENT: Final = text(
 ).bindparams(bindparam("handle", type_=Uuid))
 """Who was merged into others has their handle; no chain, since a merge moves the pairs along."""
 
+_HIDE: Final = text("SELECT subject_hide(:subject, :at)")
 _SUBJECT: Final = select(row.c.handle, row.c.version, row.c.facts, row.c.flags)
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(SubjectFacts)
@@ -230,6 +231,25 @@ class SqlSubjectStore(SqlDirectory):
             .returning(subject_pair.c.about)
         )
         return noted.first() is not None or news.rowcount > 0
+
+    async def part(self, fresh: Mapping[SubjectId, Handle], flags: Flags) -> None:
+        for subject, handle in fresh.items():
+            await self._connection.execute(
+                update(row)
+                .where(row.c.tenant == self._tenant, row.c.subject == subject)
+                .values(handle=handle, merged_at=None, version=0, facts=UNKNOWN, flags=from_flags(flags))
+            )
+
+    async def hide(self, subject: SubjectId, at: datetime) -> None:
+        await self._connection.execute(_HIDE, {"subject": subject, "at": at})
+
+    async def drop_pairs(self, handles: Collection[Handle]) -> None:
+        await self._connection.execute(
+            delete(subject_pair).where(
+                subject_pair.c.tenant == self._tenant,
+                or_(subject_pair.c.one.in_(handles), subject_pair.c.other.in_(handles)),
+            )
+        )
 
     async def unsettled(self, handle: Handle) -> bool:
         open_ = self._pairs_of(handle).where(subject_pair.c.settled_at.is_(None)).limit(1)

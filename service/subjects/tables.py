@@ -16,7 +16,7 @@ subject = Table(
     Index("subject_tenant_handle_key", "tenant", "handle", unique=True, postgresql_where=text("merged_at IS NULL")),
     Index(None, "tenant", "handle"),
 )
-"""The row that joins a person's id to the handle; an erasure will destroy it.
+"""The row that joins a person's id to the handle; after an erasure the id names another, or is gone.
 
 Who was merged has several rows with one handle, and they say the same. `merged_at` is null in one of them: the others
 are aliases.
@@ -50,3 +50,14 @@ subject_pair = Table(
     Index(None, "tenant", "other"),
 )
 """Two handles, the smaller first, who may be one person or were found to be; `about` is a hash of what they share."""
+
+subject_tombstone = Table(
+    "subject_tombstone",
+    metadata,
+    tenant_column(),
+    Column("digest", LargeBinary, primary_key=True),
+    Column("handle", Uuid, nullable=False),
+    Column("flags", LargeBinary),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""Ids that were erased and hidden, by keyed hash, and what each names should it come back. Only the database reads."""

@@ -3,6 +3,7 @@ from service.events import Event
 from service.kernel import Caller, Clock, SubjectId
 from service.subjects.domain import Gazetteer, Stored, Subject, SubjectFacts, check_consistency, dated, stored
 from service.subjects.ports import Begin
+from service.vault import SubjectErased
 
 
 class PutSubject:
@@ -18,6 +19,7 @@ class PutSubject:
 
         Raises:
             UnknownJurisdiction, UnknownZone, ContradictoryFacts: nothing was stored.
+            SubjectErased: nor about an id that was erased. Whoever comes back does so under another.
         """
         now = self._clock()
         self._gazetteer.check(facts)
@@ -26,6 +28,8 @@ class PutSubject:
         async with self._begin(by.tenant) as tx:
             ensured = await tx.subjects.ensure([subject], now)
             before = await tx.subjects.lock(ensured.handles[subject])
+            if before.flags.previously_erased:
+                raise SubjectErased("who had this id was erased")
             facts = dated(facts, before.facts, now)
             if before.version and facts == before.facts:
                 return Stored(subject=before, first=False)

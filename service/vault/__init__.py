@@ -10,6 +10,7 @@ from service.vault.moving import MoveValues
 from service.vault.moving_ports import MovingTransaction
 from service.vault.opening import FieldsOf, OpenTogether, OpenValues, Wanted
 from service.vault.ports import KeyAccess, KeyStore, OpenBox, SealBox
+from service.vault.rotation_ports import ForgettingTransaction
 from service.vault.value_ports import ValueStore, ValueTransaction
 from service.vault.values import Opened, Opening
 
@@ -26,6 +27,7 @@ __all__ = [
     "FieldUnknown",
     "FieldsOf",
     "Forget",
+    "ForgettingTransaction",
     "KeyAccess",
     "KeyStore",
     "Letter",

@@ -7,17 +7,25 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct
 
 from service.audit import AuditEvent, Draft
 from service.events import Event
 from service.kernel import Caller, Clock, Handle, TenantId, Unavailable
 from service.vault.blind import form, suppression_mark
-from service.vault.domain import HashKey, Slot, SubjectErased, SubjectKey
+from service.vault.domain import HashKey, Slot, SubjectErased, SubjectKey, TenantKey
 from service.vault.fields import MATCHED, Field
 from service.vault.moving_ports import Version
 from service.vault.ports import KeyAccess, Unseal
-from service.vault.rotation_ports import Begin, BeginForgetting, RotationTransaction
+from service.vault.rotation_ports import Begin, BeginForgetting, ForgettingTransaction, RotationTransaction
 from service.vault.values import Mark
+
+
+class Opening(Struct, frozen=True):
+    """The keys by which addresses are opened and suppressed."""
+
+    suppression: HashKey
+    tenant_key: TenantKey
 
 
 class DestroyKey:
@@ -93,22 +101,34 @@ class Forget:
             Unreadable: one of the values does not open; likewise.
             Unavailable: somebody writes their first value at this moment. Asking again is safe.
         """
-        key, tenant_key = await self._keys.suppression_key(by.tenant), await self._keys.tenant_key(by.tenant)
-        now = self._clock()
+        opening = await self.opening(by.tenant)
         async with self._begin(by.tenant) as tx:
-            found = await self._keys.subject_keys(tx.keys, tenant_key, [handle])
-            # Waits for whoever writes, and comes before the values are read, so that none is missed. The key that
-            # opens them is in our hands.
-            was_there = await tx.keys.destroy_subject_key(handle, now)
-            history = [] if handle in found.erased else await tx.moving.history(handle)
-            if history and handle not in found.keys:
-                raise Unavailable("somebody writes about this person at this moment")
-            opened = _Marks(by.tenant, handle, await tx.values.fields(), self._unseal)
-            marks = opened.of(history, found.keys.get(handle), key)
-            if marks:
-                await tx.values.suppress(marks, now)
-                await tx.audit.append(event=AuditEvent.VAULT_SUPPRESSED, object_id=str(handle), by=by, subject=handle)
-            await _close(tx, handle, was_there=was_there, by=by, at=now)
+            return await self.within(tx, opening, handle, by=by)
+
+    async def opening(self, tenant: TenantId) -> "Opening":
+        """Return what `within` needs. Ask before the transaction begins: a ring may have to answer.
+
+        Raises:
+            RingUnavailable
+        """
+        return Opening(await self._keys.suppression_key(tenant), await self._keys.tenant_key(tenant))
+
+    async def within(self, tx: ForgettingTransaction, opening: "Opening", handle: Handle, *, by: Caller) -> int:
+        """Do the same as a part of a larger transaction, which has to end when this raises."""
+        now = self._clock()
+        found = await self._keys.subject_keys(tx.keys, opening.tenant_key, [handle])
+        # Waits for whoever writes, and comes before the values are read, so that none is missed. The key that
+        # opens them is in our hands.
+        was_there = await tx.keys.destroy_subject_key(handle, now)
+        history = [] if handle in found.erased else await tx.moving.history(handle)
+        if history and handle not in found.keys:
+            raise Unavailable("somebody writes about this person at this moment")
+        opened = _Marks(by.tenant, handle, await tx.values.fields(), self._unseal)
+        marks = opened.of(history, found.keys.get(handle), opening.suppression)
+        if marks:
+            await tx.values.suppress(marks, now)
+            await tx.audit.append(event=AuditEvent.VAULT_SUPPRESSED, object_id=str(handle), by=by, subject=handle)
+        await _close(tx, handle, was_there=was_there, by=by, at=now)
         return len(marks)
 
 

@@ -43,10 +43,11 @@ from service.root_keys import guarded_root_keys
 from service.sequencer import log_keys
 from service.settings import Settings
 from service.telemetry import Telemetry
-from service.transaction import Begin
+from service.transaction import Begin, opener
 from service.web.local_issuer import LocalIssuer
 from tests.audited import WITNESS
 from tests.conftest import SCOPES, Database, FakeClock
+from tests.erasing import running
 from tests.timestamping import Authority
 from tests.vaulted import Put, putter
 from tests.witnessing import answering, cosignature
@@ -265,6 +266,25 @@ def work(run: RunExports, sequence: Callable[[], Awaitable[None]], tenant: Tenan
             pass
 
     return work
+
+
+@pytest.fixture
+async def erase(
+    database: Database, root_keys: Path, begin: Begin, clock: FakeClock, tenant: TenantId
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Goes on with every erasure of the tenant, as the worker does."""
+    engine = db.engine(database.urls.worker, size=2)
+    removing = opener(engine, clock, uuid7)
+
+    async def erase() -> None:
+        async with removing(tenant) as tx:
+            due = await tx.erasures.due()
+        for whose, request in due:
+            if whose == tenant:
+                await running(begin, removing, root_keys, clock, uuid7)(tenant, request)
+
+    yield erase
+    await engine.dispose()
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ CHANGING = {
     "since",
     "receipt",
     "proof",
+    "certificate",
     "checkpoint",
     "path",
     "sha256",
@@ -145,6 +146,7 @@ async def test_every_example_gets_the_answer_that_it_shows(
     sequence: Callable[[], Awaitable[None]],
     attest: Callable[[], Awaitable[Any]],
     work: Callable[[], Awaitable[None]],
+    erase: Callable[[], Awaitable[None]],
     tell: Callable[[], Awaitable[None]],
     be_silent: Callable[[], Awaitable[None]],
     tenant: TenantId,
@@ -153,6 +155,7 @@ async def test_every_example_gets_the_answer_that_it_shows(
     before = {
         "readCheckpoint": [sequence, attest],
         "readExport": [work],
+        "readCertificate": [erase, sequence],
         "pullTasks": [tell],
         "repeatTask": [be_silent],
         "excuseTask": [be_silent],

@@ -25,6 +25,7 @@ COMMANDS = {
     "postgres",
     "postgres_files",
     "postgres_programs",
+    "restoring",
     "trying",
 }
 

@@ -14,7 +14,7 @@ from tests.architecture.sources import ROOT, SERVICE, imports, name, python
 # A slice may import the face (`service.<slice>`) of the slices before it.
 SLICES = [
     "events", "audit", "vault", "subjects", "consent", "decisions", "policies", "trials", "reveals", "exports",
-    "downstreams", "requests", "timeline", "packages",
+    "downstreams", "requests", "erasures", "timeline", "packages",
 ]  # fmt: skip
 
 # Pure files with a name of their own. They count as `domain`.
@@ -68,6 +68,7 @@ PURE_MODULES = {
     "downstreams": {"messages", "opendsr", "signatures"},
     "vault": {"blind", "fields", "retention", "rotation", "values"},
     "requests": {"case", "check", "identity", "letters", "lifecycle", "periods", "rights", "statutes"},
+    "erasures": {"grounds"},
     "packages": {"declared", "document", "markup", "page", "sheets", "telling", "wording"},
 }
 # Files of a usual role that would be too long in one.
@@ -109,6 +110,7 @@ FURTHER = {
     },
     "requests": {
         "carrying": "usecases",
+        "executing": "usecases",
         "identity_api": "api",
         "identity_ports": "ports",
         "identity_schemas": "schemas",
@@ -120,6 +122,7 @@ FURTHER = {
         "reading": "usecases",
         "writing": "usecases",
     },
+    "erasures": {"planning": "usecases", "running": "usecases"},
     "exports": {"filtering": "usecases", "linking": "usecases"},
     "downstreams": {
         "answering": "usecases",
@@ -189,6 +192,7 @@ ADAPTERS = {
     "downstreams": {"certificates", "ed25519", "outgoing"},
     "exports": {"files", "recipients", "running"},
     "requests": {"artefacts", "calendar_of", "couriers", "identity_store"},
+    "erasures": {"artefacts"},
     "packages": {"catalogues", "spool"},
 }
 
@@ -240,6 +244,7 @@ ROOTS = {
     "auditing",
     "bridges",
     "candidates",
+    "certifying",
     "choosing",
     "clocks",
     "connecting",
@@ -250,6 +255,8 @@ ROOTS = {
     "committed",
     "databases",
     "dossiers",
+    "eraser",
+    "erasing",
     "export_parts",
     "exporter",
     "exporting",
@@ -263,6 +270,7 @@ ROOTS = {
     "readiness",
     "refused_tokens",
     "receipt_keys",
+    "restoring",
     "retention",
     "routes",
     "root_keys",

@@ -9,8 +9,11 @@ from psycopg_pool import AsyncConnectionPool
 from service import db
 from service.audit.log_keys import LogKeys
 from service.audit.published import PublishedFiles
+from service.kernel import Caller, NewId
 from service.postgres import DatabaseUrls, EmbeddedPostgres
-from tests.conftest import Database
+from service.transaction import Begin, opener
+from tests.conftest import Database, FakeClock
+from tests.erasing import People
 from tests.integration.postgres_trials import copy, run
 
 
@@ -59,3 +62,13 @@ def log_keys(tmp_path: Path) -> LogKeys:
 @pytest.fixture
 def published(tmp_path: Path) -> PublishedFiles:
     return PublishedFiles(tmp_path / "checkpoints")
+
+
+@pytest.fixture
+async def people(
+    database: Database, tmp_path: Path, begin: Begin, clock: FakeClock, new_id: NewId, caller: Caller
+) -> AsyncIterator[People]:
+    """People of the tenant, and the worker who erases them."""
+    engine = db.engine(database.urls.worker, size=2)
+    yield People(begin, opener(engine, clock, new_id), tmp_path / "root.keys", clock, new_id, caller)
+    await engine.dispose()

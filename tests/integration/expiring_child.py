@@ -45,6 +45,14 @@ def expire_versions(url: str, tenant: TenantId, pipe: Connection) -> None:
 
 
 async def _stopping(url: str, pipe: Connection, work: Callable[[Begin], Awaitable[None]]) -> None:
+    async with stopping(url, pipe) as begin:
+        await work(begin)
+    pipe.send(("done", ()))
+
+
+@asynccontextmanager
+async def stopping(url: str, pipe: Connection) -> AsyncIterator[Begin]:
+    """Lend transactions that stop before and after each commit until they are told to go on."""
     sessions: set[int] = set()
 
     async def stop(where: str) -> None:
@@ -63,9 +71,8 @@ async def _stopping(url: str, pipe: Connection, work: Callable[[Begin], Awaitabl
             await stop("before a commit")
         await stop("after a commit")
 
-    await work(begin)
+    yield begin
     await engine.dispose()
-    pipe.send(("done", ()))
 
 
 def killed(expire: Callable[[str, TenantId, Connection], None], url: str, tenant: str, steps: int) -> str:

@@ -1,11 +1,14 @@
 """Commands typed in the process of the test: the same as in a terminal, without loading everything anew."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from click.testing import CliRunner, Result
 
 from service.cli import main
+
+RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 
 
 def typed(*arguments: str, env: Mapping[str, str] | None = None, stdin: str | None = None) -> Result:
@@ -15,6 +18,13 @@ def typed(*arguments: str, env: Mapping[str, str] | None = None, stdin: str | No
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def shown_in(runbook: str) -> Iterator[list[str]]:
+    """Yield the commands of ours that a runbook shows."""
+    for line in (RUNBOOKS / runbook).read_text().splitlines():
+        if line.startswith("    volens "):
+            yield line.split()[1:]
 
 
 def refusal(result: Result) -> str:

@@ -1,5 +1,5 @@
-"""docs/api.md, docs/api-vault.md, docs/audit-exports.md, docs/requests.md, docs/downstreams.md and the opening of
-README.md are true.
+"""docs/api.md, docs/api-vault.md, docs/audit-exports.md, docs/requests.md, docs/downstreams.md, docs/erasure.md and the
+opening of README.md are true.
 
 Their commands are played in order, and each answer that they show is the one that comes. An ellipsis in a documented
 text stands for anything; as the last element of a list, or as a member's name, for more.
@@ -26,6 +26,7 @@ DOCUMENT = ROOT / "docs" / "api.md"
 GOES_ON = ROOT / "docs" / "api-vault.md"
 EXPORTS = ROOT / "docs" / "audit-exports.md"
 REQUESTS = ROOT / "docs" / "requests.md"
+ERASURE = ROOT / "docs" / "erasure.md"
 DOWNSTREAMS = ROOT / "docs" / "downstreams.md"
 MORE = "…"
 
@@ -106,6 +107,23 @@ def test_the_document_shows_what_the_service_answers(installation: Installation)
                     assert agrees([json.loads(each) for each in documented], given), shown
 
 
+def test_the_page_of_erasures_shows_what_the_service_answers(installation: Installation) -> None:
+    answer: Any = None
+    volens("tenant", "add", "forgetful", env=installation.env)
+    token = volens("token", "--tenant", "forgetful", "--scope", SCOPES, env=installation.env).stdout.strip()
+    with running("serve", "--port", "0", env=installation.env) as service, running("work", env=installation.env):
+        with closing(Client(service.url, token)) as client:
+            for block in blocks(ERASURE):
+                if block.startswith("{"):
+                    assert agrees(json.loads(block), answer), json.dumps(answer, indent=2)
+                for method, path, body in commands(block) if block.startswith("ask ") else ():
+                    status, answer = client(method, path, body and json.loads(body))
+                    while path.endswith("/certificate") and status == 409:
+                        sleep(0.1)
+                        status, answer = client(method, path)
+                    assert status < 300, answer
+
+
 def test_the_page_of_exports_shows_what_the_service_answers(installation: Installation) -> None:
     export, link, answer = "", "", None
     volens("tenant", "add", "alone", env=installation.env)
@@ -157,7 +175,8 @@ def test_the_answer_that_the_readme_opens_with_is_the_one_the_demo_gives(install
 
 def test_every_operation_is_in_the_document() -> None:
     described = json.loads((ROOT / "openapi" / "openapi.json").read_text())["paths"]
-    shown = "".join(page.read_text() for page in (DOCUMENT, GOES_ON, EXPORTS, REQUESTS, DOWNSTREAMS))
+    pages = DOCUMENT, GOES_ON, EXPORTS, REQUESTS, DOWNSTREAMS, ERASURE
+    shown = "".join(page.read_text() for page in pages)
 
     for template in described:
         pattern = re.sub(r"\\\{\w+\\\}", "[^/ ?]+", re.escape(template))

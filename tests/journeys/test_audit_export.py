@@ -43,7 +43,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     folder = tmp_path_factory.mktemp("exports")
     env = environment(folder / "data")
     with running("up", "--demo", "--port", "0", env=env) as service:
-        wait_for(service, "curl -s")
+        wait_for(service, "/docs")
         scopes = "records:write records:read audit:read"
         token = volens("token", "--tenant", "demo", "--scope", scopes, env=env).stdout.strip()
         client = Client(service.url, token)
@@ -192,7 +192,8 @@ def test_records_and_decisions_stand_beside_the_entries_that_commit_to_them(demo
     told = {(line["index"], line["entry"]["event"], line["entry"]["object"]) for line in entries}
     (_, *records), (_, *decisions) = lines_of(pack, "records.ndjson"), lines_of(pack, "decisions.ndjson")
 
-    assert sorted((record["payload"]["action"], record["payload"]["method"]) for record in records) == [
+    assert sorted((record["payload"]["action"], record["payload"].get("method", "")) for record in records) == [
+        ("erased", ""),
         ("opt_in", "double_opt_in"),
         ("opt_in", "double_opt_in"),
         ("opt_out", "unsubscribe_link"),
@@ -206,7 +207,7 @@ def test_records_and_decisions_stand_beside_the_entries_that_commit_to_them(demo
             list(record["payload"].get("withheld", ())),
         )
         for record in records
-    } == {"opt_in": ("2026-03", ["evidence"]), "opt_out": (None, [])}
+    } == {"opt_in": ("2026-03", ["evidence"]), "opt_out": (None, []), "erased": (None, [])}
     revisions = {str(decision["payload"]["revision"]) for decision in decisions}
     for revision in revisions:
         rules = json.loads((demo.folder / "pack" / "rules" / f"{revision.replace(':', '-')}.json").read_text())

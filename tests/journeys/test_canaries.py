@@ -29,7 +29,19 @@ from service.vault.ring_file import FileRing
 from tests.journeys.canaries import DECOY, DIALLED, FIRST_YEAR, MARK, NAMES, PEOPLE, canary, everybody, who
 from tests.journeys.searching import Found, Searcher, marks
 from tests.journeys.vault_faults import err, refused_values
-from tests.journeys.vault_life import DELETED, FORGOTTEN, MERGED, REWRITTEN, SERVICE, TOLD_APART, live, read_all, reveal
+from tests.journeys.vault_life import (
+    DELETED,
+    ERASED,
+    FORGOTTEN,
+    HIDDEN,
+    MERGED,
+    REWRITTEN,
+    SERVICE,
+    TOLD_APART,
+    live,
+    read_all,
+    reveal,
+)
 from tests.journeys.vault_site import Site, collector, database_at, dump, restore
 
 Search = Callable[[bytes], set[Found]]
@@ -142,13 +154,14 @@ def test_what_is_no_canary_is_not_found(search: Search):
 def test_every_person_has_every_field_and_who_may_read_it_gets_it_whole(remains: Remains):
     *lines, summary = remains.revealed
     plain = {line["subject"]: line["reveal"]["values"] for line in lines if line["outcome"] == "permit"}
-    changed = {who(number) for number in (*FORGOTTEN, *REWRITTEN, *DELETED, *MERGED, *TOLD_APART)}
+    changed = {who(number) for number in (*FORGOTTEN, ERASED, HIDDEN, *REWRITTEN, *DELETED, *MERGED, *TOLD_APART)}
     everything: dict[str, dict[str, Any]] = {}
     for each in everybody():
         everything.setdefault(each.subject, {})[each.name] = json.loads(msgspec.json.encode(each.kept))
 
     assert len(everything) == PEOPLE
-    assert summary["summary"]["outcomes"] == {"erased": len(FORGOTTEN), "permit": PEOPLE - len(FORGOTTEN)}
+    gone = {"erased": len(FORGOTTEN) + 1, "unknown": 1}
+    assert summary["summary"]["outcomes"] == gone | {"permit": PEOPLE - sum(gone.values())}
     assert {subject: plain[subject] for subject in everything if subject not in changed} == {
         subject: values for subject, values in everything.items() if subject not in changed
     }
@@ -173,6 +186,15 @@ def test_a_dump_has_all_rows_and_no_value_and_no_hash_of_one(remains: Remains, s
     assert rows(remains.dump, "public.reveal") > PEOPLE
     assert rows(remains.dump, "jobs.procrastinate_periodic_defers") > 0
     assert search(remains.dump) == {DECOYED, Found(DECOY.lower(), "hex")}
+
+
+def test_nothing_names_who_was_erased_and_hidden(remains: Remains):
+    mark = re.compile(rb"\b%b\b" % re.escape(who(HIDDEN).encode()))
+
+    assert mark.search(remains.dump) is None
+    assert not [answer for answer in remains.site.answers[-PEOPLE:] if mark.search(answer.content) and answer.is_error]
+    assert rows(remains.dump, "public.subject_tombstone") == 1
+    assert who(ERASED).encode() in remains.dump, "the search does find ids"
 
 
 def test_the_files_of_the_database_hold_no_value_either(remains: Remains):
@@ -262,7 +284,7 @@ def test_a_stolen_dump_yields_nothing_with_another_ring(thief: Site, search: Sea
 
     assert set(ask_for_everything(thief).values()) == {500}
     *lines, _ = read_all(thief)
-    assert {line["outcome"] for line in lines} == {"unavailable"}
+    assert {line["outcome"] for line in lines if line["subject"] != who(HIDDEN)} == {"unavailable"}
     assert "FAULT" in thief.command("keys", "status")
     thief.command("keys", "rotate", "root")
     assert set(ask_for_everything(thief).values()) == {500}
@@ -285,5 +307,5 @@ def test_a_stolen_dump_yields_nothing_to_who_replaces_its_keys(thief: Site, sear
     assert set(ask_for_everything(thief).values()) == {200, 500}
     *lines, _ = read_all(thief)
     assert {line["outcome"]: line["reveal"]["values"] for line in lines if "reveal" in line} in ({}, {"permit": {}})
-    assert len([line for line in lines if line["outcome"] == "unavailable"]) >= PEOPLE - len(DELETED)
+    assert len([line for line in lines if line["outcome"] == "unavailable"]) >= PEOPLE - len(DELETED) - 1
     assert search(b"\n".join(answer.content for answer in thief.answers[before:])) <= {DECOYED}

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,20 +21,13 @@ from service.vault.keys import Keys
 from service.vault.values import Write
 from service.vault.writing import WriteValues
 from tests.builders import a_record_body
-from tests.journeys.commands import typed
+from tests.journeys.commands import RUNBOOKS, typed
+from tests.journeys.commands import shown_in as commands
 from tests.journeys.conftest import Installation
 from tests.journeys.processes import Client, running
 
-RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 ACME = TenantId("acme")
 VALUES = {f"s{number}": f"a{number}@mail.example" for number in range(5)}
-
-
-def commands(name: str) -> Iterator[list[str]]:
-    """Yield the commands of ours that a runbook shows."""
-    for line in (RUNBOOKS / name).read_text().splitlines():
-        if line.startswith("    volens "):
-            yield line.split()[1:]
 
 
 def ring(installation: Installation) -> Path:

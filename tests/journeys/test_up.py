@@ -35,6 +35,10 @@ def test_the_demo_permits_one_and_refuses_one_and_a_second_start_finds_its_data(
         assert "3 payloads are what entries record.stored commit to" in judged.stdout
         assert "3 receipts are about entries" in judged.stdout
         assert judged.stdout.endswith(" 0 wrong\n")
+        verify = next(line for line in service.printed if line.startswith("volens audit verify"))
+        certified = volens(*verify.split()[1:], env={})
+        assert "stands for the erasure of request" in certified.stdout
+        assert certified.stdout.endswith(" 0 wrong\n")
         assert service.stop(signal.SIGINT) == 0
         _, alive = psutil.wait_procs(children, timeout=10)
         assert not alive
@@ -57,7 +61,7 @@ def test_the_demo_permits_one_and_refuses_one_and_a_second_start_finds_its_data(
 
 
 def wait_for(service: Service, text: str) -> None:
-    for _ in range(200):
+    for _ in range(600):
         if text in service.text:
             return
         time.sleep(0.1)

@@ -39,6 +39,8 @@ FORGOTTEN = (*SUPPRESSED, 22)
 ASKING = (FORGOTTEN[-1], 30)
 REWRITTEN = range(60, 63)
 DELETED = range(63, 65)
+ERASED, HIDDEN = 66, 67
+"""Of the second the id goes as well."""
 
 
 def path(number: int, name: str) -> str:
@@ -59,6 +61,7 @@ def live(site: Site) -> None:
     rewrite(site)
     merge(site)
     forget(site)
+    erase(site)
     rotate(site)
     lose_the_ring(site)
 
@@ -292,6 +295,21 @@ async def _forget(site: Site) -> None:
                     assert await forget(handle, by=by) > 0
                 else:
                     assert await destroy(handle, by=by)
+
+
+def erase(site: Site) -> None:
+    """Erase two people by their requests, one with and one without a trace of the id."""
+    for number, ids in ((ERASED, "--keep-ids"), (HIDDEN, "--hide-ids")):
+        site.command("tenant", "erasing", "acme", ids)
+        request = {"id": str(uuid4()), "subject": who(number), "right": "erasure", "via": "email"}
+        place = f"/v1/requests/{request['id']}"
+        site.ask("POST", "/v1/requests", request | {"place": "DE", "time_zone": "Europe/Berlin"}, expect=201)
+        site.ask("POST", f"{place}/verify", {"version": 1, "reason": "staff_decision"}, expect=200)
+        site.ask("POST", f"{place}/execute", {"version": 2}, expect=200)
+        eventually(lambda place=place: site.ask("GET", f"{place}/certificate").is_success, 120)  # type: ignore[misc]
+        site.ask("POST", f"{place}/complete", {"version": 3}, expect=200)
+        site.ask("PUT", f"/v1/vault/again-{number}/email", {"value": canary(number, "email").sent}, expect=409)
+        reveal(site, {ERASED: 410, HIDDEN: 404}[number], subject=who(number), fields=NAMES, purpose="legal_claim")
 
 
 def rotate(site: Site) -> None:

@@ -1,0 +1,102 @@
+"""Makes what erases people: the plan and the certificate for the routes, and what carries erasures out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from service.audit import ProveEntry, ReceiptSigner
+from service.consent import AppendRecords
+from service.decisions import Policy
+from service.downstreams import AssignTasks, Person, TaskKind, settled
+from service.erasures import (
+    Answers,
+    Connected,
+    ErasureTransaction,
+    Outcome,
+    Planner,
+    ReadCertificate,
+    ReadPlan,
+    RunErasure,
+)
+from service.erasures.artefacts import read_grounds
+from service.kernel import Caller, Clock, Handle, NewId, SubjectId, TenantId
+from service.requests import Statutes
+from service.transaction import Begin
+from service.vault import Forget, KeyAccess, OpenValues
+from service.vault.envelope import unseal
+
+
+class Known:
+    """The connected systems of a tenant that take the task to erase, to be looked at."""
+
+    async def systems(self, tx: ErasureTransaction) -> Sequence[str]:
+        return sorted(system.name for system in await tx.downstreams.taking(TaskKind.ERASE))
+
+    async def settled(self, tx: ErasureTransaction, request: UUID) -> Sequence[Outcome]:
+        return [
+            Outcome(system=each.system, state=each.state, ground=each.ground, at=each.at)
+            for each in await settled(tx, request)
+            if each.kind is TaskKind.ERASE
+        ]
+
+
+class Systems(Known):
+    """The same, to be told as well."""
+
+    def __init__(self, keys: KeyAccess, assign: AssignTasks) -> None:
+        self._keys = keys
+        self._assign = assign
+
+    async def ready(self, tenant: TenantId) -> None:
+        await self._keys.box_key(tenant)
+
+    async def assign(
+        self,
+        tx: ErasureTransaction,
+        request: UUID,
+        handle: Handle,
+        subjects: Sequence[SubjectId],
+        law: str,
+        *,
+        by: Caller,
+    ) -> Sequence[UUID]:
+        person = Person(subjects=tuple(subjects), regulation="ccpa" if law == "CCPA" else "gdpr")
+        key = await self._keys.box_key(by.tenant)
+        return await self._assign(tx, key, request, handle, TaskKind.ERASE, person, by=by)
+
+
+def planner(build: Path, policy: Policy, law: Statutes, known: Answers) -> Planner:
+    """Return what plans erasures by the tables in the folder `build`."""
+    return Planner(law, read_grounds(build), policy.revision, known)
+
+
+def shown(
+    begin: Begin,
+    plan: Planner,
+    known: Answers,
+    prove: ProveEntry,
+    sign: ReceiptSigner,
+    log: str,
+    clock: Clock,
+) -> dict[str, Any]:
+    """Return the dependencies of the routes about erasures."""
+    return {
+        "read_plan": ReadPlan(begin, plan, known, clock),
+        "read_certificate": ReadCertificate(begin, prove, sign, log, clock),
+    }
+
+
+def carried_out(
+    begin: Begin,
+    begin_removing: Begin,
+    plan: Planner,
+    connected: Connected,
+    keys: KeyAccess,
+    append: AppendRecords,
+    clock: Clock,
+    new_id: NewId,
+) -> RunErasure:
+    """Return what goes on with erasures. `begin_removing` has the rights of the worker."""
+    forget, open_values = Forget(begin, keys, unseal, clock), OpenValues(begin, keys, unseal, clock)
+    return RunErasure(begin, begin_removing, plan, connected, forget, open_values, append, clock, new_id)
