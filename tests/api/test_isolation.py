@@ -57,8 +57,7 @@ NOT_MADE = {"approveExport", "deleteExport", "deleteFilter", "linkExport", "read
 NOT_MADE |= connected.NOT_MADE
 NOTHING_THERE = {"deleteValue", "giveApproval", "liftHold", "mergeSubjects", "revokeToken"} | IN_THE_TREE | NOT_MADE
 """Operations on what these tests never made."""
-REFUSED = {"readReceipt": "entry_waits", "readPlan": "not_an_erasure", "readCertificate": "not_an_erasure"}
-REFUSED |= dict.fromkeys(("sendIdentityCode", "showIdentity"), "move_not_allowed")
+REFUSED = {
     "readReceipt": "entry_waits",
     "readPlan": "not_an_erasure",
     "readCertificate": "not_an_erasure",
