@@ -12,7 +12,8 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import psycopg
-from psycopg import pq
+from psycopg import IsolationLevel, pq
+from psycopg.abc import Buffer
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq.abc import PGresult
@@ -23,9 +24,10 @@ Statement = tuple[str, Mapping[str, Any]]
 
 _Shape = tuple[bytes, tuple[int, ...]]
 """What is prepared: a text, and the types of its parameters."""
+_Asked = tuple[_Shape, Sequence[Buffer | None], Sequence[pq.Format] | None]
+"""With its parameters as they travel."""
 
 _PARAMETER: Final = re.compile(r"%\((\w+)\)s")
-_BEGIN: Final[Statement] = ("BEGIN", {})
 _GONE: Final = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.FeatureNotSupported)
 """What was prepared is not there any more, or is of a table that has changed."""
 _numbers: Final = count()
@@ -36,7 +38,8 @@ async def exchange(connection: psycopg.AsyncConnection[Any], statements: Sequenc
     """Return the rows of each statement; none where it has no such thing.
 
     They are sent at once, and each sees what the ones before it did. On a connection that commits by itself they are
-    a transaction; on another they are part of the one under way, or begin it. With the first that fails it ends.
+    a transaction; on another they are part of the one under way, or begin it, as isolated as the connection says. With
+    the first that fails it ends.
     Who is cancelled hears of it when the server has answered, so the connection stays good.
 
     Raises:
@@ -44,8 +47,9 @@ async def exchange(connection: psycopg.AsyncConnection[Any], statements: Sequenc
     """
     async with connection.lock:
         begins = not connection.autocommit and connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
-        rows = await _Trip(connection).made([_BEGIN, *statements] if begins else statements)
-    return rows[1:] if begins else rows
+        first: list[Statement] = [(_begin(connection.isolation_level), {})] if begins else []
+        rows = await _Trip(connection).made([*first, *statements])
+    return rows[len(first) :]
 
 
 class _Trip:
@@ -65,9 +69,10 @@ class _Trip:
         self._waiter = self._loop.create_future()
 
     async def made(self, statements: Sequence[Statement]) -> Sequence[Rows]:
+        asked = [self._asked(*each) for each in statements]  # what can't be written as a parameter has sent nothing yet
         self._pg.enter_pipeline_mode()
-        for query, parameters in statements:
-            self._send(query, parameters)
+        for each in asked:
+            self._send(*each)
         self._pg.pipeline_sync()
         try:
             self._loop.add_reader(self._socket, self._read)
@@ -76,22 +81,23 @@ class _Trip:
         finally:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
-        if self._lost is not None:
-            raise self._lost
-        self._pg.exit_pipeline_mode()
-        self._judge()
+            failure = self._close()
+        if failure is not None:
+            raise failure
         return [self._rows(result) for result, shape in zip(self._results, self._sent, strict=True) if shape is None]
 
-    def _send(self, query: str, parameters: Mapping[str, Any]) -> None:
+    def _asked(self, query: str, parameters: Mapping[str, Any]) -> _Asked:
         text, names = _numbered(query)
         values = self._types.dump_sequence([parameters[name] for name in names], [PyFormat.AUTO] * len(names))
-        shape = text, self._types.types or ()
+        return (text, self._types.types or ()), values, self._types.formats
+
+    def _send(self, shape: _Shape, values: Sequence[Buffer | None], formats: Sequence[pq.Format] | None) -> None:
         name = self._names.get(shape)
         if name is None:
             name = self._names[shape] = b"volens_%d" % next(_numbers)
             self._pg.send_prepare(name, *shape)
             self._sent.append(shape)
-        self._pg.send_query_prepared(name, values, self._types.formats, pq.Format.BINARY)
+        self._pg.send_query_prepared(name, values, formats, pq.Format.BINARY)
         self._sent.append(None)
 
     def _write(self) -> None:
@@ -109,7 +115,9 @@ class _Trip:
             self._pg.consume_input()
             while not self._over and not self._pg.is_busy():
                 result = self._pg.get_result()
-                if result is None:  # between two commands
+                if result is None:  # between two commands, or there is nobody who would answer the next
+                    if self._pg.status == pq.ConnStatus.BAD:
+                        raise psycopg.OperationalError("the connection is lost")
                     continue
                 if result.status == pq.ExecStatus.PIPELINE_SYNC:
                     self._end()
@@ -130,32 +138,37 @@ class _Trip:
             while not self._over:
                 self._waiter = self._loop.create_future()
                 await self._waiter
-            if self._lost is None:
-                self._pg.exit_pipeline_mode()
             raise
 
-    def _judge(self) -> None:
-        """Remember nothing as prepared that isn't.
+    def _close(self) -> psycopg.Error | None:
+        """Leave the connection as it was, and remember nothing as prepared that isn't; return what went wrong.
 
-        Raises:
-            psycopg.Error
+        One whose answers are not all there is of no use to anybody any more.
         """
+        if not self._over or self._lost is not None:
+            self._pg.finish()
+            return self._lost
+        self._pg.exit_pipeline_mode()
         failed = next((each for each in self._results if each.status == pq.ExecStatus.FATAL_ERROR), None)
         if failed is None:
-            return
+            return None
         for result, shape in zip(self._results, self._sent, strict=True):
             if shape is not None and result.status != pq.ExecStatus.COMMAND_OK:
                 del self._names[shape]
         error = error_from_result(failed)
         if isinstance(error, _GONE):
             self._names.clear()
-        raise error
+        return error
 
     def _rows(self, result: PGresult) -> Rows:
         if result.status != pq.ExecStatus.TUPLES_OK:
             return []
         self._types.set_pgresult(result, format=pq.Format.BINARY)
         return self._types.load_rows(0, result.ntuples, tuple)
+
+
+def _begin(level: IsolationLevel | None) -> str:
+    return "BEGIN" if level is None else f"BEGIN ISOLATION LEVEL {level.name.replace('_', ' ')}"
 
 
 @lru_cache(maxsize=1_024)

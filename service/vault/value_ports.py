@@ -9,7 +9,7 @@ from service.audit import AuditTrail, Draft, Payload
 from service.events import Outbox
 from service.kernel import Caller, Handle, SubjectId, TenantId
 from service.vault.fields import Field, FieldType, Name
-from service.vault.ports import KeyTransaction, SubjectKeyStore
+from service.vault.ports import KeyStore, SubjectKeyStore
 from service.vault.values import Digest, Head, Mark, Place, Sealed, Search, Standing, Write, Written
 
 
@@ -157,17 +157,15 @@ class WriteTransaction(OpenTransaction, Protocol):
     def outbox(self) -> Outbox: ...
 
 
-class ValueTransaction(KeyTransaction, Protocol):
+class ValueTransaction(WriteTransaction, Protocol):
     """What a use case about values may touch; stored together or not at all."""
 
     @property
+    def keys(self) -> KeyStore: ...
+    @property
     def values(self) -> ValueStore: ...
     @property
-    def subjects(self) -> Directory: ...
-    @property
     def audit(self) -> AuditTrail: ...
-    @property
-    def outbox(self) -> Outbox: ...
 
 
 class SearchTransaction(Protocol):

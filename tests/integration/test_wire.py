@@ -145,3 +145,44 @@ async def test_on_a_connection_that_does_not_commit_by_itself_a_transaction_begi
         assert await asked(other, "SELECT current_setting('volens.note')") == "a"
         await other.rollback()
         assert await asked(other, "SELECT current_setting('volens.note', true)") in (None, "")
+
+
+async def test_a_transaction_is_as_isolated_as_its_connection_says(database: Database):
+    async with await psycopg.AsyncConnection.connect(database.urls.app) as other:
+        await other.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+
+        assert await asked(other, "SELECT current_setting('transaction_isolation')") == "repeatable read"
+
+
+async def test_a_parameter_that_cannot_be_written_leaves_the_connection_as_it_was(connection: Connection):
+    with pytest.raises(psycopg.DataError):
+        await exchange(connection, [("SELECT 1", {}), ("SELECT %(text)s::text", {"text": "\0"})])
+
+    assert await asked(connection, "SELECT 'next'") == "next"
+
+
+async def test_whoever_is_cancelled_while_a_statement_fails_leaves_nothing_that_is_not_prepared(connection: Connection):
+    never = "SELECT 'never before'"
+    trip = asyncio.create_task(
+        exchange(connection, [(SLEEPS, {"seconds": 0.3}), ("SELECT 1 / %(zero)s::int", {"zero": 0}), (never, {})])
+    )
+    await asyncio.sleep(0.1)
+    trip.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await trip
+    assert await asked(connection, never) == "never before"
+
+
+async def test_whoever_is_cancelled_twice_leaves_no_connection(pool):
+    async with pool.connection() as connection:
+        trip = asyncio.create_task(exchange(connection, [(SLEEPS, {"seconds": 5})]))
+        for _ in range(2):
+            await asyncio.sleep(0.1)
+            trip.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await trip
+        assert connection.closed
+    async with db.lease(pool) as other:
+        assert await asked(other, "SELECT 'next'") == "next"
