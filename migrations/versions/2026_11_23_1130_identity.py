@@ -30,7 +30,9 @@ MOVED = """
         ) THEN
             RAISE EXCEPTION 'a request changes by its moves' USING ERRCODE = 'insufficient_privilege';
         END IF;
-        IF NEW.due_at <> OLD.due_at THEN
+        IF (
+            SELECT move FROM request_event WHERE tenant = NEW.tenant AND request = NEW.id AND number = NEW.version
+        ) = 'extend' THEN
             NEW.told := 0;
         END IF;
         RETURN NEW;
