@@ -64,6 +64,7 @@ from service.desk import desk, statutes
 from service.export_parts import parts as export_parts
 from service.kernel import Clock, NewId, TenantId
 from service.laws import activated_laws
+from service.package_parts import parts as package_parts
 from service.policies import CheckOverlay, PutOverlay, ReadOverlay, ReadOverlayVersions
 from service.policies.governing import Governing
 from service.postgres import DatabaseUrls
@@ -194,6 +195,7 @@ def assemble(
     prove, read_record = ProveEntry(begin, when_stored(begin)), ReadRecord(begin)
     receipt_keys = ReceiptKeys(receipt_keys_file(settings), begin, telemetry.receipt_keys_lost)
     alone = settings.officer_people_per_hour
+    law = statutes(BUILD, policy)
     reveal = Reveal(decide, profiles, begin, open_values, open_one, reveals, clock, new_id, nonce, most_alone=alone)
     return site(
         [
@@ -211,7 +213,8 @@ def assemble(
             "put_subject": PutSubject(begin, clock, policy.gazetteer),
             "read_subject": ReadSubject(begin, policy.vocabulary),
             "append_records": append,
-            **desk(begin, clock, new_id, statutes(BUILD, policy), append),
+            **desk(begin, clock, new_id, law, append),
+            **package_parts(settings, begin, law, vault_keys, clock, new_id),
             "read_records": ReadRecords(begin),
             "settle_merge": SettleMerge(begin, MoveValues(vault_keys, seal, unseal), clock, policy.vocabulary),
             "put_notice": PutNotice(begin, clock),

@@ -15,7 +15,7 @@ import uvicorn
 from litestar import Litestar
 from rich.console import Console
 
-from service import activation, app, attesting, databases, db, demo, exporter, operations, sequencer, worker
+from service import activation, app, attesting, databases, db, demo, exporter, operations, packager, sequencer, worker
 from service.decisions.artefacts import read_policy
 from service.kernel import SCOPES, DomainError, TenantId
 from service.laws import activated_laws
@@ -161,6 +161,7 @@ async def _in_background(settings: Settings, urls: DatabaseUrls, telemetry: Tele
         worker.work(urls.worker, telemetry, stop),
         sequencer.sequence(settings, urls.worker, telemetry, stop),
         exporter.export_by_itself(settings, urls, telemetry, stop),
+        packager.package_by_itself(settings, urls, telemetry, stop),
     ]
     if attestors:
         parts.append(attesting.attest(attestors, settings, urls.worker, telemetry, stop))

@@ -12,6 +12,7 @@ from service.consent import receipt_api
 from service.decisions import api as decisions_api
 from service.exports import api as exports_api
 from service.kernel import Contended, DomainError, Unavailable
+from service.packages import api as packages_api
 from service.policies import api as policies_api
 from service.requests import api as requests_api
 from service.reveals import api as reveals_api
@@ -37,6 +38,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **reveals_api.STATUS,
     **exports_api.STATUS,
     **timeline_api.STATUS,
+    **packages_api.STATUS,
 }
 
 CONTROLLERS: Final[Sequence[type[Controller]]] = (
@@ -51,6 +53,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     policies_api.PolicyController,
     trials_api.TrialController,
     requests_api.RequestController,
+    packages_api.PackageController,
     reveals_api.RevealController,
     reveals_api.ApprovalController,
     audit_api.AuditController,

@@ -16,6 +16,7 @@ from service.decisions.store import SqlDecisionStore
 from service.events.store import SqlOutbox
 from service.exports.store import SqlExportStore
 from service.kernel import Clock, NewId, TenantId
+from service.packages.parcel_store import SqlParcelStore
 from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
 from service.requests.store import SqlRequestStore
@@ -70,6 +71,7 @@ class Transaction:
         self.tokens = SqlTokenStore(connection, tenant)
         self.exports = SqlExportStore(connection, tenant)
         self.requests = SqlRequestStore(connection, tenant)
+        self.parcels = SqlParcelStore(connection, tenant)
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]

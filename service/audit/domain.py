@@ -96,7 +96,10 @@ class AuditEvent(StrEnum):
     VAULT_APPROVAL_GIVEN = "vault.approval_given"
     VAULT_KEY_ROTATED = "vault.key_rotated"
     VAULT_KEY_DESTROYED = "vault.key_destroyed"
+    PACKAGE_REQUESTED = "package.requested"
     PACKAGE_MADE = "package.made"
+    PACKAGE_DOWNLOADED = "package.downloaded"
+    PACKAGE_DELETED = "package.deleted"
 
 
 NOBODYS: Final = Handle(UUID(int=0))

@@ -31,6 +31,7 @@ from service.packages.telling import (
     reveal_told,
     state_told,
 )
+from service.requests import Package
 from service.reveals import Nonce, Revealed, RevealLog
 from service.subjects import Flags, UnknownSubject
 from service.vault import Field, Name, Opened, OpenValues, SubjectErased
@@ -45,6 +46,7 @@ class PackageWish(Struct, frozen=True, kw_only=True):
     subject: SubjectId
     language: Language
     declared: Declared = Declared()
+    package: Package = Package.EVERYTHING
 
 
 class Person(Struct, frozen=True, kw_only=True):

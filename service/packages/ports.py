@@ -8,7 +8,7 @@ from service.decisions import DecisionStore
 from service.kernel import TenantId
 from service.packages.domain import Language, Rows
 from service.packages.wording import Words
-from service.reveals import RevealStore, TokenStore
+from service.reveals import AloneStore, RevealStore, TokenStore
 from service.subjects import SubjectStore
 from service.vault import ValueStore
 
@@ -34,6 +34,8 @@ class PackageTransaction(Protocol):
     def reveals(self) -> RevealStore: ...
     @property
     def tokens(self) -> TokenStore: ...
+    @property
+    def alone(self) -> AloneStore: ...
     @property
     def audit(self) -> AuditTrail: ...
 

@@ -5,13 +5,15 @@ from msgspec import Struct
 
 from service.audit import AuditEvent
 from service.kernel import Caller, Clock, NewId
-from service.packages.collecting import Collect, PackageWish
+from service.packages.collecting import Collect, PackageWish, Person
 from service.packages.document import written as json_written
 from service.packages.domain import AccessPackage, document_of
 from service.packages.page import written as page_written
 from service.packages.ports import Advanced, Archive, Begin, Room, WordsIn
 from service.packages.sheets import sheets
 from service.packages.sheets import written as sheet_written
+from service.reveals import admit_alone
+from service.subjects import UnknownSubject
 
 _SUFFIXES: Final = {
     "application/pdf": "pdf",
@@ -32,20 +34,18 @@ class PackageMade(Struct, frozen=True, kw_only=True):
     reveals: int
 
 
-class MakePackage:
-    """Write everything that is kept about one person to an archive, and put on record that it was done."""
+class WritePackage:
+    """Write what is kept about one person to an archive."""
 
-    def __init__(self, begin: Begin, collect: Collect, words_in: WordsIn, clock: Clock, new_id: NewId) -> None:
-        self._begin = begin
+    def __init__(self, collect: Collect, words_in: WordsIn, clock: Clock) -> None:
         self._collect = collect
         self._words_in = words_in
         self._clock = clock
-        self._new_id = new_id
 
     async def __call__(
         self, wish: PackageWish, archive: Archive, room: Room, advanced: Advanced, *, by: Caller
-    ) -> PackageMade:
-        """Write the package. Hand it out only once this has returned: then the log knows of it.
+    ) -> tuple[Person, PackageMade]:
+        """Return whose it is, and what is in it. Hand it out only once the log knows of it.
 
         Whether `by` may have it is for whoever calls this to find out. The same data give the same bytes, but for the
         time at which they were read.
@@ -57,11 +57,7 @@ class MakePackage:
         now = self._clock()
         person, package = await self._collect(wish, room, now, by=by)
         self._write(package, archive, wish, advanced)
-        async with self._begin(by.tenant) as tx:
-            await tx.audit.append(
-                event=AuditEvent.PACKAGE_MADE, object_id=str(self._new_id()), by=by, subject=person.handle
-            )
-        return PackageMade(
+        return person, PackageMade(
             made_at=now,
             values=len(package.head.values),
             records=len(package.records),
@@ -86,3 +82,36 @@ class MakePackage:
                 suffix = _SUFFIXES.get(media_type, "bin")
                 archive.add(f"documents/{value.name.replace('#', '-')}-{value.version}.{suffix}", content)
         advanced(len(members), len(members))
+
+
+class MakePackage:
+    """Write a package for somebody to hand over, and put on record that it was done."""
+
+    def __init__(self, begin: Begin, write: WritePackage, clock: Clock, new_id: NewId, *, most_alone: int) -> None:
+        """A client makes packages of `most_alone` people an hour, those counted whom it reads alone."""
+        self._begin = begin
+        self._write = write
+        self._clock = clock
+        self._new_id = new_id
+        self._most_alone = most_alone
+
+    async def __call__(
+        self, wish: PackageWish, archive: Archive, room: Room, advanced: Advanced, *, by: Caller
+    ) -> PackageMade:
+        """Write the package, as `WritePackage` does. Once this has returned, the log knows of it.
+
+        Raises:
+            TooManyPeople: nothing was opened.
+            Exception: as `WritePackage` does.
+        """
+        async with self._begin(by.tenant) as tx:
+            handle = await tx.subjects.handle_of(wish.subject)
+            if handle is None:
+                raise UnknownSubject("there is no such subject")
+            await admit_alone(tx.alone, handle, by, most=self._most_alone, now=self._clock())
+        person, made = await self._write(wish, archive, room, advanced, by=by)
+        async with self._begin(by.tenant) as tx:
+            await tx.audit.append(
+                event=AuditEvent.PACKAGE_MADE, object_id=str(self._new_id()), by=by, subject=person.handle
+            )
+        return made

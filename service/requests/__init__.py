@@ -1,18 +1,37 @@
-"""What the law gives a controller to answer a request: periods, and the dates that they set."""
+"""What people ask for, from receipt to answer, and what the law gives a controller to answer it."""
 
+from service.requests.case import ForStaff, Request, RequestMoved, RequestUnknown
 from service.requests.check import Calendar, check_deadlines
 from service.requests.domain import Deadlines, Event, IsHoliday, Receipt, Step, deadlines
+from service.requests.lifecycle import Move, MoveNotAllowed, State
+from service.requests.moving import MoveRequest
 from service.requests.periods import Period, Periods
+from service.requests.ports import RequestTransaction
+from service.requests.reading import is_theirs
+from service.requests.rights import Package
+from service.requests.statutes import Statutes
 
 __all__ = [
     "Calendar",
     "Deadlines",
     "Event",
+    "ForStaff",
     "IsHoliday",
+    "Move",
+    "MoveNotAllowed",
+    "MoveRequest",
+    "Package",
     "Period",
     "Periods",
     "Receipt",
+    "Request",
+    "RequestMoved",
+    "RequestTransaction",
+    "RequestUnknown",
+    "State",
+    "Statutes",
     "Step",
     "check_deadlines",
     "deadlines",
+    "is_theirs",
 ]

@@ -67,7 +67,7 @@ PURE_MODULES = {
     "reveals": {"approval", "lines", "token"},
     "vault": {"blind", "fields", "retention", "rotation", "values"},
     "requests": {"case", "check", "lifecycle", "periods", "rights", "statutes"},
-    "packages": {"declared", "document", "markup", "page", "sheets", "telling", "wording"},
+    "packages": {"declared", "document", "markup", "page", "parcels", "sheets", "spoken", "telling", "wording"},
 }
 # Files of a usual role that would be too long in one.
 FURTHER = {
@@ -98,7 +98,7 @@ FURTHER = {
     },
     "decisions": {"inquiries": "usecases", "law_schemas": "schemas"},
     "trials": {"running": "usecases", "sources": "usecases"},
-    "packages": {"collecting": "usecases"},
+    "packages": {"asking": "usecases", "collecting": "usecases", "fetching": "usecases", "parcel_ports": "ports"},
     "reveals": {
         "approving": "usecases",
         "batches": "usecases",
@@ -162,7 +162,7 @@ ADAPTERS = {
     "reveals": {"log"},
     "exports": {"files", "recipients", "running"},
     "requests": {"artefacts", "calendar_of"},
-    "packages": {"catalogues", "spool"},
+    "packages": {"catalogues", "making", "parcel_store", "sealed", "spool"},
 }
 
 # What a file may import from its own slice, by its role.
@@ -226,6 +226,8 @@ ROOTS = {
     "extents",
     "laws",
     "operations",
+    "package_parts",
+    "packager",
     "pack_receipts",
     "packs",
     "processes",
