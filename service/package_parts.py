@@ -1,9 +1,9 @@
 """What the routes about packages are made of."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from service.kernel import Clock, NewId, TenantId
 from service.packages import AskForPackage, DropPackage, FetchPackage, ReadPackage
@@ -13,6 +13,7 @@ from service.requests import Statutes
 from service.settings import Settings
 from service.transaction import Begin
 from service.vault import KeyAccess, SubjectErased
+from service.vault.domain import SubjectKey
 from service.vault.parcel import ParcelPlace, unseal_parcel
 
 FOLDER: Final = "packages"
@@ -53,26 +54,22 @@ class Opener:
             raise SubjectErased("this person was forgotten, and what was kept of them can't be opened any more")
         place = ParcelPlace(tenant=tenant, handle=parcel.handle, file=parcel.id)
 
-        def opened() -> tuple[IO[bytes], Iterator[bytes]]:
-            file = self._files.open(tenant, parcel.file)
-            try:
+        def check() -> None:
+            with self._files.open(tenant, parcel.file) as file:
                 for _ in unseal_parcel(key, place, file):
-                    pass  # all of it opens, or nothing is handed out
-                file.seek(0)
-                return file, unseal_parcel(key, place, file)
-            except BaseException:
-                file.close()
-                raise
+                    pass
 
         try:
-            file, chunks = await asyncio.to_thread(opened)
+            await asyncio.to_thread(check)  # all of it opens, or nothing is handed out
         except FileNotFoundError as error:
             gone = "the package is not where it was put; have another one made"
             raise PackageGone(gone, state=ParcelState.DELETED) from error
-        return _read(file, chunks)
+        return self._parts(tenant, parcel, key, place)
 
-
-async def _read(file: IO[bytes], chunks: Iterator[bytes]) -> AsyncGenerator[bytes]:
-    with file:
-        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-            yield chunk
+    async def _parts(
+        self, tenant: TenantId, parcel: Parcel, key: SubjectKey, place: ParcelPlace
+    ) -> AsyncGenerator[bytes]:
+        with await asyncio.to_thread(self._files.open, tenant, parcel.file) as file:
+            chunks = unseal_parcel(key, place, file)
+            while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+                yield chunk

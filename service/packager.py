@@ -19,11 +19,12 @@ from service.access import titles_of
 from service.audit.store import statement as audit_statement
 from service.decisions.artefacts import read_policy
 from service.desk import statutes
-from service.kernel import Caller, TenantId, Unavailable
+from service.kernel import Caller, Clock, TenantId, Unavailable
 from service.own_files import FileExposed, read_own
 from service.package_parts import files_of
 from service.packages import NOTHING_DECLARED, Collect, Declared, Language, OpenAll, PackageWish, WritePackage
 from service.packages.catalogues import words_in
+from service.packages.keeping import KeepParcels
 from service.packages.making import MakeParcels
 from service.packages.parcel_ports import NotWritten, Written
 from service.packages.parcels import Parcel
@@ -59,11 +60,14 @@ class Writer:
     In plain it lies in files without a name, which are gone with the process.
     """
 
-    def __init__(self, settings: Settings, urls: DatabaseUrls, law: Statutes, files: SealedFolder) -> None:
+    def __init__(
+        self, settings: Settings, urls: DatabaseUrls, law: Statutes, files: SealedFolder, clock: Clock
+    ) -> None:
         self._settings = settings
         self._urls = urls
         self._law = law
         self._files = files
+        self._clock = clock
 
     async def __call__(self, tenant: TenantId, parcel: Parcel) -> Written:
         return await asyncio.to_thread(asyncio.run, self._written(tenant, parcel))
@@ -88,10 +92,10 @@ class Writer:
         ):
             async with db.pool(self._urls.app, size=1) as pool:
                 log = SqlRevealLog(pool, audit_statement, app.new_id)
-                open_values = OpenValues(begin, keys, unseal, app.utc_now)
+                open_values = OpenValues(begin, keys, unseal, self._clock)
                 nonce = partial(os.urandom, NONCE_BYTES)
-                open_all = OpenAll(begin, open_values, log, app.utc_now, app.new_id, nonce)
-                write = WritePackage(Collect(begin, open_all, titles_of(begin)), words_in, app.utc_now)
+                open_all = OpenAll(begin, open_values, log, self._clock, app.new_id, nonce)
+                write = WritePackage(Collect(begin, open_all, titles_of(begin)), words_in, self._clock)
                 wish = await self._wish(tenant, parcel, begin)
                 with closing(Pack(plain)) as pack:
                     _, made = await write(wish, pack, room, lambda *_: None, by=by)
@@ -161,16 +165,17 @@ async def package_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: T
     law, files = statutes(app.BUILD, read_policy(app.BUILD)), files_of(settings)
     swept = -SWEEP
     async with operations.transactions(urls.worker) as look, operations.transactions(urls.app) as begin:
-        write, move = Writer(settings, urls, law, files), MoveRequest(begin, app.utc_now, law)
+        write, move = Writer(settings, urls, law, files, app.utc_now), MoveRequest(begin, app.utc_now, law)
         keep = timedelta(hours=settings.package_hours)
-        make = MakeParcels(begin, law, write, files, move, app.utc_now, app.new_id, keep=keep)
+        tend = KeepParcels(begin, law, files, move, app.utc_now, app.new_id)
+        make = MakeParcels(begin, write, files, app.utc_now, app.new_id, keep=keep)
         while not stop.is_set():
             try:
                 if time.monotonic() >= swept + SWEEP:
                     for tenant in files.tenants():
-                        await make.clear(tenant)
+                        await tend.clear(tenant)
                     swept = time.monotonic()
-                await _round(make, law, look, stop)
+                await _round(tend, make, law, look, stop)
                 await _pause(PAUSE, stop)
             except Unavailable as error:
                 telemetry.log.warning("packager_waits", **described(error))
@@ -180,11 +185,12 @@ async def package_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: T
                 await _pause(LOST, stop)
 
 
-async def _round(make: MakeParcels, law: Statutes, look: Begin, stop: asyncio.Event) -> None:
+async def _round(tend: KeepParcels, make: MakeParcels, law: Statutes, look: Begin, stop: asyncio.Event) -> None:
     """Do what is to be done for each tenant that has anything, until it is asked to stop."""
     async with look(NOBODY) as tx:
         tenants = await tx.parcels.with_work(law.rights.packaged, app.utc_now())
     for tenant in tenants:
+        await tend(tenant)
         working, stopped = asyncio.ensure_future(make(tenant)), asyncio.ensure_future(stop.wait())
         await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()

@@ -9,7 +9,7 @@ unchanged.
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.support import ID, INSTANT, WORKER, tenant_table
+from migrations.support import APP, ID, INSTANT, WORKER, tenant_table
 
 revision = "0036"
 down_revision = "0031"
@@ -52,6 +52,10 @@ WORK = """
     $$
 """
 """With its owner's rights: the worker reads no request and no package."""
+FUNCTIONS = {
+    "parcel_fate(parcel, timestamptz, timestamptz)": APP,
+    "parcel_tenants(text[], timestamptz, timestamptz)": WORKER,
+}
 
 
 def upgrade() -> None:
@@ -86,12 +90,13 @@ def upgrade() -> None:
     )
     op.execute(FATE)
     op.execute(WORK)
-    op.execute("REVOKE EXECUTE ON FUNCTION parcel_tenants(text[], timestamptz, timestamptz) FROM PUBLIC")
-    op.execute(f"GRANT EXECUTE ON FUNCTION parcel_tenants(text[], timestamptz, timestamptz) TO {WORKER}")
+    for function, role in FUNCTIONS.items():
+        op.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC")
+        op.execute(f"GRANT EXECUTE ON FUNCTION {function} TO {role}")
 
 
 def downgrade() -> None:
     """What lies to be fetched is forgotten, but for the entries of the audit log. Files stay, sealed."""
-    op.execute("DROP FUNCTION parcel_tenants(text[], timestamptz, timestamptz)")
-    op.execute("DROP FUNCTION parcel_fate(parcel, timestamptz, timestamptz)")
+    for function in reversed(FUNCTIONS):
+        op.execute(f"DROP FUNCTION {function}")
     op.drop_table("parcel")

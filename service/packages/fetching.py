@@ -63,11 +63,7 @@ class FetchPackage:
         async with self._begin(by.tenant) as tx:
             parcel = await self._admitted(tx, request_id, approval, by)
         parts = await self._open(by.tenant, parcel)
-        try:
-            taken = await self._taken(parcel, approval, by)
-        except BaseException:
-            await parts.aclose()
-            raise
+        taken = await self._taken(parcel, approval, by)
 
         async def ended(whole: bool) -> None:
             await self._ended(taken, by, whole=whole)

@@ -124,7 +124,7 @@ class Opening(Protocol):
     """Opens sealed files."""
 
     async def __call__(self, tenant: TenantId, parcel: Parcel) -> AsyncGenerator[bytes]:
-        """Return the parts of a package in plain, all of which were seen to open.
+        """Return the parts of a package in plain, all of which were seen to open. Nothing is held until the first.
 
         Raises:
             SubjectErased

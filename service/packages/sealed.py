@@ -14,28 +14,28 @@ class SealedFolder:
     """Makes, opens and removes them. One that is being made is not there under its name."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     @contextmanager
     def new(self, tenant: TenantId, file: str) -> Iterator[tuple[BufferedRandom, Path]]:
         """Lend a file to write, which is there once the block has ended well, and the folder that it is in."""
-        place = self._folder / tenant / file
+        place = self.folder / tenant / file
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with new_own(place) as made:
             yield made, place.parent
 
     def open(self, tenant: TenantId, file: str) -> IO[bytes]:
         """Raises: OSError"""
-        return (self._folder / tenant / file).open("rb")
+        return (self.folder / tenant / file).open("rb")
 
     def remove(self, tenant: TenantId, beginning: str) -> None:
-        folder = self._folder / tenant
+        folder = self.folder / tenant
         for left in (*folder.glob(f"{beginning}*"), *folder.glob(f".{beginning}*")):
             left.unlink(missing_ok=True)
 
     def lying(self, tenant: TenantId) -> Sequence[str]:
-        return [file.name for file in (self._folder / tenant).glob("*")]
+        return [file.name for file in (self.folder / tenant).glob("*")]
 
     def tenants(self) -> Sequence[TenantId]:
         """Return the tenants of whom there may be files."""
-        return [TenantId(folder.name) for folder in self._folder.glob("*")]
+        return [TenantId(folder.name) for folder in self.folder.glob("*")]

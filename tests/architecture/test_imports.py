@@ -98,7 +98,13 @@ FURTHER = {
     },
     "decisions": {"inquiries": "usecases", "law_schemas": "schemas"},
     "trials": {"running": "usecases", "sources": "usecases"},
-    "packages": {"asking": "usecases", "collecting": "usecases", "fetching": "usecases", "parcel_ports": "ports"},
+    "packages": {
+        "asking": "usecases",
+        "collecting": "usecases",
+        "fetching": "usecases",
+        "keeping": "usecases",
+        "parcel_ports": "ports",
+    },
     "reveals": {
         "approving": "usecases",
         "batches": "usecases",
