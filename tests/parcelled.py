@@ -21,6 +21,10 @@ from service.transaction import Begin
 
 KEEP = timedelta(hours=72)
 LAW = statutes(app.BUILD, read_policy(app.BUILD))
+NOT_MADE = {"askForPackage", "deletePackage", "fetchPackage", "readPackage"}
+"""Operations on a package, of which there is none."""
+OWN = {"askForPackage", "fetchPackage", "readPackage"}
+BODIES = {"askForPackage": {"language": "de"}}
 Tend = Callable[[TenantId], Awaitable[None]]
 
 

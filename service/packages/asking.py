@@ -1,3 +1,4 @@
+from datetime import datetime
 from uuid import UUID
 
 from service.audit import AuditEvent
@@ -7,7 +8,7 @@ from service.packages.domain import Language
 from service.packages.parcel_ports import BeginParcel, ParcelTransaction, SealedFiles
 from service.packages.parcels import UNDER_WAY, PackageNotDue, PackageTaken, PackageUnknown, Parcel, ParcelState
 from service.packages.spoken import spoken_in
-from service.requests import ForStaff, Request, RequestUnknown, State, Statutes, is_theirs
+from service.requests import ForStaff, Request, RequestUnknown, Standing, State, Statutes, is_theirs
 from service.reveals import admit_alone
 from service.vault import SubjectErased
 
@@ -40,24 +41,19 @@ class AskForPackage:
         """Return the package as it stands. While one is to be had in that language, there is no other.
 
         Raises:
-            RequestUnknown, PackageNotDue, SubjectErased
+            RequestUnknown, PackageUnknown, PackageNotDue, SubjectErased
             PackageTaken: it is being fetched.
             ForStaff: the person fetched it once; another one is for staff to have made.
             TooManyPeople
         """
         now = self._clock()
         async with self._begin(by.tenant) as tx:
-            request = await due(tx, self._statutes, request_id, by)
+            handle = await self._answered(tx, request_id, by)
             before = await tx.parcels.find(request_id, hold=True)
             if before is not None:
-                under_way = before.stands(now) in UNDER_WAY
-                if under_way and language in (None, before.language):
+                if before.stands(now) in UNDER_WAY and language in (None, before.language):
                     return before
-                if under_way and before.state is ParcelState.READY and before.held(now):
-                    raise PackageTaken("somebody fetches it at this moment")
-                if before.state is ParcelState.FETCHED and by.subject is not None:
-                    raise ForStaff("it was fetched once; ask the controller for another")
-            handle = await current(tx, request)
+                _check_replaceable(before, now, by)
             if by.subject is None:
                 await admit_alone(tx.alone, handle, by, most=self._most_alone, now=now)
             language = language or await language_of(tx, handle)
@@ -71,6 +67,15 @@ class AskForPackage:
         if asked is None:
             raise PackageUnknown("the package that was asked for is not there")
         return asked
+
+    async def _answered(self, tx: ParcelTransaction, request_id: UUID, by: Caller) -> Handle:
+        """Return whose request it is, which is being answered with a package."""
+        request, standing = await theirs(tx, request_id, by, hold=True)
+        if self._statutes.entitlement(request).package is None:
+            raise PackageUnknown("this right is not answered with a package", right=request.right)
+        if standing.state not in ANSWERING:
+            raise PackageNotDue(f"the request is {standing.state}", state=standing.state)
+        return await current(tx, request)
 
 
 class ReadPackage:
@@ -87,11 +92,8 @@ class ReadPackage:
             RequestUnknown, PackageUnknown
         """
         async with self._begin(by.tenant) as tx:
-            stored = await tx.requests.find(request_id)
-            if stored is None or not await is_theirs(tx, stored[0], by):
-                raise RequestUnknown("there is no such request")
+            request, standing = await theirs(tx, request_id, by)
             parcel = await tx.parcels.find(request_id)
-        request, standing = stored
         due = standing.state is State.EXECUTING and self._statutes.entitlement(request).package is not None
         if parcel is None and not due:
             raise PackageUnknown("this request has no package")
@@ -122,21 +124,25 @@ class DropPackage:
         self._files.remove(by.tenant, str(parcel.id))
 
 
-async def due(tx: ParcelTransaction, statutes: Statutes, request_id: UUID, by: Caller) -> Request:
-    """Return a request that is being answered with a package.
+def _check_replaceable(before: Parcel, now: datetime, by: Caller) -> None:
+    if before.state is ParcelState.READY and before.held(now):
+        raise PackageTaken("somebody fetches it at this moment")
+    if before.state is ParcelState.FETCHED and by.subject is not None:
+        raise ForStaff("it was fetched once; ask the controller for another")
+
+
+async def theirs(
+    tx: ParcelTransaction, request_id: UUID, by: Caller, *, hold: bool = False
+) -> tuple[Request, Standing]:
+    """Return a request that a caller may see: staff all, people their own.
 
     Raises:
-        RequestUnknown, PackageNotDue
+        RequestUnknown
     """
-    stored = await tx.requests.find(request_id, hold=True)
+    stored = await tx.requests.find(request_id, hold=hold)
     if stored is None or not await is_theirs(tx, stored[0], by):
         raise RequestUnknown("there is no such request")
-    request, standing = stored
-    if statutes.entitlement(request).package is None:
-        raise PackageNotDue("this right is not answered with a package", right=request.right)
-    if standing.state not in ANSWERING:
-        raise PackageNotDue(f"the request is {standing.state}", state=standing.state)
-    return request
+    return stored
 
 
 async def current(tx: ParcelTransaction, request: Request) -> Handle:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from service.audit import AuditEvent
 from service.kernel import Caller, Clock, NewId
-from service.packages.asking import noted
+from service.packages.asking import noted, theirs
 from service.packages.parcel_ports import BeginParcel, Opening, ParcelTransaction, SealedFiles
 from service.packages.parcels import (
     GRACE,
@@ -20,7 +20,7 @@ from service.packages.parcels import (
     Parcel,
     ParcelState,
 )
-from service.requests import Request, RequestUnknown, State, is_theirs
+from service.requests import Request, State
 from service.reveals import OFFICER, ApprovalNeeded, ApprovalUnknown, ApprovalUnusable, OfficersOnly
 
 BEAT: Final = timedelta(seconds=15)
@@ -73,10 +73,7 @@ class FetchPackage:
     async def _admitted(self, tx: ParcelTransaction, request_id: UUID, approval: UUID | None, by: Caller) -> Parcel:
         """Return a package that `by` may have now, and that nobody else can change until the transaction ends."""
         now = self._clock()
-        stored = await tx.requests.find(request_id)
-        if stored is None or not await is_theirs(tx, stored[0], by):
-            raise RequestUnknown("there is no such request")
-        request, standing = stored
+        request, standing = await theirs(tx, request_id, by)
         parcel = await tx.parcels.find(request_id, hold=True)
         if parcel is None:
             raise PackageUnknown("this request has no package")

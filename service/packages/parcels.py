@@ -88,13 +88,13 @@ class Parcel(Struct, frozen=True, kw_only=True):
 
 
 class PackageNotDue(DomainError):
-    """The request is not one that a package answers, or not one that is being answered."""
+    """The request is not being answered."""
 
     code = "package_not_due"
 
 
 class PackageUnknown(DomainError):
-    """Nobody has asked for a package of this request."""
+    """The request has no package, or is none that a package answers."""
 
     code = "package_unknown"
 

@@ -1,6 +1,6 @@
 """What people ask for, from receipt to answer, and what the law gives a controller to answer it."""
 
-from service.requests.case import ForStaff, Request, RequestMoved, RequestUnknown
+from service.requests.case import ForStaff, Request, RequestMoved, RequestUnknown, Standing
 from service.requests.check import Calendar, check_deadlines
 from service.requests.domain import Deadlines, Event, IsHoliday, Receipt, Step, deadlines
 from service.requests.lifecycle import Move, MoveNotAllowed, State
@@ -28,6 +28,7 @@ __all__ = [
     "RequestMoved",
     "RequestTransaction",
     "RequestUnknown",
+    "Standing",
     "State",
     "Statutes",
     "Step",

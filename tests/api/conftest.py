@@ -40,6 +40,7 @@ from service.transaction import Begin
 from service.web.local_issuer import LocalIssuer
 from tests.audited import WITNESS
 from tests.conftest import SCOPES, Database, FakeClock
+from tests.parcelled import tending
 from tests.timestamping import Authority
 from tests.vaulted import Put, putter
 from tests.witnessing import answering, cosignature
@@ -223,6 +224,15 @@ def work(run: RunExports, sequence: Callable[[], Awaitable[None]], tenant: Tenan
             pass
 
     return work
+
+
+@pytest.fixture
+def pack(
+    settings: Settings, database: Database, begin: Begin, clock: FakeClock, tenant: TenantId
+) -> Callable[[], Awaitable[None]]:
+    """Does what the worker does for packages."""
+    tend = tending(settings, database.urls, begin, clock)
+    return lambda: tend(tenant)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ WRITE = os.environ.get("WRITE_EXAMPLES") == "1"
 """Set by `make openapi`: the examples take over the answers of today."""
 CHANGING = {
     "commitment",
+    "bytes",
     "token",
     "asked",
     "received_at",
@@ -112,6 +113,7 @@ async def test_every_example_gets_the_answer_that_it_shows(
     sequence: Callable[[], Awaitable[None]],
     attest: Callable[[], Awaitable[Any]],
     work: Callable[[], Awaitable[None]],
+    pack: Callable[[], Awaitable[None]],
     tenant: TenantId,
 ) -> None:
     known: dict[str, str] = {"tenant": tenant}
@@ -119,7 +121,9 @@ async def test_every_example_gets_the_answer_that_it_shows(
         example = json.loads(file.read_text())
         request, shown = example["request"], example["response"]
         path = request["path"].format_map(known)
-        for prepared in {"readCheckpoint": [sequence, attest], "readExport": [work]}.get(example["operation"], []):
+        for prepared in {"readCheckpoint": [sequence, attest], "readExport": [work], "readPackage": [pack]}.get(
+            example["operation"], []
+        ):
             await prepared()
         whose = signed_for(request["as"]) if "as" in request else client
         answer = await whose.request(request["method"], path, **sent(request, known))

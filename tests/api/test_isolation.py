@@ -11,6 +11,7 @@ import pytest
 from msgspec import Struct
 
 from service.kernel import TenantId
+from tests import parcelled
 from tests.conftest import SCOPES
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").read_text())
@@ -49,7 +50,7 @@ PARAMETERS = {
     "downloadExport": {"tenant": "nobody", "key": "A" * 43},
 }
 """What an operation can't be asked without."""
-IN_THE_TREE = {"readCheckpoint", "proveInclusion", "proveConsistency", "readTile", "readTimestamp"}
+IN_THE_TREE = {"readCheckpoint", "proveInclusion", "proveConsistency", "readTile", "readTimestamp"} | parcelled.NOT_MADE
 """What a worker makes, and there is none here."""
 NOT_MADE = {"approveExport", "deleteExport", "deleteFilter", "linkExport", "readExport", "readFilter"}
 NOTHING_THERE = {"deleteValue", "giveApproval", "liftHold", "mergeSubjects", "revokeToken"} | IN_THE_TREE | NOT_MADE
@@ -122,7 +123,7 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
         },
         "countEntries": {"wanted": {"actors": [mark]}},
         "putFilter": {"actors": [mark]},
-    }
+    } | parcelled.BODIES
 
 
 def request_of(subject: str) -> str:
@@ -249,7 +250,7 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "readFilters": 200,
         "readRequests": 200,
         "readRequest": 404,
-    }
+    } | dict.fromkeys(("fetchPackage", "readPackage"), 404)
     assert all(field["built_in"] for field in seen["readFields"].json()["fields"])
     assert (await do(beta, "lookUp")).json() == {"subjects": []}
     assert seen["readOverlay"].json()["version"] == 0
@@ -357,7 +358,7 @@ async def test_a_persons_own_token_reaches_that_person_and_nothing_else(client_o
     assert {operation.id for operation in GUARDED if operation.own} == {
         "appendRecords", "decide", "moveRequest", "openRequest", "readDecision", "readReceipt", "readRecords",
         "readRequest", "readSubject", "readTimeline", "readValues",
-    }  # fmt: skip
+    } | parcelled.OWN  # fmt: skip
 
 
 async def test_people_who_are_unknown_reach_nobody(client_of: Clients, client: httpx.AsyncClient):

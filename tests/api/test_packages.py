@@ -19,7 +19,7 @@ from service.vault import DestroyKey
 from tests.api.test_requests import asked, move, moved, problem
 from tests.exported import told
 from tests.integration.test_access_package import SCHEMA
-from tests.parcelled import KEEP, sealed, tending
+from tests.parcelled import KEEP, sealed
 from tests.vaulted import Put
 
 Client = httpx.AsyncClient
@@ -28,9 +28,8 @@ EMAIL = "anna@mail.example"
 
 
 @pytest.fixture
-def work(settings, database, begin, clock, tenant) -> Work:
-    tend = tending(settings, database.urls, begin, clock)
-    return lambda: tend(tenant)
+def work(pack: Work) -> Work:
+    return pack
 
 
 @pytest.fixture
@@ -136,9 +135,10 @@ async def test_other_rights_and_other_states_have_none(client, own, work):
     early = await asked(client, "access")
     await work()
 
+    assert problem(await client.post(place(erasure), json={})) == (404, "package_unknown")
+    assert problem(await client.post(place(early), json={})) == (409, "package_not_due")
     for request in (erasure, early):
         assert problem(await own.get(place(request))) == (404, "package_unknown")
-        assert problem(await client.post(place(request), json={})) == (409, "package_not_due")
         assert problem(await fetch(own, request)) == (404, "package_unknown")
         assert problem(await client.delete(place(request))) == (404, "package_unknown")
 

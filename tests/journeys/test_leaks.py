@@ -123,6 +123,7 @@ BODIES: dict[str, Any] = {
         "time_zone": "Europe/Berlin",
     },
     "moveRequest": {"version": 2},
+    "askForPackage": {"language": "de"},
     "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
     "startTrial": {
         "overlay": {"denied": [{"channel": "email"}]},
@@ -132,7 +133,7 @@ BODIES: dict[str, Any] = {
 }
 
 
-NOTHING_THERE = {"mergeSubjects", "revokeToken"}
+NOTHING_THERE = {"askForPackage", "mergeSubjects", "revokeToken"}
 """What can't be done, because its object was never made."""
 
 
