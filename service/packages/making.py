@@ -49,6 +49,7 @@ class MakeParcels:
             parcel = await tx.parcels.claim(self._new_id(), self._clock())
         if parcel is None:
             return False
+        self._files.remove(tenant, str(parcel.id))  # what another left who died over it
         writing = asyncio.ensure_future(self._write(tenant, parcel))
         try:
             await self._end(tenant, parcel, await self._watched(tenant, parcel, writing))
