@@ -70,6 +70,7 @@ def a_head(**changes: Any) -> Head:
         "contact": Contact(controller="Example Shop"),
         "automated": None,
         "transfers": (),
+        "categories": ("document", "email", "name", "phone", "postal_address", "facts", "records"),
         "values": (
             a_value(),
             a_value("Anna Ash", name="name#legal", field="name"),

@@ -13,6 +13,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from service.kernel import Instant, SubjectId, TenantId
+from service.requests import Package
 from service.subjects import Flags, SubjectFacts
 
 FORMAT: Final = 1
@@ -248,6 +249,8 @@ class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything but what may be long."""
 
     v: int = FORMAT
+    package: Package = Package.EVERYTHING
+    """With `categories` there are kinds of data alone: nothing that they say, and of what can be long nothing."""
     made_at: Instant
     language: Language
     tenant: TenantId
@@ -259,9 +262,11 @@ class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     transfers: tuple[str, ...]
     """Where the controller states that data go, and under which safeguards."""
     rights: tuple[str, ...] = RIGHTS
+    categories: tuple[str, ...]
+    """The kinds of data that are kept: fields of the vault, `facts`, `records`, `decisions`, `reveals`."""
     values: tuple[ValueTold, ...]
     facts: tuple[FactsTold, ...]
-    flags: Flags
+    flags: Flags | None
     state: tuple[StandTold, ...]
     notices: tuple[NoticeTold, ...]
     recipients: tuple[RecipientTold, ...]
@@ -269,6 +274,10 @@ class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     retention: tuple[RetentionTold, ...]
     rules: tuple[RuleTold, ...]
     left_out: tuple[LeftOut, ...]
+
+    @property
+    def in_full(self) -> bool:
+        return self.package is Package.EVERYTHING
 
     def __repr__(self) -> str:
         return "Head(hidden)"

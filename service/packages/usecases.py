@@ -69,7 +69,7 @@ class WritePackage:
         members = {
             "index.html": page_written(package, self._words_in(wish.language)),
             "package.json": json_written(package),
-            **{name: sheet_written(sheet(package)) for name, sheet in sheets().items()},
+            **{name: sheet_written(sheet(package)) for name, sheet in sheets(package).items()},
         }
         for done, (name, parts) in enumerate(members.items()):
             advanced(done, len(members))

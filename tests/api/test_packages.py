@@ -119,7 +119,7 @@ async def test_each_step_is_an_entry_about_the_person(client, own, work, anna):
 
 @pytest.mark.usefixtures("anna")
 @pytest.mark.parametrize(
-    ("right", "residence"), [("access", "GB"), ("portability", "DE"), ("know_categories", "US-CA"), ("access", "US-VA")]
+    ("right", "residence"), [("access", "GB"), ("portability", "DE"), ("access", "US-CA"), ("access", "US-VA")]
 )
 async def test_these_rights_are_answered_with_a_package(client, own, work, right, residence):
     await client.put("/v1/subjects/anna", json={"residence": residence, "age": 40})
@@ -127,6 +127,31 @@ async def test_these_rights_are_answered_with_a_package(client, own, work, right
     await work()
 
     assert read(await fetch(own, request))["subject"] == "anna"
+
+
+async def test_who_asks_for_kinds_of_data_is_told_kinds_and_nothing_that_they_say(client, own, work, anna):
+    """Cal. Civ. Code 1798.110: less has to be shown of who asks than for the data themselves."""
+    await client.put("/v1/subjects/anna", json={"residence": "US-CA", "age": 40})
+    await client.post("/v1/decisions", json={"subject": "anna", "channel": "email", "purpose": "marketing"})
+    request = await asked(client, "know_categories")
+    verified = await moved(client, request, "verify", reason="staff_decision")
+    request = await moved(client, verified, "execute")
+    await work()
+    answer = await fetch(own, request)
+    found, pack = read(answer), zipfile.ZipFile(io.BytesIO(answer.content))
+
+    assert (found["package"], found["categories"]) == ("categories", ["email", "name", "facts", "decisions"])
+    assert [found[name] for name in ("values", "facts", "state", "records", "decisions", "reveals")] == [[]] * 6
+    assert {each["who"] for each in found["recipients"]} == {"shop-backend"}
+    everything = b"".join(pack.read(name) for name in pack.namelist())
+    assert EMAIL.encode() not in everything
+    assert b"Anna Ash" not in everything
+    assert b'id="categories"' in pack.read("index.html")
+    assert b'id="values"' not in pack.read("index.html")
+    assert sorted(name for name in pack.namelist() if name.endswith(".csv")) == [
+        "recipients.csv", "retention.csv", "rules.csv", "sources.csv",
+    ]  # fmt: skip
+    assert await told(client, "vault.revealed") == []
 
 
 @pytest.mark.usefixtures("anna")
