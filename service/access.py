@@ -27,6 +27,7 @@ from service.packages import (
     WritePackage,
 )
 from service.packages.catalogues import words_in
+from service.packages.connected import NothingConnected
 from service.packages.ports import Titles, TitlesOf
 from service.packages.spool import spooled
 from service.packing import Pack
@@ -107,7 +108,9 @@ async def package(
                 nonce = partial(os.urandom, NONCE_BYTES)
                 open_values = OpenValues(begin, keys, unseal, app.utc_now)
                 open_all = OpenAll(begin, open_values, log, app.utc_now, app.new_id, nonce)
-                write = WritePackage(Collect(begin, open_all, titles_of(begin)), words_in, app.utc_now)
+                write = WritePackage(
+                    Collect(begin, open_all, titles_of(begin)), words_in, app.utc_now, NothingConnected()
+                )
                 alone = settings.officer_people_per_hour
                 make = MakePackage(begin, write, app.utc_now, app.new_id, most_alone=alone)
                 with (

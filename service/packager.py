@@ -24,6 +24,7 @@ from service.own_files import FileExposed, read_own
 from service.package_parts import files_of
 from service.packages import NOTHING_DECLARED, Collect, Declared, Language, OpenAll, PackageWish, WritePackage
 from service.packages.catalogues import words_in
+from service.packages.connected import NothingConnected
 from service.packages.keeping import KeepParcels
 from service.packages.making import MakeParcels
 from service.packages.parcel_ports import NotWritten, Written
@@ -95,7 +96,9 @@ class Writer:
                 open_values = OpenValues(begin, keys, unseal, self._clock)
                 nonce = partial(os.urandom, NONCE_BYTES)
                 open_all = OpenAll(begin, open_values, log, self._clock, app.new_id, nonce)
-                write = WritePackage(Collect(begin, open_all, titles_of(begin)), words_in, self._clock)
+                write = WritePackage(
+                    Collect(begin, open_all, titles_of(begin)), words_in, self._clock, NothingConnected()
+                )
                 wish = await self._wish(tenant, parcel, begin)
                 with closing(Pack(plain)) as pack:
                     _, made = await write(wish, pack, room, lambda *_: None, by=by)
@@ -117,7 +120,9 @@ class Writer:
         if package is None:
             raise NotWritten("this right is not answered with a package")
         declared = read_stated(self._settings, tenant, parcel.language)
-        return PackageWish(subject=subject, language=parcel.language, declared=declared, package=package)
+        return PackageWish(
+            subject=subject, language=parcel.language, declared=declared, package=package, request=parcel.request
+        )
 
     async def _key(self, tenant: TenantId, parcel: Parcel, begin: Begin, keys: KeyAccess) -> SubjectKey:
         """Return the person's key, which who has no value gets now."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence, Sized
 from datetime import datetime
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -48,6 +49,8 @@ class PackageWish(Struct, frozen=True, kw_only=True):
     language: Language
     declared: Declared = Declared()
     package: Package = Package.EVERYTHING
+    request: UUID | None = None
+    """The request that connected systems answered as well."""
 
 
 class Person(Struct, frozen=True, kw_only=True):
@@ -216,6 +219,7 @@ class Collect:
             retention=retention_told(fields, wish.declared),
             rules=tally.rules,
             left_out=redact.left_out,
+            connected=(),
         )
         if not head.in_full:
             head = replace(head, other_ids=(), facts=(), flags=None, state=(), notices=())

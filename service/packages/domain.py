@@ -1,8 +1,8 @@
 """What a person gets who asks what is kept about them (GDPR Art. 15 and 20), as values.
 
 `package.json` is `Head` with three arrays at its end: `records`, `decisions` and `reveals`, which may be long and are
-read one after another. Its schema is `openapi/access-package.schema.json`. What comes later (requests, the data of
-other systems) becomes a member beside these.
+read one after another. Its schema is `openapi/access-package.schema.json`. What comes later (requests) becomes a member
+beside these.
 """
 
 from collections.abc import Iterator
@@ -239,6 +239,35 @@ class LeftOut(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     times: int
 
 
+class NotTold(StrEnum):
+    """Why a file of a connected system is not in a package."""
+
+    TOO_LARGE = "too_large"
+    TOO_MANY = "too_many"
+
+
+class ConnectedTold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file in which a connected system answered."""
+
+    system: str
+    name: str
+    """What the system calls it."""
+    media_type: str
+    """What the system says it is."""
+    size: int
+    file: str | None
+    """Its name in the package."""
+    not_told: NotTold | None
+
+
+SUFFIXES: Final = {
+    "application/pdf": "pdf",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "text/plain": "txt",
+}
+"""Of files. Any other is `bin`: what it says it is may be a program."""
+
 RIGHTS: Final = (
     "access", "rectification", "erasure", "restriction", "portability", "objection", "withdrawal", "human_review",
     "complaint",
@@ -274,6 +303,8 @@ class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     retention: tuple[RetentionTold, ...]
     rules: tuple[RuleTold, ...]
     left_out: tuple[LeftOut, ...]
+    connected: tuple[ConnectedTold, ...]
+    """What other systems of the controller answered."""
 
     @property
     def in_full(self) -> bool:

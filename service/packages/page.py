@@ -246,6 +246,16 @@ def _recipients(package: AccessPackage, words: Words) -> Iterator[str]:
         yield from listed(map(free, package.head.transfers))
 
 
+def _connected(package: AccessPackage, words: Words) -> Iterator[str]:
+    rows = (
+        (code(each.system), free(each.name),
+         joined([code(each.media_type), f"{each.size} B",
+                 words.page("too_much") if each.file is None else code(each.file)]))
+        for each in package.head.connected
+    )  # fmt: skip
+    yield from _table("connected", ("who", "what", "said"), rows, len(package.head.connected), words)
+
+
 def _sources(package: AccessPackage, words: Words) -> Iterator[str]:
     rows = (
         (words.of("origin", each.origin), free(each.who) if each.origin is Origin.DECLARED else
@@ -311,6 +321,7 @@ SECTIONS: Final[tuple[tuple[str, Body], ...]] = (
     ("logic", _logic),
     ("reveals", _reveals),
     ("recipients", _recipients),
+    ("connected", _connected),
     ("sources", _sources),
     ("retention", _retention),
     ("rights", _rights),
@@ -318,7 +329,7 @@ SECTIONS: Final[tuple[tuple[str, Body], ...]] = (
 )
 
 _KINDS: Final = frozenset({"categories"})
-_IN_FULL: Final = frozenset({"values", "facts", "state", "records", "notices", "decisions", "reveals"})
+_IN_FULL: Final = frozenset({"values", "facts", "state", "records", "notices", "decisions", "reveals", "connected"})
 """What a package of kinds of data has no part of, and the other way round."""
 
 _STYLE: Final = """

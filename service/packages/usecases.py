@@ -1,27 +1,23 @@
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from service.audit import AuditEvent
 from service.kernel import Caller, Clock, NewId
 from service.packages.collecting import Collect, PackageWish, Person
+from service.packages.connected import connected_told
 from service.packages.document import written as json_written
-from service.packages.domain import AccessPackage, document_of
+from service.packages.domain import SUFFIXES, AccessPackage, ConnectedTold, document_of
 from service.packages.page import written as page_written
-from service.packages.ports import Advanced, Archive, Begin, Room, WordsIn
+from service.packages.ports import Advanced, Answered, Archive, Begin, Connected, Room, WordsIn
 from service.packages.sheets import sheets
 from service.packages.sheets import written as sheet_written
+from service.requests import Package
 from service.reveals import admit_alone
 from service.subjects import UnknownSubject
-
-_SUFFIXES: Final = {
-    "application/pdf": "pdf",
-    "image/jpeg": "jpg",
-    "image/png": "png",
-    "text/plain": "txt",
-}
-"""Of documents. Any other is `bin`: what it says it is may be a program."""
+from service.vault import Unreadable
 
 
 class PackageMade(Struct, frozen=True, kw_only=True):
@@ -37,7 +33,8 @@ class PackageMade(Struct, frozen=True, kw_only=True):
 class WritePackage:
     """Write what is kept about one person to an archive."""
 
-    def __init__(self, collect: Collect, words_in: WordsIn, clock: Clock) -> None:
+    def __init__(self, collect: Collect, words_in: WordsIn, clock: Clock, connected: Connected) -> None:
+        self._connected = connected
         self._collect = collect
         self._words_in = words_in
         self._clock = clock
@@ -56,7 +53,13 @@ class WritePackage:
         """
         now = self._clock()
         person, package = await self._collect(wish, room, now, by=by)
+        answers = await self._answers(wish, by)
+        head = replace(package.head, connected=tuple(told for _, told in answers))
+        package = replace(package, head=head)
         self._write(package, archive, wish, advanced)
+        for answer, told in answers:
+            if told.file is not None:
+                await self._join(archive, answer, told.file, by)
         return person, PackageMade(
             made_at=now,
             values=len(package.head.values),
@@ -64,6 +67,23 @@ class WritePackage:
             decisions=len(package.decisions),
             reveals=len(package.reveals),
         )
+
+    async def _answers(self, wish: PackageWish, by: Caller) -> Sequence[tuple[Answered, ConnectedTold]]:
+        if wish.request is None or wish.package is not Package.EVERYTHING:
+            return ()
+        return tuple(connected_told(await self._connected.answers(by.tenant, wish.request)))
+
+    async def _join(self, archive: Archive, answer: Answered, file: str, by: Caller) -> None:
+        """Write what a connected system answered: as much as it announced, or the package fails."""
+        size = 0
+        with archive.member(file) as member:
+            async for part in self._connected.content(by.tenant, answer):
+                size += len(part)
+                if size > answer.size:
+                    break
+                member.write(part)
+        if size != answer.size:
+            raise Unreadable("an answer of a connected system is not as long as was announced")
 
     def _write(self, package: AccessPackage, archive: Archive, wish: PackageWish, advanced: Advanced) -> None:
         members = {
@@ -79,7 +99,7 @@ class WritePackage:
         for value in package.head.values:
             if (found := document_of(value.value)) is not None:
                 media_type, content = found
-                suffix = _SUFFIXES.get(media_type, "bin")
+                suffix = SUFFIXES.get(media_type, "bin")
                 archive.add(f"documents/{value.name.replace('#', '-')}-{value.version}.{suffix}", content)
         advanced(len(members), len(members))
 

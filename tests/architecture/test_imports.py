@@ -101,6 +101,7 @@ FURTHER = {
     "packages": {
         "asking": "usecases",
         "collecting": "usecases",
+        "connected": "usecases",
         "fetching": "usecases",
         "keeping": "usecases",
         "parcel_ports": "ports",

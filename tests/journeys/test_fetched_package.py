@@ -53,8 +53,9 @@ def service(data: Path) -> Iterator[tuple[httpx.Client, httpx.Client]]:
             content = base64.b64encode(noise.randbytes(700_000)).decode()
             value = {"value": {"media_type": "image/png", "content": content}}
             assert staff.put(f"/v1/vault/anna/document%23n{number}", json=value).is_success
-        with staff, anna:
-            yield staff, anna
+        yield staff, anna
+        staff.close()
+        anna.close()
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_access_in_arabic_from_receipt_to_answer(service: tuple[httpx.Client, ht
 def test_one_that_broke_off_is_had_again_and_then_no_more(
     service: tuple[httpx.Client, httpx.Client], request_of_anna: str
 ):
-    _, anna = service
+    staff, anna = service
     until(anna, f"{request_of_anna}/package", "ready")
     break_off(anna, f"{request_of_anna}/package/file")
 
@@ -115,6 +116,7 @@ def test_one_that_broke_off_is_had_again_and_then_no_more(
         time.sleep(0.1)
     assert EMAIL.encode() in zipfile.ZipFile(io.BytesIO(whole.content)).read("package.json")
     assert anna.get(f"{request_of_anna}/package/file").status_code == 410
+    assert until(staff, request_of_anna, "answered")
 
 
 def break_off(client: httpx.Client, path: str) -> None:
