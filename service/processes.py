@@ -26,6 +26,7 @@ from service import (
     eraser,
     exporter,
     operations,
+    packager,
     sequencer,
     worker,
 )
@@ -202,6 +203,7 @@ async def _in_background(settings: Settings, urls: DatabaseUrls, telemetry: Tele
         exporter.export_by_itself(settings, urls, telemetry, stop),
         eraser.erase_by_itself(settings, urls, telemetry, stop),
         courier.bring_by_itself(settings, urls, telemetry, stop),
+        packager.package_by_itself(settings, urls, telemetry, stop),
     ]
     if attestors:
         parts.append(attesting.attest(attestors, settings, urls.worker, telemetry, stop))

@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 from msgspec import Struct
 
-from tests import connected
+from tests import connected, parcelled
 from tests.asked import request_bodies, request_names
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "openapi" / "openapi.json").read_text())
@@ -51,7 +51,7 @@ PARAMETERS = {
 IN_THE_TREE = {"readCheckpoint", "proveInclusion", "proveConsistency", "readTile", "readTimestamp"}
 """What a worker makes, and there is none here."""
 NOT_MADE = {"approveExport", "deleteExport", "deleteFilter", "linkExport", "readExport", "readFilter"}
-NOT_MADE |= connected.NOT_MADE
+NOT_MADE |= connected.NOT_MADE | parcelled.NOT_MADE
 NOTHING_THERE = {"deleteValue", "giveApproval", "liftHold", "mergeSubjects", "revokeToken"} | IN_THE_TREE | NOT_MADE
 """Operations on what these tests never made."""
 REFUSED = {
@@ -65,69 +65,73 @@ PUBLIC = {"downloadExport", "getLiveness", "getReadiness", "readLogKeys"} | conn
 
 def bodies(mark: str, subject: str) -> dict[str, Any]:
     """Return what each operation that has a body is sent. `mark` shows whose data an answer holds."""
-    return {
-        "putSubject": {"residence": {"alpha": "DE", "beta": "FR"}[mark], "age": 40},
-        "putPurpose": {"maps_to": "marketing", "title": f"Club {mark}"},
-        "putNotice": {
-            "texts": {"en": f"Yes, write to me, {mark}."},
-            "purposes": ["x-club"],
-            "channels": ["email"],
-            "controllers": [mark],
-            "material_change": False,
-        },
-        "appendRecords": {
-            "records": [
-                {
-                    "id": RECORD,
-                    "subject": subject,
-                    "ts": "2026-11-20T12:00:00Z",
-                    "channel": "email",
-                    "purpose": "marketing",
-                    "action": "object",
-                    "method": "account_setting",
-                    "evidence": f"evidence {mark}",
-                    "brand": mark,
-                }
-            ]
-        },
-        "mergeSubjects": {"with": "nobody", "same": True},
-        "putOverlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
-        "placeHold": {"reason": "litigation", "reference": mark},
-        "startTrial": {
-            "overlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
-            "over": {"subjects": {"channel": "post", "purpose": "marketing"}},
-        },
-        "decide": {"subject": subject, "channel": "email", "purpose": "marketing"},
-        "reveal": {
-            "subject": subject,
-            "fields": ["email"],
-            "purpose": "service",
-            "channel": "email",
-            "context": {"content": "service"},
-        },
-        "revealBatch": [
-            {"fields": ["email"], "purpose": "service", "channel": "email", "context": {"content": "service"}},
-            {"subject": subject},
-        ],
-        "issueToken": {"subject": subject, "field": "email", "purpose": "service", "recipient": "mailer"},
-        "revokeToken": {"token": "vtk_" + "A" * 43},
-        "requestApproval": {"purpose": "legal_claim", "fields": ["email"], "subjects": 1, "reference": mark},
-        "putField": {"type": "text", "sensitivity": "personal", "purposes": [f"x-{mark}"]},
-        "putValue": {"value": f"{mark}@mail.example"},
-        "importValues": [{"subject": subject, "field": "phone", "value": "+49 30 1234567"}],
-        "lookUp": {"field": "phone", "value": "+49 30 1234567"},
-        **request_bodies(mark, subject),
-        "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
-        "requestExport": {
-            "format": "ndjson",
-            "purpose": "internal_audit",
-            "reference": mark,
-            "wanted": {"actors": [mark]},
-            "four_eyes": True,
-        },
-        "countEntries": {"wanted": {"actors": [mark]}},
-        "putFilter": {"actors": [mark]},
-    } | connected.bodies(mark)
+    return (
+        {
+            "putSubject": {"residence": {"alpha": "DE", "beta": "FR"}[mark], "age": 40},
+            "putPurpose": {"maps_to": "marketing", "title": f"Club {mark}"},
+            "putNotice": {
+                "texts": {"en": f"Yes, write to me, {mark}."},
+                "purposes": ["x-club"],
+                "channels": ["email"],
+                "controllers": [mark],
+                "material_change": False,
+            },
+            "appendRecords": {
+                "records": [
+                    {
+                        "id": RECORD,
+                        "subject": subject,
+                        "ts": "2026-11-20T12:00:00Z",
+                        "channel": "email",
+                        "purpose": "marketing",
+                        "action": "object",
+                        "method": "account_setting",
+                        "evidence": f"evidence {mark}",
+                        "brand": mark,
+                    }
+                ]
+            },
+            "mergeSubjects": {"with": "nobody", "same": True},
+            "putOverlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
+            "placeHold": {"reason": "litigation", "reference": mark},
+            "startTrial": {
+                "overlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
+                "over": {"subjects": {"channel": "post", "purpose": "marketing"}},
+            },
+            "decide": {"subject": subject, "channel": "email", "purpose": "marketing"},
+            "reveal": {
+                "subject": subject,
+                "fields": ["email"],
+                "purpose": "service",
+                "channel": "email",
+                "context": {"content": "service"},
+            },
+            "revealBatch": [
+                {"fields": ["email"], "purpose": "service", "channel": "email", "context": {"content": "service"}},
+                {"subject": subject},
+            ],
+            "issueToken": {"subject": subject, "field": "email", "purpose": "service", "recipient": "mailer"},
+            "revokeToken": {"token": "vtk_" + "A" * 43},
+            "requestApproval": {"purpose": "legal_claim", "fields": ["email"], "subjects": 1, "reference": mark},
+            "putField": {"type": "text", "sensitivity": "personal", "purposes": [f"x-{mark}"]},
+            "putValue": {"value": f"{mark}@mail.example"},
+            "importValues": [{"subject": subject, "field": "phone", "value": "+49 30 1234567"}],
+            "lookUp": {"field": "phone", "value": "+49 30 1234567"},
+            **request_bodies(mark, subject),
+            "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
+            "requestExport": {
+                "format": "ndjson",
+                "purpose": "internal_audit",
+                "reference": mark,
+                "wanted": {"actors": [mark]},
+                "four_eyes": True,
+            },
+            "countEntries": {"wanted": {"actors": [mark]}},
+            "putFilter": {"actors": [mark]},
+        }
+        | connected.bodies(mark)
+        | parcelled.BODIES
+    )
 
 
 async def do(

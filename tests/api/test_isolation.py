@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from service.kernel import TenantId
-from tests import connected
+from tests import connected, parcelled
 from tests.conftest import SCOPES
 from tests.isolated import (
     DOCUMENT,
@@ -95,7 +95,7 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "readRequest": 404,
         "readLetters": 404,
         "readLetter": 404,
-    } | dict.fromkeys(("readPlan", "readCertificate"), 404) | connected.TO_OTHERS
+    } | dict.fromkeys(("readPlan", "readCertificate", "fetchPackage", "readPackage"), 404) | connected.TO_OTHERS
     assert all(field["built_in"] for field in seen["readFields"].json()["fields"])
     assert (await do(beta, "lookUp")).json() == {"subjects": []}
     assert seen["readOverlay"].json()["version"] == 0
@@ -204,7 +204,7 @@ async def test_a_persons_own_token_reaches_that_person_and_nothing_else(client_o
         "appendRecords", "decide", "moveRequest", "openRequest", "readDecision", "readLetter", "readLetters",
         "readReceipt", "readRecords", "readRequest", "readSubject", "readTimeline", "readValues", "sendIdentityCode",
         "showIdentity", "writeLetter",
-    }  # fmt: skip
+    } | parcelled.OWN  # fmt: skip
 
 
 async def test_people_who_are_unknown_reach_nobody(client_of: Clients, client: httpx.AsyncClient):
