@@ -1,6 +1,6 @@
 """Packages for tests: of a made-up person, in memory."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +14,13 @@ from service.packages.domain import (
     Head,
     Language,
     LeftOut,
+    MoveTold,
     NoticeTold,
     Origin,
     ReasonTold,
     RecipientTold,
     RecordTold,
+    RequestTold,
     RetentionTold,
     RevealTold,
     Role,
@@ -90,6 +92,11 @@ def a_head(**changes: Any) -> Head:
         "state": (
             StandTold(action="opt_in", channel="email", purpose="marketing", at=THEN, expires_at=None,
                       notice_version="v3", record=UUID(int=1)),
+        ),
+        "requests": (
+            RequestTold(id=UUID(int=5), received_at=THEN, right="access", law="GDPR", via="portal", state="executing",
+                        due_on=date(2026, 11, 24),
+                        moves=(MoveTold(move="receive", at=THEN, by="self", reason=None),)),
         ),
         "notices": (
             NoticeTold(notice="newsletter", version="v3", sha256="ab" * 32, stored_at=THEN,

@@ -20,6 +20,7 @@ from service.packages.domain import (
     NoticeTold,
     Origin,
     RecordTold,
+    RequestTold,
     RevealTold,
     ValueTold,
 )
@@ -29,6 +30,7 @@ from service.packages.telling import (
     decision_told,
     notice_told,
     record_told,
+    request_told,
     retention_told,
     reveal_told,
     state_told,
@@ -173,6 +175,7 @@ class Collect:
                 ]
             )
             state = state_told(await tx.states.read(person.handle))
+            requests = await _requests(tx, person, redact)
             records, notices = room.kept(RecordTold), _Notices(tx)
             for handle in person.handles:
                 await _records(tx, handle, person, notices, redact, tally, records)
@@ -213,6 +216,7 @@ class Collect:
             facts=facts,
             flags=person.flags,
             state=state,
+            requests=requests,
             notices=notices.told,
             recipients=tally.recipients,
             sources=tally.sources,
@@ -222,7 +226,7 @@ class Collect:
             connected=(),
         )
         if not head.in_full:
-            head = replace(head, other_ids=(), facts=(), flags=None, state=(), notices=())
+            head = replace(head, other_ids=(), facts=(), flags=None, state=(), requests=(), notices=())
             return person, AccessPackage(head=head, records=(), decisions=(), reveals=())
         return person, AccessPackage(head=head, records=records, decisions=decisions, reveals=reveals)
 
@@ -269,6 +273,12 @@ class _Notices:
     def told(self) -> tuple[NoticeTold, ...]:
         told = [notice_told(notice) for versions in self._known.values() for notice in versions]
         return tuple(sorted(told, key=lambda each: (each.notice, each.version)))
+
+
+async def _requests(tx: PackageTransaction, person: Person, redact: Redaction) -> tuple[RequestTold, ...]:
+    found = await tx.requests.of(person.handles)
+    histories = await tx.requests.histories([request.id for request, _ in found])
+    return tuple(request_told(request, standing, histories[request.id], redact) for request, standing in found)
 
 
 async def _records(

@@ -1,11 +1,12 @@
 """What a person gets who asks what is kept about them (GDPR Art. 15 and 20), as values.
 
 `package.json` is `Head` with three arrays at its end: `records`, `decisions` and `reveals`, which may be long and are
-read one after another. Its schema is `openapi/access-package.schema.json`. What comes later (requests) becomes a member
-beside these.
+read one after another. Its schema is `openapi/access-package.schema.json`. What comes later becomes a member beside
+these.
 """
 
 from collections.abc import Iterator
+from datetime import date
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
@@ -125,6 +126,29 @@ class RecordTold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which of the notices of its version was shown, where that is clear."""
     left_out: tuple[str, ...]
     """Members about others, which are not told."""
+
+
+class MoveTold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One thing that happened to a request."""
+
+    move: str
+    at: Instant
+    by: str
+    reason: str | None
+
+
+class RequestTold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the person, or somebody for them, once asked for by law."""
+
+    id: UUID
+    received_at: Instant
+    right: str
+    law: str
+    via: str
+    state: str
+    due_on: date | None
+    """The last day for the answer, where a law sets one."""
+    moves: tuple[MoveTold, ...]
 
 
 class ReasonTold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -297,6 +321,7 @@ class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     facts: tuple[FactsTold, ...]
     flags: Flags | None
     state: tuple[StandTold, ...]
+    requests: tuple[RequestTold, ...]
     notices: tuple[NoticeTold, ...]
     recipients: tuple[RecipientTold, ...]
     sources: tuple[SourceTold, ...]

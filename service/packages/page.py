@@ -184,6 +184,17 @@ def _record(each: Any, words: Words) -> tuple[Any, ...]:
     )
 
 
+def _requests(package: AccessPackage, words: Words) -> Iterator[str]:
+    rows = (
+        (when(words, each.received_at), worded(words, "asked", each.right), code(each.law),
+         worded(words, "request", each.state), "" if each.due_on is None else code(each.due_on.isoformat()),
+         code(str(each.id)))
+        for each in package.head.requests
+    )  # fmt: skip
+    heading = ("happened_at", "what", "law", "answer", "due_on", "id")
+    yield from _table("requests", heading, rows, len(package.head.requests), words)
+
+
 def _notices(package: AccessPackage, words: Words) -> Iterator[str]:
     yield paragraph(words.page("notices_intro"))
     for each in package.head.notices:
@@ -317,6 +328,7 @@ SECTIONS: Final[tuple[tuple[str, Body], ...]] = (
     ("state", _state),
     ("records", _records),
     ("notices", _notices),
+    ("requests", _requests),
     ("decisions", _decisions),
     ("logic", _logic),
     ("reveals", _reveals),
@@ -329,7 +341,9 @@ SECTIONS: Final[tuple[tuple[str, Body], ...]] = (
 )
 
 _KINDS: Final = frozenset({"categories"})
-_IN_FULL: Final = frozenset({"values", "facts", "state", "records", "notices", "decisions", "reveals", "connected"})
+_IN_FULL: Final = frozenset(
+    {"values", "facts", "state", "records", "notices", "requests", "decisions", "reveals", "connected"}
+)
 """What a package of kinds of data has no part of, and the other way round."""
 
 _STYLE: Final = """

@@ -11,6 +11,7 @@ from service.decisions import DecisionStore
 from service.kernel import TenantId
 from service.packages.domain import Language, Rows
 from service.packages.wording import Words
+from service.requests import RequestStore
 from service.reveals import AloneStore, RevealStore, TokenStore
 from service.subjects import SubjectStore
 from service.vault import ValueStore
@@ -31,6 +32,8 @@ class PackageTransaction(Protocol):
     def states(self) -> StateStore: ...
     @property
     def notices(self) -> NoticeStore: ...
+    @property
+    def requests(self) -> RequestStore: ...
     @property
     def decisions(self) -> DecisionStore: ...
     @property

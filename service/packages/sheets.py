@@ -34,6 +34,7 @@ def sheets(package: AccessPackage) -> Mapping[str, Sheet]:
         "values.csv": _values,
         "facts.csv": _facts,
         "state.csv": _state,
+        "requests.csv": _requests,
         "records.csv": _records,
         "decisions.csv": _decisions,
         "reveals.csv": _reveals,
@@ -102,6 +103,14 @@ def _state(package: AccessPackage) -> Iterator[tuple[Any, ...]]:
         yield (
             each.action, each.purpose, each.channel, each.at, each.expires_at, each.notice_version, str(each.record),
         )  # fmt: skip
+
+
+def _requests(package: AccessPackage) -> Iterator[tuple[Any, ...]]:
+    yield "request", "right", "law", "via", "state", "due_on", "move", "at", "by", "reason"
+    for each in package.head.requests:
+        due_on = None if each.due_on is None else each.due_on.isoformat()
+        what = (str(each.id), each.right, each.law, each.via, each.state, due_on)
+        yield from ((*what, *msgspec.structs.astuple(move)) for move in each.moves)
 
 
 def _records(package: AccessPackage) -> Iterator[tuple[Any, ...]]:

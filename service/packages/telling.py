@@ -12,11 +12,13 @@ from service.kernel import Handle
 from service.packages.declared import Declared, Redaction
 from service.packages.domain import (
     DecisionTold,
+    MoveTold,
     NoticeTold,
     Origin,
     ReasonTold,
     RecipientTold,
     RecordTold,
+    RequestTold,
     RetentionTold,
     RevealTold,
     Role,
@@ -25,6 +27,7 @@ from service.packages.domain import (
     StandTold,
     Until,
 )
+from service.requests import Happened, Request, Standing
 from service.reveals import Revealed
 from service.vault import Field
 
@@ -41,6 +44,22 @@ def record_told(record: StoredRecord, of: Handle, versions: Sequence[Notice], re
         said=said,
         notice=None if notice is None else notice.content.notice,
         left_out=left_out,
+    )
+
+
+def request_told(request: Request, standing: Standing, history: Sequence[Happened], redact: Redaction) -> RequestTold:
+    return RequestTold(
+        id=request.id,
+        received_at=request.received_at,
+        right=request.right.value,
+        law=request.law,
+        via=request.said.via.value,
+        state=standing.state.value,
+        due_on=standing.due_on,
+        moves=tuple(
+            MoveTold(move=each.move.value, at=each.at, by=redact.client(each.actor), reason=each.reason)
+            for each in history
+        ),
     )
 
 

@@ -4,10 +4,10 @@ from service.requests.case import ForStaff, Request, RequestMoved, RequestUnknow
 from service.requests.check import Calendar, check_deadlines
 from service.requests.domain import Deadlines, Event, IsHoliday, Receipt, Step, deadlines
 from service.requests.executing import handles_of, standing_against
-from service.requests.lifecycle import Move, MoveNotAllowed, State
+from service.requests.lifecycle import Happened, Move, MoveNotAllowed, State
 from service.requests.moving import MoveRequest
 from service.requests.periods import Period, Periods
-from service.requests.ports import RequestTransaction
+from service.requests.ports import RequestStore, RequestTransaction
 from service.requests.reading import is_theirs
 from service.requests.rights import Package, Right
 from service.requests.statutes import Statutes
@@ -17,6 +17,7 @@ __all__ = [
     "Deadlines",
     "Event",
     "ForStaff",
+    "Happened",
     "IsHoliday",
     "Move",
     "MoveNotAllowed",
@@ -27,6 +28,7 @@ __all__ = [
     "Receipt",
     "Request",
     "RequestMoved",
+    "RequestStore",
     "RequestTransaction",
     "RequestUnknown",
     "Right",

@@ -26,6 +26,10 @@ class RequestStore(Protocol):
         """Return a request; with `hold`, nobody else moves it until this transaction ends."""
         ...
 
+    async def of(self, handles: Collection[Handle]) -> Sequence[tuple[Request, Standing]]:
+        """Return what a person ever asked for, the oldest first."""
+        ...
+
     async def histories(self, requests: Collection[UUID]) -> Mapping[UUID, Sequence[Happened]]:
         """Return what happened to each of `requests`, oldest first."""
         ...

@@ -69,6 +69,11 @@ class SqlRequestStore:
             .values(**msgspec.structs.asdict(standing))
         )
 
+    async def of(self, handles: Collection[Handle]) -> Sequence[tuple[Request, Standing]]:
+        theirs = select(row).where(row.c.tenant == self._tenant, row.c.handle.in_(handles))
+        found = await self._connection.execute(theirs.order_by(row.c.received_at, row.c.id))
+        return [(_request(each), _standing(each)) for each in found]
+
     async def open_of(self, handles: Collection[Handle], right: Right, law: str, via: Via) -> UUID | None:
         found: UUID | None = await self._connection.scalar(
             select(row.c.id)

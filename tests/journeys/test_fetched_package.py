@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import random
 import socket
 import struct
@@ -91,9 +92,14 @@ def test_access_in_arabic_from_receipt_to_answer(service: tuple[httpx.Client, ht
 
     pack = zipfile.ZipFile(io.BytesIO(first.content))
     page = pack.read("index.html").decode()
+    asked = [each for each in json.loads(pack.read("package.json"))["requests"] if each["id"] in request_of_anna]
     assert (ready["language"], len(first.content)) == ("ar", ready["bytes"])
     assert '<html lang="ar" dir="rtl">' in page
     assert "ما هو محفوظ عنك" in page
+    assert [(each["right"], each["state"], [move["move"] for move in each["moves"]]) for each in asked] == [
+        ("access", "executing", ["receive", "verify", "execute"])
+    ]
+    assert "قيد التنفيذ" in page
     assert EMAIL in page
     assert len([name for name in pack.namelist() if name.startswith("documents/")]) == DOCUMENTS
     assert again.status_code == 410

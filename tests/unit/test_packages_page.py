@@ -201,12 +201,14 @@ def test_every_word_of_the_law_has_words():
     from service.consent import Action, Channel, Purpose
     from service.decisions import Basis, Effect
     from service.packages.domain import RIGHTS, Origin, Role, Until
+    from service.requests import Right, State
     from service.subjects import Flags, SubjectFacts
     from service.vault.fields import BUILT_IN
 
     wanted = {
         "action": Action, "channel": Channel, "purpose": Purpose, "basis": Basis, "effect": Effect, "role": Role,
-        "origin": Origin, "until": Until, "right": RIGHTS, "field": BUILT_IN, "flag": Flags.__struct_fields__,
+        "origin": Origin, "until": Until, "right": RIGHTS, "asked": Right, "request": State, "field": BUILT_IN,
+        "flag": Flags.__struct_fields__,
         "fact": set(SubjectFacts.__struct_fields__) - {"signals"},
     }  # fmt: skip
 
