@@ -27,6 +27,7 @@ from service import (
     exporter,
     operations,
     sequencer,
+    teller,
     worker,
 )
 from service.decisions.artefacts import read_policy
@@ -202,6 +203,7 @@ async def _in_background(settings: Settings, urls: DatabaseUrls, telemetry: Tele
         exporter.export_by_itself(settings, urls, telemetry, stop),
         eraser.erase_by_itself(settings, urls, telemetry, stop),
         courier.bring_by_itself(settings, urls, telemetry, stop),
+        teller.tell_by_itself(settings, urls, telemetry, stop),
     ]
     if attestors:
         parts.append(attesting.attest(attestors, settings, urls.worker, telemetry, stop))

@@ -1,0 +1,122 @@
+"""Makes the doors through which requests come in the protocols of others, and what is told through them."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from service.connecting import guard
+from service.doors import Tables
+from service.doors.domain import CallbackUnusable, Door, Status
+from service.doors.opendsr import stands
+from service.doors.ports import Processor
+from service.doors.processing import OpenDsr
+from service.doors.signing import signs
+from service.doors.telling import Message, Tell, TellStatus
+from service.doors.usecases import ReadIntake, TakeBack, TakeIn
+from service.downstreams import Send
+from service.downstreams.certificates import Certificates
+from service.downstreams.domain import DownstreamUnusable
+from service.kernel import Caller, Clock, NewId, SubjectId, TenantId
+from service.settings import Settings
+from service.transaction import Begin
+from service.trips import Trips
+from service.vault import FieldUnknown, KeyAccess
+from service.vault.boxes import open_box, seal_box
+from service.vault.lookup import Lookup
+from service.vault.values import FieldNotIndexed, ValueRefused
+
+TABLES: Final = Path(__file__).parents[1] / "policies" / "doors.json"
+"""What the words of the protocols mean here."""
+_JSON: Final = {"content-type": "application/json"}
+
+
+def tables() -> Tables:
+    """Return the table of words.
+
+    Raises:
+        OSError, msgspec.MsgspecError: it is missing, or isn't what docs/doors.md says.
+    """
+    return msgspec.json.decode(TABLES.read_bytes(), type=Tables)
+
+
+async def unhurried(by: Caller) -> int:
+    """Let everybody look up at once: a right is not to be refused because others use theirs."""
+    return 0
+
+
+def processor(settings: Settings, clock: Clock) -> Processor | None:
+    """Return who answers in OpenDSR; nobody where the operator says nothing of it.
+
+    Raises:
+        OSError, KeyUnusable, DownstreamUnusable, SignatureRefused: nothing can be signed by this key and certificate.
+    """
+    if settings.opendsr_domain is None:
+        return None
+    key = Path(str(settings.opendsr_key_path)).read_bytes()
+    certificate = Path(str(settings.opendsr_certificate_path)).read_text()
+    Certificates().check(certificate, settings.opendsr_domain, clock())
+    sign = signs(key)
+    probe = b"volens"
+    Certificates().verify(certificate, settings.opendsr_domain, sign(probe), probe, clock())
+    return Processor(settings.opendsr_domain, str(settings.opendsr_certificate_url), sign)
+
+
+def doors(
+    settings: Settings,
+    begin: Begin,
+    keys: KeyAccess,
+    desk: dict[str, Any],
+    lookup: Lookup,
+    clock: Clock,
+    new_id: NewId,
+) -> dict[str, Any]:
+    """Return the dependencies of the routes of the protocols. `desk` has those of the routes about requests."""
+
+    async def find(field: str, value: str, by: Caller) -> Sequence[SubjectId]:
+        try:
+            return await lookup(field, value, by=by)
+        except (FieldUnknown, FieldNotIndexed, ValueRefused):
+            return []
+
+    words, judged = tables(), guard(settings)
+
+    def allowed(url: str) -> None:
+        if not (url.startswith("https://") or (settings.downstream_http and url.startswith("http://"))):
+            raise CallbackUnusable("only https:// is told")
+        try:
+            judged(url)
+        except DownstreamUnusable as error:
+            raise CallbackUnusable(str(error)) from None
+
+    take_in = TakeIn(
+        begin,
+        keys,
+        seal_box,
+        open_box,
+        find,
+        desk["open_request"],
+        desk["write_letter"],
+        allowed,
+        words,
+        clock,
+        new_id,
+    )
+    read, back = ReadIntake(begin, keys, open_box, words), TakeBack(begin, desk["move_request"])
+    return {"open_dsr": OpenDsr(processor(settings, clock), take_in, read, back, words, clock)}
+
+
+def telling(settings: Settings, begin: Begin, keys: KeyAccess, send: Send, clock: Clock, new_id: NewId) -> TellStatus:
+    """Return what tells senders how far their requests are, as the worker."""
+    tells: dict[Door, Tell] = {}
+    signer = processor(settings, clock)
+    if signer is not None:
+
+        def in_opendsr(status: Status, tenant: TenantId, url: str) -> Message:
+            body = msgspec.json.encode(stands(status, tenant, url))
+            return {**_JSON, **signer.headers(body)}, body
+
+        tells[Door.OPENDSR] = in_opendsr
+    return TellStatus(begin, keys, open_box, tables(), tells, send, clock, random.random, Trips.together, new_id)
