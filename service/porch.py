@@ -1,5 +1,6 @@
 """Makes the doors through which requests come in the protocols of others, and what is told through them."""
 
+import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from service.connecting import guard
-from service.doors import Tables
+from service.doors import Tables, drp
+from service.doors.agents import Agents, Drp, Network
+from service.doors.directory import AgentDirectory
 from service.doors.domain import CallbackUnusable, Door, Status
 from service.doors.opendsr import stands
 from service.doors.ports import Processor
@@ -19,6 +22,7 @@ from service.doors.usecases import ReadIntake, TakeBack, TakeIn
 from service.downstreams import Send
 from service.downstreams.certificates import Certificates
 from service.downstreams.domain import DownstreamUnusable
+from service.downstreams.ed25519 import Ed25519
 from service.kernel import Caller, Clock, NewId, SubjectId, TenantId
 from service.settings import Settings
 from service.transaction import Begin
@@ -105,7 +109,15 @@ def doors(
         new_id,
     )
     read, back = ReadIntake(begin, keys, open_box, words), TakeBack(begin, desk["move_request"])
-    return {"open_dsr": OpenDsr(processor(settings, clock), take_in, read, back, words, clock)}
+    network = None
+    if settings.drp_directory is not None:
+        network = Network(AgentDirectory(settings.drp_directory, clock), settings.drp_businesses)
+    agents = Agents(begin, network, Ed25519().verifies, os.urandom, clock)
+    return {
+        "open_dsr": OpenDsr(processor(settings, clock), take_in, read, back, words, clock),
+        "drp_agents": agents,
+        "drp": Drp(agents, take_in, read, back, begin, words, clock),
+    }
 
 
 def telling(settings: Settings, begin: Begin, keys: KeyAccess, send: Send, clock: Clock, new_id: NewId) -> TellStatus:
@@ -119,4 +131,10 @@ def telling(settings: Settings, begin: Begin, keys: KeyAccess, send: Send, clock
             return {**_JSON, **signer.headers(body)}, body
 
         tells[Door.OPENDSR] = in_opendsr
+    if settings.drp_directory is not None:
+
+        def in_drp(status: Status, tenant: TenantId, url: str) -> Message:
+            return _JSON, msgspec.json.encode(drp.stands(status))
+
+        tells[Door.DRP] = in_drp
     return TellStatus(begin, keys, open_box, tables(), tells, send, clock, random.random, Trips.together, new_id)

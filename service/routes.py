@@ -11,6 +11,7 @@ from service.consent import api as consent_api
 from service.consent import receipt_api
 from service.decisions import api as decisions_api
 from service.doors import api as doors_api
+from service.doors import drp_api
 from service.downstreams import api as downstreams_api
 from service.downstreams import task_api
 from service.erasures import api as erasures_api
@@ -46,6 +47,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **exports_api.STATUS,
     **downstreams_api.STATUS,
     **doors_api.STATUS,
+    **drp_api.DRP_STATUS,
     **timeline_api.STATUS,
 }
 
@@ -74,6 +76,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     task_api.SystemController,
     task_api.TaskController,
     doors_api.OpenDsrController,
+    drp_api.DrpController,
     hold_api.HoldController,
     vault_api.FieldController,
     vault_api.ValueController,

@@ -86,9 +86,10 @@ def upgrade() -> None:
         "door_agent",
         sa.Column("agent", ID, nullable=False),
         sa.Column("token", sa.LargeBinary, nullable=False),
+        sa.Column("issued_at", INSTANT, nullable=False),
         sa.Column("made_at", INSTANT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "agent", name="door_agent_pkey"),
-        app="SELECT, INSERT, UPDATE (token, made_at)",
+        app="SELECT, INSERT, UPDATE (token, issued_at, made_at)",
     )
     op.execute(DUE)
     op.execute("REVOKE EXECUTE ON FUNCTION door_due(timestamptz) FROM PUBLIC")

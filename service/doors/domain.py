@@ -94,7 +94,9 @@ class Intake(Struct, frozen=True, kw_only=True):
     subjects: tuple[SubjectId, ...] = ()
     """Ids of ours by which the sender knows the person."""
     message: bytes
-    """As it came: the evidence, and by which the same is told from other content."""
+    """As it came: the evidence."""
+    content: bytes
+    """By which the same is told from other content."""
     about: About
     callbacks: tuple[str, ...] = ()
 
@@ -124,7 +126,7 @@ class Kept(Struct, frozen=True, kw_only=True):
 
     reference: str
     digest: bytes
-    """SHA-256 of the message."""
+    """SHA-256 of the content."""
 
 
 class Stage(Struct, frozen=True, kw_only=True):

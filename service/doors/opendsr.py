@@ -126,6 +126,7 @@ def intake_of(said: DsrRequest, body: bytes, table: OpenDsrTable) -> Intake:
             if each.identity_type == CUSTOMER and _is_subject(each.identity_value)
         ),
         message=body,
+        content=body,
         about=About.IDENTITY,
         callbacks=tuple(said.status_callback_urls),
     )

@@ -46,6 +46,8 @@ class Agent(Struct, frozen=True, kw_only=True):
     agent: str
     token: bytes
     """SHA-256 of the one that is good: 32 random bytes need no salt."""
+    issued_at: Instant
+    """Of the message by which it asked for that token. One that is not newer may be a copy."""
     made_at: Instant
 
 
@@ -82,8 +84,8 @@ class DoorStore(Protocol):
         """Store that an address couldn't be told of a version. It is tried again with the next one."""
         ...
 
-    async def put_agent(self, agent: Agent) -> None:
-        """Store an agent; the token it had before is good no longer."""
+    async def put_agent(self, agent: Agent) -> bool:
+        """Store an agent, whose token before is good no longer; return False if the message isn't newer."""
         ...
 
     async def agent_with(self, token: bytes) -> Agent | None:
@@ -115,3 +117,21 @@ class Processor(Struct, frozen=True):
     def headers(self, body: bytes) -> dict[str, str]:
         """Return what shows whose words these are (section 8.3)."""
         return {"x-opendsr-processor-domain": self.domain, "x-opendsr-signature": self.sign(body)}
+
+
+class Directory(Protocol):
+    """Knows who is an agent of the network."""
+
+    async def __call__(self, agent: str, /) -> bytes | None:
+        """Return the Ed25519 key of an agent; nothing if there is no such agent.
+
+        Raises:
+            Unavailable
+        """
+        ...
+
+
+Verifies = Callable[[bytes, bytes, bytes], bool]
+"""Returns whether an Ed25519 key made a signature over a message: key, signature, message."""
+
+RandomBytes = Callable[[int], bytes]

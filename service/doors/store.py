@@ -24,6 +24,7 @@ _CLAIM: Final = text(
     """
 )
 _OF_REQUEST: Final = [door_request.c[name] for name in Taken.__struct_fields__]
+_OF_AGENT: Final = [door_agent.c[name] for name in Agent.__struct_fields__]
 _OF_CALLBACK: Final = [door_callback.c[name] for name in Callback.__struct_fields__]
 
 
@@ -92,20 +93,24 @@ class SqlDoorStore:
     async def lost(self, callback: UUID, fault: Fault, version: int) -> None:
         await self._set(callback, told=version, fault=fault.value, attempts=0, next_at=None)
 
-    async def put_agent(self, agent: Agent) -> None:
-        values = {"token": agent.token, "made_at": agent.made_at}
+    async def put_agent(self, agent: Agent) -> bool:
+        values = {"token": agent.token, "issued_at": agent.issued_at, "made_at": agent.made_at}
         row = door_agent.c
-        await self._connection.execute(
+        stored = await self._connection.execute(
             upsert(door_agent)
             .values(tenant=self._tenant, agent=agent.agent, **values)
-            .on_conflict_do_update(index_elements=[row.tenant, row.agent], set_=values)
+            .on_conflict_do_update(
+                index_elements=[row.tenant, row.agent], set_=values, where=row.issued_at < agent.issued_at
+            )
+            .returning(row.agent)
         )
+        return stored.first() is not None
 
     async def agent_with(self, token: bytes) -> Agent | None:
         row = door_agent.c
-        wanted = select(row.agent, row.token, row.made_at).where(row.tenant == self._tenant, row.token == token)
+        wanted = select(*_OF_AGENT).where(row.tenant == self._tenant, row.token == token)
         found = (await self._connection.execute(wanted)).one_or_none()
-        return None if found is None else Agent(agent=found.agent, token=found.token, made_at=found.made_at)
+        return None if found is None else Agent(**{name: getattr(found, name) for name in Agent.__struct_fields__})
 
     async def _one(self, *conditions: Any) -> Taken | None:
         wanted = select(*_OF_REQUEST).where(door_request.c.tenant == self._tenant, *conditions)

@@ -47,6 +47,7 @@ door_agent = Table(
     tenant_column(),
     Column("agent", Id, primary_key=True),
     Column("token", LargeBinary, nullable=False),
+    Column("issued_at", UtcDateTime, nullable=False),
     Column("made_at", UtcDateTime, nullable=False),
 )
 """The agents that a tenant takes requests from, each with a hash of the one token that is good."""

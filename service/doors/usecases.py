@@ -114,7 +114,7 @@ class TakeIn:
         by: Caller,
     ) -> tuple[Status, bool]:
         reference = sha256(intake.reference.encode()).digest()
-        digest = sha256(intake.message).digest()
+        digest = sha256(intake.content).digest()
         known = await tx.doors.find(intake.door, intake.sender, reference)
         if known is not None:
             status = await shown(tx, box_key, self._unseal, known, self._tables)
