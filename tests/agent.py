@@ -31,6 +31,10 @@ class Agent:
         public = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         return {"id": self.name, "name": "An agent", "verify_key": base64.b64encode(public).decode()}
 
+    @property
+    def shown(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.token}"}
+
     def said(self, **members: Any) -> dict[str, Any]:
         now = self.clock()
         return {
@@ -46,7 +50,7 @@ class Agent:
         return base64.b64encode(self.key.sign(body) + body).decode()
 
     async def ask(self, method: str, path: str, content: str | None = None) -> httpx.Response:
-        headers = {"authorization": f"Bearer {self.token}"} | (TEXT if content is not None else {})
+        headers = self.shown | (TEXT if content is not None else {})
         return await self.client.request(method, path, content=content, headers=headers)
 
     async def enrol(self, **members: Any) -> httpx.Response:

@@ -11,7 +11,7 @@ import pytest
 from msgspec import Struct
 
 from service.kernel import TenantId
-from tests import connected
+from tests import connected, doors
 from tests.api.request_bodies import request_bodies, request_names
 from tests.conftest import SCOPES
 
@@ -62,75 +62,79 @@ REFUSED = {
     "readPlan": "not_an_erasure",
     "readCertificate": "not_an_erasure",
     **dict.fromkeys(("sendIdentityCode", "showIdentity"), "move_not_allowed"),
-}
-PUBLIC = {"downloadExport", "getLiveness", "getReadiness", "readLogKeys"} | connected.PUBLIC
+} | doors.REFUSED
+PUBLIC = {"downloadExport", "getLiveness", "getReadiness", "readLogKeys"} | connected.PUBLIC | doors.PUBLIC
 
 
 def bodies(mark: str, subject: str) -> dict[str, Any]:
     """Return what each operation that has a body is sent. `mark` shows whose data an answer holds."""
-    return {
-        "putSubject": {"residence": {"alpha": "DE", "beta": "FR"}[mark], "age": 40},
-        "putPurpose": {"maps_to": "marketing", "title": f"Club {mark}"},
-        "putNotice": {
-            "texts": {"en": f"Yes, write to me, {mark}."},
-            "purposes": ["x-club"],
-            "channels": ["email"],
-            "controllers": [mark],
-            "material_change": False,
-        },
-        "appendRecords": {
-            "records": [
-                {
-                    "id": RECORD,
-                    "subject": subject,
-                    "ts": "2026-11-20T12:00:00Z",
-                    "channel": "email",
-                    "purpose": "marketing",
-                    "action": "object",
-                    "method": "account_setting",
-                    "evidence": f"evidence {mark}",
-                    "brand": mark,
-                }
-            ]
-        },
-        "mergeSubjects": {"with": "nobody", "same": True},
-        "putOverlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
-        "placeHold": {"reason": "litigation", "reference": mark},
-        "startTrial": {
-            "overlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
-            "over": {"subjects": {"channel": "post", "purpose": "marketing"}},
-        },
-        "decide": {"subject": subject, "channel": "email", "purpose": "marketing"},
-        "reveal": {
-            "subject": subject,
-            "fields": ["email"],
-            "purpose": "service",
-            "channel": "email",
-            "context": {"content": "service"},
-        },
-        "revealBatch": [
-            {"fields": ["email"], "purpose": "service", "channel": "email", "context": {"content": "service"}},
-            {"subject": subject},
-        ],
-        "issueToken": {"subject": subject, "field": "email", "purpose": "service", "recipient": "mailer"},
-        "revokeToken": {"token": "vtk_" + "A" * 43},
-        "requestApproval": {"purpose": "legal_claim", "fields": ["email"], "subjects": 1, "reference": mark},
-        "putField": {"type": "text", "sensitivity": "personal", "purposes": [f"x-{mark}"]},
-        "putValue": {"value": f"{mark}@mail.example"},
-        "importValues": [{"subject": subject, "field": "phone", "value": "+49 30 1234567"}],
-        "lookUp": {"field": "phone", "value": "+49 30 1234567"},
-        **request_bodies(mark, subject),
-        "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
-        "requestExport": {
-            "format": "ndjson",
-            "purpose": "internal_audit",
-            "reference": mark,
-            "wanted": {"actors": [mark]},
-            "four_eyes": True,
-        },
-        "countEntries": {"wanted": {"actors": [mark]}},
-        "putFilter": {"actors": [mark]},
-    } | connected.bodies(mark)
+    return (
+        {
+            "putSubject": {"residence": {"alpha": "DE", "beta": "FR"}[mark], "age": 40},
+            "putPurpose": {"maps_to": "marketing", "title": f"Club {mark}"},
+            "putNotice": {
+                "texts": {"en": f"Yes, write to me, {mark}."},
+                "purposes": ["x-club"],
+                "channels": ["email"],
+                "controllers": [mark],
+                "material_change": False,
+            },
+            "appendRecords": {
+                "records": [
+                    {
+                        "id": RECORD,
+                        "subject": subject,
+                        "ts": "2026-11-20T12:00:00Z",
+                        "channel": "email",
+                        "purpose": "marketing",
+                        "action": "object",
+                        "method": "account_setting",
+                        "evidence": f"evidence {mark}",
+                        "brand": mark,
+                    }
+                ]
+            },
+            "mergeSubjects": {"with": "nobody", "same": True},
+            "putOverlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
+            "placeHold": {"reason": "litigation", "reference": mark},
+            "startTrial": {
+                "overlay": {"denied": [{"channel": {"alpha": "fax", "beta": "push"}[mark]}]},
+                "over": {"subjects": {"channel": "post", "purpose": "marketing"}},
+            },
+            "decide": {"subject": subject, "channel": "email", "purpose": "marketing"},
+            "reveal": {
+                "subject": subject,
+                "fields": ["email"],
+                "purpose": "service",
+                "channel": "email",
+                "context": {"content": "service"},
+            },
+            "revealBatch": [
+                {"fields": ["email"], "purpose": "service", "channel": "email", "context": {"content": "service"}},
+                {"subject": subject},
+            ],
+            "issueToken": {"subject": subject, "field": "email", "purpose": "service", "recipient": "mailer"},
+            "revokeToken": {"token": "vtk_" + "A" * 43},
+            "requestApproval": {"purpose": "legal_claim", "fields": ["email"], "subjects": 1, "reference": mark},
+            "putField": {"type": "text", "sensitivity": "personal", "purposes": [f"x-{mark}"]},
+            "putValue": {"value": f"{mark}@mail.example"},
+            "importValues": [{"subject": subject, "field": "phone", "value": "+49 30 1234567"}],
+            "lookUp": {"field": "phone", "value": "+49 30 1234567"},
+            **request_bodies(mark, subject),
+            "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
+            "requestExport": {
+                "format": "ndjson",
+                "purpose": "internal_audit",
+                "reference": mark,
+                "wanted": {"actors": [mark]},
+                "four_eyes": True,
+            },
+            "countEntries": {"wanted": {"actors": [mark]}},
+            "putFilter": {"actors": [mark]},
+        }
+        | connected.bodies(mark)
+        | doors.bodies()
+    )
 
 
 async def do(
@@ -145,7 +149,11 @@ async def do(
     """Call an operation about `subject`, or the objects that both tenants call alike."""
     called = OPERATIONS[operation]
     names = {"notice": "news", "version": "v1", "purpose": "x-club", "rule": "DE-UWG-01", "approval": NOBODYS}
-    names |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": RECORD} | connected.NAMES
+    names |= (
+        {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": RECORD}
+        | connected.NAMES
+        | doors.NAMES
+    )
     names |= {"export": NOBODYS, "saved": "mine", "move": "withdraw"} | request_names(subject)
     path = called.path.format(subject=subject, decision=decision, trial=trial, **names)
     body = bodies(mark, subject).get(operation)
@@ -252,7 +260,7 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "readRequest": 404,
         "readLetters": 404,
         "readLetter": 404,
-    } | dict.fromkeys(("readPlan", "readCertificate"), 404) | connected.TO_OTHERS
+    } | dict.fromkeys(("readPlan", "readCertificate"), 404) | connected.TO_OTHERS | doors.TO_OTHERS
     assert all(field["built_in"] for field in seen["readFields"].json()["fields"])
     assert (await do(beta, "lookUp")).json() == {"subjects": []}
     assert seen["readOverlay"].json()["version"] == 0

@@ -12,9 +12,7 @@ import pytest
 from aiohttp import web
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509 import load_pem_x509_certificate
 from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -29,32 +27,18 @@ from service.porch import telling
 from service.root_keys import guarded_root_keys
 from service.settings import Settings
 from service.transaction import Begin
-from tests.api.test_downstream_opendsr import certificate
+from tests import doors
 from tests.conftest import FakeClock
+from tests.doors import DOMAIN
 from tests.downstream import System, listening
 
-DOMAIN = "processor.example"
-CERTIFICATE = "https://processor.example/opendsr.pem"
-
-
-@pytest.fixture(scope="module")
-def key() -> RSAPrivateKey:
-    return generate_private_key(65537, 2048)
+CERTIFICATE = f"https://{DOMAIN}/opendsr.pem"
 
 
 @pytest.fixture
-def settings(settings: Settings, tmp_path: Path, key: RSAPrivateKey, clock: FakeClock) -> Settings:
-    (tmp_path / "dsr.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    (tmp_path / "dsr.pem").write_text(certificate(key, clock, DOMAIN))
-    return structs.replace(
-        settings,
-        opendsr_domain=DOMAIN,
-        opendsr_key_path=str(tmp_path / "dsr.key"),
-        opendsr_certificate_path=str(tmp_path / "dsr.pem"),
-        opendsr_certificate_url=CERTIFICATE,
-        downstream_http=True,
-        downstream_networks="127.0.0.0/8",
-    )
+def settings(settings: Settings, tmp_path: Path, clock: FakeClock, tenant: TenantId) -> Settings:
+    networks = {"downstream_http": True, "downstream_networks": "127.0.0.0/8"}
+    return structs.replace(settings, **doors.opened(tmp_path, clock, tenant), **networks)
 
 
 @pytest.fixture
