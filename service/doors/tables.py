@@ -1,4 +1,15 @@
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table, UniqueConstraint, Uuid, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 
 from service.db import Id, UtcDateTime, metadata, tenant_column
 
@@ -15,6 +26,9 @@ door_request = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("revoked_by", LargeBinary),
     UniqueConstraint("tenant", "door", "sender", "reference"),
+    ForeignKeyConstraint(
+        ["tenant", "id"], ["request.tenant", "request.id"], name="door_request_request_fkey", ondelete="CASCADE"
+    ),
     Index(
         "door_request_tenant_sender_revoked_by_idx",
         *("tenant", "sender", "revoked_by"),
@@ -36,6 +50,12 @@ door_callback = Table(
     Column("next_at", UtcDateTime),
     Column("fault", Id),
     Column("ended", Boolean, nullable=False, server_default="false"),
+    ForeignKeyConstraint(
+        ["tenant", "request"],
+        ["door_request.tenant", "door_request.id"],
+        name="door_callback_request_fkey",
+        ondelete="CASCADE",
+    ),
     Index(None, "tenant", "request"),
     Index("door_callback_open_idx", "tenant", "id", postgresql_where=text("NOT ended")),
 )
