@@ -116,6 +116,7 @@ class AuditEvent(StrEnum):
     VAULT_APPROVAL_GIVEN = "vault.approval_given"
     VAULT_KEY_ROTATED = "vault.key_rotated"
     VAULT_KEY_DESTROYED = "vault.key_destroyed"
+    PACKAGE_REQUESTED = "package.requested"
     PACKAGE_MADE = "package.made"
     DOWNSTREAM_STORED = "downstream.stored"
     DOWNSTREAM_DELETED = "downstream.deleted"
@@ -131,6 +132,8 @@ class AuditEvent(StrEnum):
     DOOR_TOLD = "door.told"
     DOOR_NOT_TOLD = "door.not_told"
     DOOR_TOKEN_MADE = "door.token_made"  # noqa: S105, a word and no password
+    PACKAGE_DOWNLOADED = "package.downloaded"
+    PACKAGE_DELETED = "package.deleted"
 
 
 NOBODYS: Final = Handle(UUID(int=0))

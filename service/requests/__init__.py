@@ -1,6 +1,6 @@
-"""What people ask for, and what the law gives a controller to answer it: periods, and the dates that they set."""
+"""What people ask for, from receipt to answer, and what the law gives a controller to answer it."""
 
-from service.requests.case import Request, RequestMoved, RequestUnknown, Said, Via, Wish
+from service.requests.case import ForStaff, Request, RequestMoved, RequestUnknown, Said, Standing, Via, Wish
 from service.requests.check import Calendar, check_deadlines
 from service.requests.domain import Deadlines, Event, IsHoliday, Receipt, Step, deadlines
 from service.requests.executing import handles_of, standing_against
@@ -9,7 +9,8 @@ from service.requests.lifecycle import OPEN, Move, MoveNotAllowed, State
 from service.requests.moving import MoveRequest
 from service.requests.periods import Period, Periods
 from service.requests.ports import RequestTransaction
-from service.requests.rights import Right
+from service.requests.reading import is_theirs
+from service.requests.rights import Package, Right
 from service.requests.statutes import Statutes
 from service.requests.usecases import OpenRequest
 from service.requests.writing import WriteLetter
@@ -20,11 +21,13 @@ __all__ = [
     "Calendar",
     "Deadlines",
     "Event",
+    "ForStaff",
     "IsHoliday",
     "Move",
     "MoveNotAllowed",
     "MoveRequest",
     "OpenRequest",
+    "Package",
     "Period",
     "Periods",
     "Receipt",
@@ -34,6 +37,7 @@ __all__ = [
     "RequestUnknown",
     "Right",
     "Said",
+    "Standing",
     "State",
     "Statutes",
     "Step",
@@ -44,5 +48,6 @@ __all__ = [
     "check_deadlines",
     "deadlines",
     "handles_of",
+    "is_theirs",
     "standing_against",
 ]

@@ -70,7 +70,7 @@ PURE_MODULES = {
     "vault": {"blind", "fields", "retention", "rotation", "values"},
     "requests": {"case", "check", "identity", "letters", "lifecycle", "periods", "rights", "statutes"},
     "erasures": {"grounds"},
-    "packages": {"declared", "document", "markup", "page", "sheets", "telling", "wording"},
+    "packages": {"declared", "document", "markup", "page", "parcels", "sheets", "spoken", "telling", "wording"},
 }
 # Files of a usual role that would be too long in one.
 FURTHER = {
@@ -102,7 +102,14 @@ FURTHER = {
     "subjects": {"directory": "store"},
     "decisions": {"inquiries": "usecases", "law_schemas": "schemas"},
     "trials": {"running": "usecases", "sources": "usecases"},
-    "packages": {"collecting": "usecases"},
+    "packages": {
+        "asking": "usecases",
+        "collecting": "usecases",
+        "connected": "usecases",
+        "fetching": "usecases",
+        "keeping": "usecases",
+        "parcel_ports": "ports",
+    },
     "reveals": {
         "approving": "usecases",
         "batches": "usecases",
@@ -196,7 +203,7 @@ ADAPTERS = {
     "exports": {"files", "recipients", "running"},
     "requests": {"artefacts", "calendar_of", "couriers", "identity_store"},
     "erasures": {"artefacts"},
-    "packages": {"catalogues", "spool"},
+    "packages": {"catalogues", "making", "parcel_store", "sealed", "spool"},
 }
 
 # What a file may import from its own slice, by its role.
@@ -269,6 +276,8 @@ ROOTS = {
     "operations",
     "porch",
     "pack_attested",
+    "package_parts",
+    "packager",
     "pack_receipts",
     "packs",
     "processes",

@@ -179,7 +179,7 @@ def test_the_answer_that_the_readme_opens_with_is_the_one_the_demo_gives(install
 
 def test_every_operation_is_in_the_document() -> None:
     described = json.loads((ROOT / "openapi" / "openapi.json").read_text())["paths"]
-    pages = DOCUMENT, GOES_ON, EXPORTS, REQUESTS, DOWNSTREAMS, ERASURE
+    pages = DOCUMENT, GOES_ON, EXPORTS, REQUESTS, DOWNSTREAMS, DOORS, ERASURE
     shown = "".join(page.read_text() for page in pages)
 
     for template in described:
