@@ -16,15 +16,15 @@ from service.doors.domain import CallbackUnusable, Door, Status
 from service.doors.opendsr import stands
 from service.doors.ports import Processor
 from service.doors.processing import OpenDsr
-from service.doors.signing import signs
+from service.doors.signing import KeyUnusable, signs
 from service.doors.telling import Message, Tell, TellStatus
 from service.doors.usecases import ReadIntake, TakeBack, TakeIn
 from service.downstreams import Send
 from service.downstreams.certificates import Certificates
-from service.downstreams.domain import DownstreamUnusable
+from service.downstreams.domain import DownstreamUnusable, SignatureRefused
 from service.downstreams.ed25519 import Ed25519
 from service.kernel import Caller, Clock, NewId, SubjectId, TenantId
-from service.settings import Settings
+from service.settings import InvalidSettings, Settings
 from service.transaction import Begin
 from service.trips import Trips
 from service.vault import FieldUnknown, KeyAccess
@@ -55,17 +55,24 @@ def processor(settings: Settings, clock: Clock) -> Processor | None:
     """Return who answers in OpenDSR; nobody where the operator says nothing of it.
 
     Raises:
-        OSError, KeyUnusable, DownstreamUnusable, SignatureRefused: nothing can be signed by this key and certificate.
+        InvalidSettings: nothing can be signed by this key and certificate, or they don't go together.
     """
     if settings.opendsr_domain is None:
         return None
-    key = Path(str(settings.opendsr_key_path)).read_bytes()
-    certificate = Path(str(settings.opendsr_certificate_path)).read_text()
-    Certificates().check(certificate, settings.opendsr_domain, clock())
-    sign = signs(key)
-    probe = b"volens"
-    Certificates().verify(certificate, settings.opendsr_domain, sign(probe), probe, clock())
-    return Processor(settings.opendsr_domain, str(settings.opendsr_certificate_url), sign)
+    domain, probe, certificates = settings.opendsr_domain, b"volens", Certificates()
+    try:
+        sign = signs(Path(str(settings.opendsr_key_path)).read_bytes())
+    except (OSError, KeyUnusable):
+        raise InvalidSettings("VOLENS_OPENDSR_KEY_PATH names no file with an RSA key without a password") from None
+    try:
+        certificate = Path(str(settings.opendsr_certificate_path)).read_text()
+        certificates.check(certificate, domain, clock())
+        certificates.verify(certificate, domain, sign(probe), probe, clock())
+    except (OSError, UnicodeDecodeError, DownstreamUnusable, SignatureRefused):
+        raise InvalidSettings(
+            "VOLENS_OPENDSR_CERTIFICATE_PATH names no certificate of VOLENS_OPENDSR_DOMAIN and its key that is in force"
+        ) from None
+    return Processor(domain, str(settings.opendsr_certificate_url), sign)
 
 
 def doors(

@@ -30,6 +30,8 @@ from service.doors.ports import Allowed, Begin, Callback, DoorTransaction, Find
 from service.events import Event
 from service.kernel import Caller, Clock, NewId, SubjectId
 from service.requests import (
+    LARGEST,
+    LetterTooLarge,
     Move,
     MoveNotAllowed,
     MoveRequest,
@@ -87,8 +89,11 @@ class TakeIn:
         several. What takes effect at once does so for all whom any claim fits.
 
         Raises:
-            IntakeReused, CallbackUnusable, RingUnavailable, and what `OpenRequest` raises: nothing was stored.
+            IntakeReused, CallbackUnusable, LetterTooLarge, RingUnavailable, and what `OpenRequest` raises: nothing
+                was stored.
         """
+        if len(intake.message) > LARGEST:
+            raise LetterTooLarge(f"a request has {LARGEST} bytes at most")
         if len(intake.callbacks) > MOST_CALLBACKS:
             raise CallbackUnusable(f"{MOST_CALLBACKS} addresses are as many as are told")
         for url in intake.callbacks:

@@ -4,7 +4,7 @@ from service.requests.case import ForStaff, Request, RequestMoved, RequestUnknow
 from service.requests.check import Calendar, check_deadlines
 from service.requests.domain import Deadlines, Event, IsHoliday, Receipt, Step, deadlines
 from service.requests.executing import handles_of, standing_against
-from service.requests.letters import About, Written
+from service.requests.letters import LARGEST, About, LetterTooLarge, Written
 from service.requests.lifecycle import OPEN, Move, MoveNotAllowed, State
 from service.requests.moving import MoveRequest
 from service.requests.periods import Period, Periods
@@ -16,6 +16,7 @@ from service.requests.usecases import OpenRequest
 from service.requests.writing import WriteLetter
 
 __all__ = [
+    "LARGEST",
     "OPEN",
     "About",
     "Calendar",
@@ -23,6 +24,7 @@ __all__ = [
     "Event",
     "ForStaff",
     "IsHoliday",
+    "LetterTooLarge",
     "Move",
     "MoveNotAllowed",
     "MoveRequest",
