@@ -179,9 +179,10 @@ async def test_after_an_erasure_it_is_told_and_what_was_said_is_gone(
 
 
 async def test_a_request_whose_period_is_over_is_forgotten_here_too(
-    client: httpx.AsyncClient, database: Database, tenant: TenantId, clock: FakeClock
+    client_of: Callable[..., httpx.AsyncClient], database: Database, tenant: TenantId, clock: FakeClock
 ) -> None:
     clock.now = datetime(2019, 6, 3, 9, tzinfo=UTC)
+    client = client_of()
     sent = asked(status_callback_urls=["https://shop.example/told"], submitted_time="2019-06-03T08:00:00Z")
     path = f"/v2/requests/{sent['subject_request_id']}"
     assert (await client.post("/v2/requests", json=sent)).status_code == 201
