@@ -136,7 +136,7 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sc
         content = {NDJSON: {"schema": {"anyOf": [schemas[model] for model in stream.answers]}}}
         operation["responses"][str(int(handler.status_code))] |= {"content": content, "description": "Lines of JSON."}
     if text := handler.opt.get(TEXT):
-        operation["requestBody"] = {"content": {TEXT: {"schema": {"type": "string"}}}, "required": True}
+        operation["requestBody"] = {"content": {TEXT: {"schema": {"type": "string", "minLength": 1}}}, "required": True}
     for status in (*((413, 415) if expected.body or text else ()), *((409,) if "cursor" in expected.query else ())):
         answers[status] = (Problem, MEDIA_TYPE)
         operation["responses"][str(status)] = {"description": problem_response(status).description}
