@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from cryptography import x509
 
 from service.connecting import guard
 from service.doors import Tables, drp
@@ -51,8 +52,10 @@ async def unhurried(by: Caller) -> int:
     return 0
 
 
-def processor(settings: Settings, clock: Clock) -> Processor | None:
+def processor(settings: Settings) -> Processor | None:
     """Return who answers in OpenDSR; nobody where the operator says nothing of it.
+
+    A certificate that ended keeps nothing from starting: whoever checks what it signs refuses that.
 
     Raises:
         InvalidSettings: nothing can be signed by this key and certificate, or they don't go together.
@@ -66,11 +69,12 @@ def processor(settings: Settings, clock: Clock) -> Processor | None:
         raise InvalidSettings("VOLENS_OPENDSR_KEY_PATH names no file with an RSA key without a password") from None
     try:
         certificate = Path(str(settings.opendsr_certificate_path)).read_text()
-        certificates.check(certificate, domain, clock())
-        certificates.verify(certificate, domain, sign(probe), probe, clock())
-    except (OSError, UnicodeDecodeError, DownstreamUnusable, SignatureRefused):
+        begun = x509.load_pem_x509_certificate(certificate.encode()).not_valid_before_utc
+        certificates.check(certificate, domain, begun)
+        certificates.verify(certificate, domain, sign(probe), probe, begun)
+    except (OSError, ValueError, DownstreamUnusable, SignatureRefused):
         raise InvalidSettings(
-            "VOLENS_OPENDSR_CERTIFICATE_PATH names no certificate of VOLENS_OPENDSR_DOMAIN and its key that is in force"
+            "VOLENS_OPENDSR_CERTIFICATE_PATH names no certificate of VOLENS_OPENDSR_DOMAIN and of its key"
         ) from None
     return Processor(domain, str(settings.opendsr_certificate_url), sign)
 
@@ -121,7 +125,7 @@ def doors(
         network = Network(AgentDirectory(settings.drp_directory, clock), settings.drp_businesses)
     agents = Agents(begin, network, Ed25519().verifies, os.urandom, clock)
     return {
-        "open_dsr": OpenDsr(processor(settings, clock), take_in, read, back, words, clock),
+        "open_dsr": OpenDsr(processor(settings), take_in, read, back, words, clock),
         "drp_agents": agents,
         "drp": Drp(agents, take_in, read, back, begin, words, clock),
     }
@@ -130,7 +134,7 @@ def doors(
 def telling(settings: Settings, begin: Begin, keys: KeyAccess, send: Send, clock: Clock, new_id: NewId) -> TellStatus:
     """Return what tells senders how far their requests are, as the worker."""
     tells: dict[Door, Tell] = {}
-    signer = processor(settings, clock)
+    signer = processor(settings)
     if signer is not None:
 
         def in_opendsr(status: Status, tenant: TenantId, url: str) -> Message:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from service.addresses import is_mail_server, is_opa_address, is_safe, is_web_address, is_webhook_secret
+from service.kernel import TenantName
 from service.web.auth import IssuerSettings
 from service.web.faults import fault_in_body
 from service.web.local_issuer import ISSUER
@@ -152,7 +153,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(description="The agents of the Data Rights Protocol: https://… or a file. Unset: that is closed."),
     ] = None
     drp_businesses: Annotated[
-        dict[str, str],
+        dict[str, TenantName],
         Meta(description='Which tenant each business of that protocol is, JSON: {"ACME": "acme"}.'),
     ] = {}
     packages_dir: Annotated[

@@ -51,8 +51,7 @@ async def _tell(
         keys = app.vault_keys(settings, root, engine)
         tell = telling(settings, begin, keys, send, app.utc_now, app.new_id)
         while not stop.is_set():
-            for tenant in await due(look):
-                await _one(tell, tenant, telemetry)
+            await asyncio.gather(*(_one(tell, tenant, telemetry) for tenant in await due(look)))
             await _pause(PAUSE, stop)
 
 
@@ -63,10 +62,13 @@ async def due(look: Begin) -> list[TenantId]:
 
 
 async def _one(tell: TellStatus, tenant: TenantId, telemetry: Telemetry) -> None:
+    """Go on with one tenant: a slow receiver, a lost key or a fault of one holds up no other for longer than itself."""
     try:
-        await tell(tenant)
-    except Unavailable:
-        raise
+        for outcome in await tell(tenant):
+            telemetry.told(outcome)
+    except Unavailable as error:
+        telemetry.log.warning("teller_waits", tenant=tenant, **described(error))
+        await asyncio.sleep(LOST)
     except Exception as error:  # noqa: BLE001 -- one tenant's fault is not to stop the others
         telemetry.bug(error, "")
         await asyncio.sleep(LOST)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
@@ -202,12 +203,23 @@ async def test_what_is_too_large_for_a_letter_is_refused(client: httpx.AsyncClie
     assert await cases(client) == []
 
 
+def test_a_certificate_that_ended_keeps_nothing_from_starting(
+    settings: Settings, tmp_path: Path, clock: FakeClock
+) -> None:
+    key = generate_private_key(65537, 2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "dsr.key").write_bytes(pem)
+    (tmp_path / "dsr.pem").write_text(doors.certificate(key, lambda: clock() - timedelta(days=900)))
+
+    assert processor(settings) is not None
+
+
 def test_a_key_that_is_not_the_certificates_opens_nothing(settings: Settings, tmp_path: Path, clock: FakeClock) -> None:
     other = generate_private_key(65537, 2048)
     (tmp_path / "dsr.pem").write_text(doors.certificate(other, clock))
 
     with pytest.raises(InvalidSettings, match="VOLENS_OPENDSR_CERTIFICATE_PATH"):
-        processor(settings, clock)
+        processor(settings)
     (tmp_path / "dsr.key").write_text("no key")
     with pytest.raises(InvalidSettings, match="VOLENS_OPENDSR_KEY_PATH"):
-        processor(settings, clock)
+        processor(settings)
