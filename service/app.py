@@ -69,6 +69,7 @@ from service.laws import activated_laws
 from service.package_parts import parts as package_parts
 from service.policies import CheckOverlay, PutOverlay, ReadOverlay, ReadOverlayVersions
 from service.policies.governing import Governing
+from service.porch import doors, unhurried
 from service.postgres import DatabaseUrls
 from service.readiness import TOLERATED, active_law, checks
 from service.receipt_keys import ReceiptKeys, receipt_keys_file
@@ -190,7 +191,8 @@ def assemble(
     append = AppendRecords(begin, clock, policy.vocabulary)
     fields = Fields(begin)
     pace = LookupPace(settings.lookups_per_minute, clock)
-    lookup = Lookup(fields, normalised, Grouped(FindHolders(trip_opener(pool, clock, new_id), vault_keys)), pace)
+    finder = Grouped(FindHolders(trip_opener(pool, clock, new_id), vault_keys))
+    lookup = Lookup(fields, normalised, finder, pace)
     write_values = WriteValues(hot_opener(pool, clock, new_id), vault_keys, seal, clock)
     write = Grouped(write_values)
     put_value = PutValue(fields, normalised, write, pace)
@@ -203,6 +205,7 @@ def assemble(
     receipt_keys = ReceiptKeys(receipt_keys_file(settings), begin, telemetry.receipt_keys_lost)
     law, systems = statutes(BUILD, policy), Systems(vault_keys, assigning(settings, clock, new_id))
     plan = planner(BUILD, policy, law, systems)
+    counter = desk(begin, clock, new_id, law, append, safe, post)
     alone = settings.officer_people_per_hour
     reveal = Reveal(decide, profiles, begin, open_values, open_one, reveals, clock, new_id, nonce, most_alone=alone)
     return site(
@@ -221,7 +224,8 @@ def assemble(
             "put_subject": PutSubject(begin, clock, policy.gazetteer),
             "read_subject": ReadSubject(begin, policy.vocabulary),
             "append_records": append,
-            **desk(begin, clock, new_id, law, append, safe, post),
+            **counter,
+            **doors(settings, begin, vault_keys, counter, Lookup(fields, normalised, finder, unhurried), clock, new_id),
             **shown(begin, plan, systems, prove, receipt_keys, settings.log_name, clock),
             **connected(settings, begin, vault_keys, clock, new_id),
             **package_parts(settings, begin, law, vault_keys, clock, new_id),

@@ -28,6 +28,7 @@ from service import (
     operations,
     packager,
     sequencer,
+    teller,
     worker,
 )
 from service.decisions.artefacts import read_policy
@@ -206,6 +207,7 @@ async def _in_background(settings: Settings, urls: DatabaseUrls, telemetry: Tele
         exporter.export_by_itself(settings, urls, telemetry, stop),
         eraser.erase_by_itself(settings, urls, telemetry, stop),
         courier.bring_by_itself(settings, urls, telemetry, stop),
+        teller.tell_by_itself(settings, urls, telemetry, stop),
         packager.package_by_itself(settings, urls, telemetry, stop),
     ]
     if attestors:

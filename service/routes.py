@@ -10,6 +10,8 @@ from service.audit import hold_api, proof_api
 from service.consent import api as consent_api
 from service.consent import receipt_api
 from service.decisions import api as decisions_api
+from service.doors import api as doors_api
+from service.doors import drp_api
 from service.downstreams import api as downstreams_api
 from service.downstreams import task_api
 from service.erasures import api as erasures_api
@@ -45,6 +47,8 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **reveals_api.STATUS,
     **exports_api.STATUS,
     **downstreams_api.STATUS,
+    **doors_api.STATUS,
+    **drp_api.DRP_STATUS,
     **timeline_api.STATUS,
     **packages_api.STATUS,
 }
@@ -74,6 +78,8 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     downstreams_api.DownstreamController,
     task_api.SystemController,
     task_api.TaskController,
+    doors_api.OpenDsrController,
+    drp_api.DrpController,
     hold_api.HoldController,
     vault_api.FieldController,
     vault_api.ValueController,

@@ -5,25 +5,23 @@ none of ours is refused, and so is one that is set to nothing: a typing error or
 secret must not silently switch a protection off.
 """
 
-from base64 import b64decode
 from collections.abc import Mapping
 from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from shutil import which
 from typing import Annotated, Literal, get_type_hints
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
+from service.addresses import is_mail_server, is_opa_address, is_safe, is_web_address, is_webhook_secret
+from service.kernel import TenantName
 from service.web.auth import IssuerSettings
 from service.web.faults import fault_in_body
 from service.web.local_issuer import ISSUER
 
 PREFIX = "VOLENS_"
-_SECRET_BYTES = range(24, 65)
-"""How long the secret of a webhook is, as Standard Webhooks want it."""
 
 
 class InvalidSettings(Exception):
@@ -139,6 +137,25 @@ class Settings(Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="Networks of yours where connected systems may be: 10.1.0.0/16, with spaces between several."),
     ] = None
+    opendsr_domain: Annotated[
+        str | None,
+        Meta(description="As which domain we answer in OpenDSR 2.0; the certificate names it. Unset: that is closed."),
+    ] = None
+    opendsr_key_path: Annotated[
+        str | None, Meta(description="The file (PEM) of that certificate's RSA key, without a password.")
+    ] = None
+    opendsr_certificate_path: Annotated[str | None, Meta(description="The file (PEM) of that certificate.")] = None
+    opendsr_certificate_url: Annotated[
+        str | None, Meta(description="Where others find that certificate, https://… at that domain.")
+    ] = None
+    drp_directory: Annotated[
+        str | None,
+        Meta(description="The agents of the Data Rights Protocol: https://… or a file. Unset: that is closed."),
+    ] = None
+    drp_businesses: Annotated[
+        dict[str, TenantName],
+        Meta(description='Which tenant each business of that protocol is, JSON: {"ACME": "acme"}.'),
+    ] = {}
     packages_dir: Annotated[
         str | None,
         Meta(description="Folder of packages, which service and worker share. Default: packages in the data folder."),
@@ -224,6 +241,9 @@ SECRET = frozenset(
 )
 """Settings whose value is never shown."""
 
+_JSON = frozenset({"issuers", "drp_businesses"})
+"""Settings that are written in JSON."""
+
 _OF_KEY_RING: Mapping[str, Mapping[str, bool]] = {
     "file": {"path": False},
     "transit": {"url": True, "key": True, "token": True, "mount": False},
@@ -264,17 +284,18 @@ def _converted(given: Mapping[str, str]) -> Settings:
     for name, text in given.items():
         if not text.strip():
             raise _unusable(name, "is set to nothing; unset it, or give it a value")
+    for name in sorted(_JSON & given.keys()):
+        try:
+            raw[name] = msgspec.json.decode(given[name])
+        except (msgspec.DecodeError, UnicodeEncodeError):
+            raise _unusable(name, f"is no JSON. {_meaning(name)}") from None
     try:
-        if "issuers" in given:
-            raw["issuers"] = msgspec.json.decode(given["issuers"])
         return msgspec.convert(raw, Settings, strict=False)
     except msgspec.ValidationError as error:
         fault = fault_in_body(error)
         _, name, *place = (fault.pointer or "").split("/")
         inside = f" at /{'/'.join(place)}" if place else ""
         raise _unusable(name, f"has no usable value{inside}. {fault.detail}. {_meaning(name)}") from None
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        raise _unusable("issuers", f"is no JSON. {_meaning('issuers')}") from None
 
 
 def _refuse_unusable(settings: Settings) -> None:
@@ -285,19 +306,20 @@ def _refuse_unusable(settings: Settings) -> None:
             raise _unusable(name, "is no address postgresql://USER:PASSWORD@HOST/DATABASE")
         if url is not None and settings.database_url is None:
             raise _unusable(name, "is set, but VOLENS_DATABASE_URL is not")
-    if settings.public_url is not None and not _is_web_address(settings.public_url):
+    if settings.public_url is not None and not is_web_address(settings.public_url):
         raise _unusable("public_url", "is no address http(s)://HOST")
     try:
         networks(settings)
     except ValueError:
         raise _unusable("downstream_networks", "names no networks such as 10.1.0.0/16") from None
-    if settings.opa_url is not None and not _is_opa_address(settings.opa_url):
+    if settings.opa_url is not None and not is_opa_address(settings.opa_url):
         raise _unusable("opa_url", "is no address http(s)://HOST:PORT, without a path")
     if settings.opa_binary is not None and which(settings.opa_binary) is None:
         raise _unusable("opa_binary", "names no program that can be run")
     _refuse_unusable_ring(settings)
     _refuse_unusable_authority(settings)
     _refuse_unusable_codes(settings)
+    _refuse_unusable_doors(settings)
     names = [issuer.issuer for issuer in settings.issuers] + [ISSUER] * settings.local_issuer
     if len(set(names)) < len(names):
         raise _unusable("issuers", "lists an issuer twice")
@@ -314,7 +336,7 @@ def _refuse_unusable_ring(settings: Settings) -> None:
             raise _unusable(f"key_ring_{name}", f"is set, but the key ring {settings.key_ring} takes none")
         if not given and taken.get(name):
             raise _unusable(f"key_ring_{name}", f"is not set, and the key ring {settings.key_ring} needs it")
-    if settings.key_ring_url is not None and not _is_safe(settings.key_ring_url):
+    if settings.key_ring_url is not None and not is_safe(settings.key_ring_url):
         raise _unusable("key_ring_url", "is no address https://HOST:PORT (http only on this machine)")
     if settings.key_ring == "aws-kms" and find_spec("boto3") is None:
         raise _unusable("key_ring", "aws-kms needs the extra `aws`: install volens[aws]")
@@ -326,7 +348,7 @@ def _refuse_unusable_authority(settings: Settings) -> None:
         raise _unusable("tsa_roots_path", "and VOLENS_TSA_URL go together")
     if settings.tsa_url is None:
         return
-    if not _is_web_address(settings.tsa_url):
+    if not is_web_address(settings.tsa_url):
         raise _unusable("tsa_url", "is no address http(s)://HOST/PATH")
     if find_spec("rfc3161_client") is None:
         raise _unusable("tsa_url", "needs the extra `timestamps`: install volens[timestamps]")
@@ -336,59 +358,27 @@ def _refuse_unusable_codes(settings: Settings) -> None:
     """Refuse half a way to send codes, and one on which others could read them."""
     if (settings.codes_smtp_url is None) != (settings.codes_from is None):
         raise _unusable("codes_from", "and VOLENS_CODES_SMTP_URL go together")
-    if settings.codes_smtp_url is not None and not _is_mail_server(settings.codes_smtp_url):
+    if settings.codes_smtp_url is not None and not is_mail_server(settings.codes_smtp_url):
         raise _unusable("codes_smtp_url", "is no address smtps://USER:PASSWORD@HOST or smtp://USER:PASSWORD@HOST")
     if (settings.codes_webhook_url is None) != (settings.codes_webhook_secret is None):
         raise _unusable("codes_webhook_secret", "and VOLENS_CODES_WEBHOOK_URL go together")
-    if settings.codes_webhook_url is not None and not _is_safe(settings.codes_webhook_url):
+    if settings.codes_webhook_url is not None and not is_safe(settings.codes_webhook_url):
         raise _unusable("codes_webhook_url", "is no address https://HOST/PATH (http only on this machine)")
-    if settings.codes_webhook_secret is not None and not _is_webhook_secret(settings.codes_webhook_secret):
+    if settings.codes_webhook_secret is not None and not is_webhook_secret(settings.codes_webhook_secret):
         raise _unusable("codes_webhook_secret", "is not whsec_ and 24 to 64 bytes in base64")
 
 
-def _is_mail_server(url: str) -> bool:
-    try:
-        address = urlsplit(url)
-        return bool(address.scheme in {"smtp", "smtps"} and address.hostname and address.port != 0)
-    except ValueError:  # a port that is no number
-        return False
-
-
-def _is_webhook_secret(text: str) -> bool:
-    try:
-        return text.startswith("whsec_") and len(b64decode(text.removeprefix("whsec_"), validate=True)) in _SECRET_BYTES
-    except ValueError:
-        return False
-
-
-def _is_web_address(url: str) -> bool:
-    try:
-        address = urlsplit(url)
-        return bool(address.scheme in {"http", "https"} and address.hostname and address.port != 0)
-    except ValueError:  # a port that is no number
-        return False
-
-
-def _is_safe(url: str) -> bool:
-    """Return whether keys may travel to `url`."""
-    try:
-        address = urlsplit(url)
-        local = address.hostname in {"localhost", "127.0.0.1", "::1"}
-        return bool(
-            address.hostname and address.port != 0 and address.scheme in ({"https", "http"} if local else {"https"})
-        )
-    except ValueError:  # a port that is no number
-        return False
-
-
-def _is_opa_address(url: str) -> bool:
-    try:
-        address = urlsplit(url)
-        return bool(
-            address.scheme in {"http", "https"} and address.hostname and address.port != 0 and address.path in {"", "/"}
-        )
-    except ValueError:  # a port that is no number
-        return False
+def _refuse_unusable_doors(settings: Settings) -> None:
+    """Refuse half a certificate, and a directory on whose way others could exchange keys."""
+    for name in ("opendsr_key_path", "opendsr_certificate_path", "opendsr_certificate_url"):
+        if (settings.opendsr_domain is None) != (getattr(settings, name) is None):
+            raise _unusable(name, "and VOLENS_OPENDSR_DOMAIN go together")
+    if settings.opendsr_certificate_url is not None and not is_safe(settings.opendsr_certificate_url):
+        raise _unusable("opendsr_certificate_url", "is no address https://HOST/PATH (http only on this machine)")
+    if settings.drp_directory is not None and "://" in settings.drp_directory and not is_safe(settings.drp_directory):
+        raise _unusable("drp_directory", "is no file and no address https://HOST/PATH (http only on this machine)")
+    if (settings.drp_directory is None) != (not settings.drp_businesses):
+        raise _unusable("drp_businesses", "and VOLENS_DRP_DIRECTORY go together")
 
 
 def _meaning(name: str) -> str:

@@ -97,6 +97,12 @@ class Telemetry:
             ("outcome",),
             registry=self.registry,
         )
+        self._door_tellings = Counter(
+            "volens_door_tellings",
+            "Attempts to tell who sent a request through a door: told, same, or why not.",
+            ("outcome",),
+            registry=self.registry,
+        )
         self._downstream_tasks = Gauge(
             "volens_downstream_tasks",
             "Tasks to which connected systems owe an answer: open, or silent beyond their time.",
@@ -205,6 +211,10 @@ class Telemetry:
     def brought(self, outcome: str) -> None:
         """Note what came of taking a task to a connected system."""
         self._downstream_attempts.labels(outcome).inc()
+
+    def told(self, outcome: str) -> None:
+        """Note what came of telling a sender how far a request is."""
+        self._door_tellings.labels(outcome).inc()
 
     def downstream_tasks(self, unanswered: int, silent: int) -> None:
         """Note how many tasks of connected systems wait for an answer, and to how many none came in time."""

@@ -13,6 +13,7 @@ from service.consent.keeping_store import SqlOldRecordStore
 from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStore, SqlStateStore
 from service.db import TENANT_SETTING, answering, lease
 from service.decisions.store import SqlDecisionStore
+from service.doors.store import SqlDoorStore
 from service.downstreams.store import SqlDownstreamStore
 from service.erasures.store import SqlErasureStore
 from service.events.store import SqlOutbox
@@ -83,6 +84,7 @@ class Transaction:
         self.letters = SqlLetterStore(connection, tenant)
         self.proofs = SqlProofs(connection)
         self.erasures = SqlErasureStore(connection, tenant)
+        self.doors = SqlDoorStore(connection, tenant)
         self.parcels = SqlParcelStore(connection, tenant)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 from msgspec import Struct
 
-from tests import connected, parcelled
+from tests import connected, doors, parcelled
 from tests.asked import request_bodies, request_names
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "openapi" / "openapi.json").read_text())
@@ -59,8 +59,8 @@ REFUSED = {
     "readPlan": "not_an_erasure",
     "readCertificate": "not_an_erasure",
     **dict.fromkeys(("sendIdentityCode", "showIdentity"), "move_not_allowed"),
-}
-PUBLIC = {"downloadExport", "getLiveness", "getReadiness", "readLogKeys"} | connected.PUBLIC
+} | doors.REFUSED
+PUBLIC = {"downloadExport", "getLiveness", "getReadiness", "readLogKeys"} | connected.PUBLIC | doors.PUBLIC
 
 
 def bodies(mark: str, subject: str) -> dict[str, Any]:
@@ -131,6 +131,7 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
         }
         | connected.bodies(mark)
         | parcelled.BODIES
+        | doors.bodies()
     )
 
 
@@ -147,7 +148,7 @@ async def do(
     called = OPERATIONS[operation]
     names = {"notice": "news", "version": "v1", "purpose": "x-club", "rule": "DE-UWG-01", "approval": NOBODYS}
     names |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": RECORD} | connected.NAMES
-    names |= {"export": NOBODYS, "saved": "mine", "move": "withdraw"} | request_names(subject)
+    names |= doors.NAMES | {"export": NOBODYS, "saved": "mine", "move": "withdraw"} | request_names(subject)
     path = called.path.format(subject=subject, decision=decision, trial=trial, **names)
     body = bodies(mark, subject).get(operation)
     sent = sent_as(body) if isinstance(body, list) else {"json": body}

@@ -128,6 +128,10 @@ class AuditEvent(StrEnum):
     DOWNSTREAM_SILENT = "downstream.silent"
     DOWNSTREAM_EXCUSED = "downstream.excused"
     DOWNSTREAM_REPEATED = "downstream.repeated"
+    DOOR_TAKEN = "door.taken"
+    DOOR_TOLD = "door.told"
+    DOOR_NOT_TOLD = "door.not_told"
+    DOOR_TOKEN_MADE = "door.token_made"  # noqa: S105, a word and no password
     PACKAGE_DOWNLOADED = "package.downloaded"
     PACKAGE_DELETED = "package.deleted"
 

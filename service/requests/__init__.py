@@ -1,27 +1,35 @@
 """What people ask for, from receipt to answer, and what the law gives a controller to answer it."""
 
-from service.requests.case import ForStaff, Request, RequestMoved, RequestUnknown, Standing
+from service.requests.case import ForStaff, Request, RequestMoved, RequestUnknown, Said, Standing, Via, Wish
 from service.requests.check import Calendar, check_deadlines
 from service.requests.domain import Deadlines, Event, IsHoliday, Receipt, Step, deadlines
 from service.requests.executing import handles_of, standing_against
-from service.requests.lifecycle import Happened, Move, MoveNotAllowed, State
+from service.requests.letters import LARGEST, About, LetterTooLarge, Written
+from service.requests.lifecycle import OPEN, Happened, Move, MoveNotAllowed, State
 from service.requests.moving import MoveRequest
 from service.requests.periods import Period, Periods
 from service.requests.ports import RequestStore, RequestTransaction
 from service.requests.reading import is_theirs
 from service.requests.rights import Package, Right
 from service.requests.statutes import Statutes
+from service.requests.usecases import OpenRequest
+from service.requests.writing import WriteLetter
 
 __all__ = [
+    "LARGEST",
+    "OPEN",
+    "About",
     "Calendar",
     "Deadlines",
     "Event",
     "ForStaff",
     "Happened",
     "IsHoliday",
+    "LetterTooLarge",
     "Move",
     "MoveNotAllowed",
     "MoveRequest",
+    "OpenRequest",
     "Package",
     "Period",
     "Periods",
@@ -32,10 +40,15 @@ __all__ = [
     "RequestTransaction",
     "RequestUnknown",
     "Right",
+    "Said",
     "Standing",
     "State",
     "Statutes",
     "Step",
+    "Via",
+    "Wish",
+    "WriteLetter",
+    "Written",
     "check_deadlines",
     "deadlines",
     "handles_of",

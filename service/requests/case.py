@@ -77,6 +77,8 @@ class Via(StrEnum):
     """From somebody who asks for another."""
     SIGNAL = "signal"
     """From a browser or a device."""
+    SYSTEM = "system"
+    """Handed on by another system of the controller's, which may only claim who asked."""
 
 
 class Said(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -97,6 +99,10 @@ class Wish(Struct, frozen=True, kw_only=True):
     subject: SubjectId
     right: Right
     said: Said
+    authority: str | None = None
+    """What an agent showed who asks for another."""
+    alone: bool = False
+    """Whether it joins no open one: to a stranger that would tell who is known."""
 
 
 class Request(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """What takes requests in. What takes effect at once is stored with the receipt."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from service.audit import AuditEvent, Draft
 from service.consent import Action, AppendRecords, RecordChannel, Statement, Submission
 from service.events import Event
-from service.kernel import Caller, Clock, Handle, NewId
+from service.kernel import Caller, Clock, Handle, NewId, SubjectId
 from service.requests.case import (
     SKEW,
     ForStaff,
@@ -73,39 +73,49 @@ class OpenRequest:
 
         Raises:
             RequestIdReused, RequestFromTheFuture, UnknownSubject, ForStaff, PlaceNeeded, UnknownPlace,
-            UnknownZone, UnknownLaw, RightUnknown, NotInForce, ReceiptOutOfRange: nothing was stored.
+            UnknownZone, UnknownLaw, RightUnknown, NotInForce, ReceiptOutOfRange, MethodUnknown: nothing was stored.
+        """
+        async with self._begin(by.tenant) as tx:
+            return await self.within(tx, wish, by=by)
+
+    async def within(
+        self, tx: RequestTransaction, wish: Wish, *, also: Collection[SubjectId] = (), by: Caller
+    ) -> tuple[Seen, bool]:
+        """Do the same as a part of a larger transaction, which has to end when this raises.
+
+        What takes effect at once does so for the people in `also` too: somebody asked, and it may be for one of them.
         """
         now = self._clock()
         said = wish.said
         _refuse_what_staff_says(wish, by)
         if said.received_at is not None and said.received_at > now + SKEW:
             raise RequestFromTheFuture("it was received later than now", pointers=["/received_at"])
-        async with self._begin(by.tenant) as tx:
-            ensured = await tx.subjects.ensure([wish.subject], now)
-            person = await tx.subjects.lock(ensured.handles[wish.subject])
-            handles = {person.handle, *await tx.subjects.former(person.handle)}
-            if (stored := await tx.requests.find(wish.id)) is not None:
-                return await self._again(tx, wish, stored[0], handles), False
-            request = await self._received(tx, wish, person, handles, now)
-            history = self._first_moves(request, now, by)
-            seen = self._statutes.seen(request, history, wish.subject, now)
-            if not await tx.requests.add(request, seen.standing, history):
-                raise RequestIdReused("another request has this id", pointers=["/id"])
-            drafts = [Draft(event=EVENTS[one.move], object_id=str(wish.id), subject=person.handle) for one in history]
-            if ensured.created:
-                drafts.insert(
-                    0, Draft(event=AuditEvent.SUBJECT_CREATED, object_id=str(person.handle), subject=person.handle)
-                )
-            await tx.audit.append_many(drafts, by=by)
-            await tx.outbox.add(
-                [
-                    Event(type=draft.event.value, object_id=draft.object_id, subject=person.handle, at=now)
-                    for draft in drafts
-                ]
+        ensured = await tx.subjects.ensure([wish.subject], now)
+        person = await tx.subjects.lock(ensured.handles[wish.subject])
+        handles = {person.handle, *await tx.subjects.former(person.handle)}
+        if (stored := await tx.requests.find(wish.id)) is not None:
+            return await self._again(tx, wish, stored[0], handles), False
+        request = await self._received(tx, wish, person, handles, now)
+        history = self._first_moves(request, wish.authority, now, by)
+        seen = self._statutes.seen(request, history, wish.subject, now)
+        if not await tx.requests.add(request, seen.standing, history):
+            raise RequestIdReused("another request has this id", pointers=["/id"])
+        drafts = [Draft(event=EVENTS[one.move], object_id=str(wish.id), subject=person.handle) for one in history]
+        if ensured.created:
+            drafts.insert(
+                0, Draft(event=AuditEvent.SUBJECT_CREATED, object_id=str(person.handle), subject=person.handle)
             )
-            await marked_by(tx, request, seen.standing.mark, now, by)
-            if effects := self._effects(wish, request, self._statutes.entitlement(request)):
-                await self._append.within(tx, effects, by=by)
+        await tx.audit.append_many(drafts, by=by)
+        await tx.outbox.add(
+            [
+                Event(type=draft.event.value, object_id=draft.object_id, subject=person.handle, at=now)
+                for draft in drafts
+            ]
+        )
+        await marked_by(tx, request, seen.standing.mark, now, by)
+        people = list(dict.fromkeys([wish.subject, *also]))
+        if effects := self._effects(people, request, self._statutes.entitlement(request)):
+            await self._append.within(tx, effects, by=by)
         return seen, True
 
     async def _again(self, tx: RequestTransaction, wish: Wish, stored: Request, handles: set[Handle]) -> Seen:
@@ -147,7 +157,7 @@ class OpenRequest:
             law = self._statutes.rights.assumed
             self._statutes.rights.of(law, wish.right)
             request = replace(request, law=law, assumed=True)
-        return replace(request, joins=await self._open(tx, request, handles))
+        return request if wish.alone else replace(request, joins=await self._open(tx, request, handles))
 
     async def _open(self, tx: RequestTransaction, request: Request, handles: set[Handle]) -> UUID | None:
         """Return the open request that this one joins. Until we are done it stays open."""
@@ -155,21 +165,25 @@ class OpenRequest:
         stored = None if found is None else await tx.requests.find(found, hold=True)
         return found if stored is not None and stored[1].open else None
 
-    def _first_moves(self, request: Request, now: datetime, by: Caller) -> Sequence[Happened]:
-        """Return the receipt and what follows from it: it joins another, or there is nothing to verify."""
-        received = Happened(number=1, move=Move.RECEIVE, at=now, actor=by.actor)
+    def _first_moves(self, request: Request, authority: str | None, now: datetime, by: Caller) -> Sequence[Happened]:
+        """Return the receipt and what follows from it: it joins another, or an agent may ask, or all is known."""
+        history = [Happened(number=1, move=Move.RECEIVE, at=now, actor=by.actor)]
         if request.joins is not None:
-            return [received, Happened(number=2, move=Move.JOIN, at=now, actor=by.actor)]
+            return [*history, Happened(number=2, move=Move.JOIN, at=now, actor=by.actor)]
+        if authority is not None:
+            self._statutes.rights.check_authority(self._statutes.entitlement(request), authority)
+            history.append(Happened(number=2, move=Move.AUTHORISE, at=now, actor=by.actor, authority=authority))
         needs = self._statutes.needs(request)
-        known = known_at_once(needs, received, actor=by.actor, own=by.subject is not None)
-        return [received] if known is None else [received, known]
+        own = by.subject is not None
+        known = known_at_once(needs, history[-1], actor=by.actor, own=own, authorised=authority is not None)
+        return history if known is None else [*history, known]
 
-    def _effects(self, wish: Wish, request: Request, entitlement: Entitlement) -> Sequence[Submission]:
+    def _effects(self, people: Sequence[SubjectId], request: Request, entitlement: Entitlement) -> Sequence[Submission]:
         """Return the records that a request makes: they count from its receipt on."""
         return [
             Submission(
                 id=self._new_id(),
-                subject=wish.subject,
+                subject=subject,
                 statement=Statement(
                     ts=request.received_at,
                     channel=RecordChannel.ANY,
@@ -178,13 +192,14 @@ class OpenRequest:
                     evidence=f"request:{request.id}",
                 ),
             )
+            for subject in people
             for effect in entitlement.at_once
         ]
 
 
-def known_at_once(needs: Needs, last: Happened, *, actor: str, own: bool) -> Happened | None:
+def known_at_once(needs: Needs, last: Happened, *, actor: str, own: bool, authorised: bool = False) -> Happened | None:
     """Return the verification that follows by itself: nobody needs any, or their own log-in shows who they are."""
-    if needs.agent:
+    if needs.agent and not authorised:
         return None
     if own and Verification.SESSION in needs.sufficient:
         reason, proves = LOG_IN, Verification.SESSION

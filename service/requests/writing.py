@@ -24,7 +24,7 @@ from service.requests.letters import (
 from service.requests.lifecycle import MoveNotAllowed
 from service.requests.ports import Begin, RequestTransaction
 from service.requests.reading import held, is_theirs
-from service.vault import Letter, Letters
+from service.vault import Letter, Letters, TenantKey
 
 
 class WriteLetter:
@@ -46,7 +46,7 @@ class WriteLetter:
         """
         if len(letter.content) > LARGEST:
             raise LetterTooLarge(f"a letter has {LARGEST} bytes at most", pointers=["/content"])
-        tenant_key = await self._letters.tenant_key(by)
+        tenant_key = await self.ready(by)
         now = self._clock()
         async with self._begin(by.tenant) as tx:
             stored = await held(tx, request_id, by)
@@ -77,13 +77,38 @@ class WriteLetter:
                 raise MoveNotAllowed(f"it is {standing.state}", state=standing.state, moves=[])
             if len(before) >= MOST:
                 raise TooManyLetters(f"{MOST} letters are as many as may be about one request")
-            if not await tx.letters.add(written):
-                raise LetterIdReused("another letter has this id", pointers=["/id"])
-            await self._letters.keep(tx, tenant_key, handle, written.field, letter_id, letter, at=now, by=by)
-            event = AuditEvent.REQUEST_LETTER_WRITTEN
-            await tx.audit.append_many([Draft(event=event, object_id=str(letter_id), subject=request.handle)], by=by)
-            await tx.outbox.add([Event(type=event.value, object_id=str(letter_id), subject=request.handle, at=now)])
+            await self.within(tx, tenant_key, handle, written, letter, by=by)
         return written, True
+
+    async def ready(self, by: Caller) -> TenantKey:
+        """Return what `within` needs. Ask before the transaction begins.
+
+        Raises:
+            RingUnavailable
+        """
+        return await self._letters.tenant_key(by)
+
+    async def within(
+        self,
+        tx: RequestTransaction,
+        tenant_key: TenantKey,
+        handle: Handle,
+        written: Written,
+        letter: Letter,
+        *,
+        by: Caller,
+    ) -> None:
+        """Keep a new letter as a part of a larger transaction, which has to end when this raises.
+
+        Raises:
+            LetterIdReused, SubjectErased
+        """
+        if not await tx.letters.add(written):
+            raise LetterIdReused("another letter has this id", pointers=["/id"])
+        await self._letters.keep(tx, tenant_key, handle, written.field, written.id, letter, at=written.at, by=by)
+        event, letter_id = AuditEvent.REQUEST_LETTER_WRITTEN, str(written.id)
+        await tx.audit.append_many([Draft(event=event, object_id=letter_id, subject=handle)], by=by)
+        await tx.outbox.add([Event(type=event.value, object_id=letter_id, subject=handle, at=written.at)])
 
 
 class ReadLetters:

@@ -23,7 +23,11 @@ from service.web.problems import Refusal
 T = TypeVar("T")
 
 JSON: Final = "application/json"
+TEXT: Final = "text/plain"
+"""Also where a handler says, in its `opt`, that it reads a body of text, with `LiteralRequest.text`."""
 _JSON_IN_UTF8 = re.compile(rb'application/json(?:\s*;\s*charset="?utf-?8"?)?', re.IGNORECASE)
+
+_TEXT_IN_UTF8 = re.compile(rb'text/plain(?:\s*;\s*charset="?utf-?8"?)?', re.IGNORECASE)
 
 StrictBody = JSONBody[SkipValidation[T]]
 """A documented JSON body that the handler checks itself, with `strictly`."""
@@ -49,9 +53,29 @@ class LiteralRequest(Request[Caller, Any, State]):
         """Return the bytes of the body. `strictly` reads them."""
         return await self.body()
 
+    async def text(self) -> bytes:
+        """Return the whole body, which must be plain text.
+
+        Raises:
+            Refusal: as `json_body` does.
+        """
+        limit = self.route_handler.resolve_request_max_body_size() or math.inf
+        return await _body_of(self.scope["headers"], self.receive, limit, TEXT, _TEXT_IN_UTF8)
+
 
 async def json_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, limit: float) -> bytes:
     """Return the whole body of a request that says it is JSON.
+
+    Raises:
+        Refusal: as `_body_of` does.
+    """
+    return await _body_of(headers, receive, limit, JSON, _JSON_IN_UTF8)
+
+
+async def _body_of(
+    headers: Iterable[tuple[bytes, bytes]], receive: Receive, limit: float, kind: str, pattern: re.Pattern[bytes]
+) -> bytes:
+    """Return the whole body of a request that says it is of a kind.
 
     Headers are read as they came: Litestar's parsed ones cost more than the body.
 
@@ -68,11 +92,11 @@ async def json_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, li
             lengths.append(value)
         elif name == b"content-encoding":
             encoded = True
-    if len(kinds) != 1 or encoded or not _JSON_IN_UTF8.fullmatch(kinds[0]):
+    if len(kinds) != 1 or encoded or not pattern.fullmatch(kinds[0]):
         raise Refusal(
             "unsupported_media_type",
-            f"This operation reads {JSON} in UTF-8, not compressed.",
-            headers={"accept": JSON},
+            f"This operation reads {kind} in UTF-8, not compressed.",
+            headers={"accept": kind},
         )
     if not all(map(bytes.isdigit, lengths)):
         raise Refusal("invalid_request")
@@ -80,7 +104,7 @@ async def json_body(headers: Iterable[tuple[bytes, bytes]], receive: Receive, li
         raise Refusal("body_too_large")
     body = await _whole(receive, limit)
     if not body:
-        raise _malformed(Fault(pointer="", detail="A JSON body is required"))
+        raise _malformed(Fault(pointer="", detail=f"A {'JSON body' if kind == JSON else 'body'} is required"))
     return body
 
 

@@ -23,7 +23,7 @@ from litestar.typing import FieldDefinition
 from msgspec import Struct
 
 from service.web.auth import NEED, PUBLIC, Need
-from service.web.bodies import JSON
+from service.web.bodies import JSON, TEXT
 from service.web.lines import LINES, NDJSON, Lined
 from service.web.parameters import expected_by
 from service.web.problems import MEDIA_TYPE, Problem, problem_response
@@ -135,7 +135,9 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sc
         operation["requestBody"] = {"content": content, "description": told, "required": True}
         content = {NDJSON: {"schema": {"anyOf": [schemas[model] for model in stream.answers]}}}
         operation["responses"][str(int(handler.status_code))] |= {"content": content, "description": "Lines of JSON."}
-    for status in (*((413, 415) if expected.body else ()), *((409,) if "cursor" in expected.query else ())):
+    if text := handler.opt.get(TEXT):
+        operation["requestBody"] = {"content": {TEXT: {"schema": {"type": "string", "minLength": 1}}}, "required": True}
+    for status in (*((413, 415) if expected.body or text else ()), *((409,) if "cursor" in expected.query else ())):
         answers[status] = (Problem, MEDIA_TYPE)
         operation["responses"][str(status)] = {"description": problem_response(status).description}
     for answered, (model, media_type) in answers.items():

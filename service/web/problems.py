@@ -104,6 +104,12 @@ class Answer(Struct, frozen=True):
 ON_FAILURE: Final = "on_failure"
 """An option of a handler: members that every problem of 500 and above carries there, whatever failed."""
 
+FORM: Final = "form"
+"""An option of a handler: what further members every problem has there, where a protocol of others wants them."""
+
+Form = Callable[[int, str], Mapping[str, Any]]
+"""Returns such members, from status and detail."""
+
 Report = Callable[[BaseException, str], None]
 """Receives a bug and the id of its request; must log neither message nor values."""
 
@@ -147,7 +153,11 @@ class Problems:
     def handle(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         """Litestar's exception handler, for every exception."""
         request_id = str(request.scope["state"].get("request_id", ""))
-        answer = self.answer(error, request_id, _said_on_failure(request))
+        answer = self.answer(error, request_id, _option(request, ON_FAILURE))
+        if form := _option(request, FORM):
+            said = msgspec.json.decode(answer.body)
+            body = msgspec.json.encode({**form(answer.status, said["detail"]), **said})
+            answer = Answer(answer.status, answer.headers, body)
         return Response(
             answer.body,
             status_code=answer.status,
@@ -161,11 +171,10 @@ def _sqlstate(error: Exception) -> str | None:
     return getattr(getattr(error, "orig", error), "sqlstate", None)
 
 
-def _said_on_failure(request: Request[Any, Any, Any]) -> Mapping[str, Any] | None:
+def _option(request: Request[Any, Any, Any], name: str) -> Any:
     scope: Mapping[str, Any] = request.scope
     handler = scope.get("route_handler")  # none where the path leads nowhere
-    said: Mapping[str, Any] | None = None if handler is None else handler.opt.get(ON_FAILURE)
-    return said
+    return None if handler is None else handler.opt.get(name)
 
 
 def documented(*statuses: int) -> dict[int, ResponseSpec]:

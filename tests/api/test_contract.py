@@ -32,7 +32,8 @@ def lines(ctx: schemathesis.SerializationContext, value: object) -> bytes:
 
 
 BAD_VALUE = ["2xx", "400", "401", "403", "404", "409", "410", "412", "429"]
-"""What a value must look like is said by its field, and what base64 is by nobody: a bad one is 400 all the same."""
+"""What a value must look like is said by its field, what base64 is by nobody, and extensions may hold anything but
+U+0000: a bad one is 400 all the same."""
 ENDED = ["2xx", "3xx", "401", "403", "404", "409", "410", "429", "5xx"]
 """What somebody has deleted meanwhile is gone for a good request too."""
 CONFIG = {
@@ -43,7 +44,7 @@ CONFIG = {
                 "include-operation-id": operation,
                 "checks": {"positive_data_acceptance": {"expected-statuses": BAD_VALUE}},
             }
-            for operation in ("putValue", "deleteValue", "lookUp", "writeLetter")
+            for operation in ("putValue", "deleteValue", "lookUp", "writeLetter", "takeOpenDsrRequest")
         ),
         # Each line has an outcome of its own, in an answer that is 200.
         {"include-operation-id": "importValues", "checks": {"negative_data_rejection": {"enabled": False}}},

@@ -10,38 +10,20 @@ from uuid import UUID
 import httpx
 import pytest
 from aiohttp import web
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec import structs
 
 from service.courier import Courier
 from service.kernel import TenantId
 from service.settings import Settings
 from tests.conftest import FakeClock
+from tests.doors import DOMAIN, certificate
 from tests.downstream import Heard, System, listening
 
 Assign = Callable[..., Awaitable[UUID]]
-DOMAIN = "processor.example"
 PUBLIC = "https://volens.shop.example"
-
-
-def certificate(key: RSAPrivateKey, clock: FakeClock, domain: str = DOMAIN, days: int = 365) -> str:
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, domain)])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(clock() - timedelta(days=1))
-        .not_valid_after(clock() + timedelta(days=days))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(domain)]), critical=False)
-        .sign(key, SHA256())
-    )
-    return made.public_bytes(Encoding.PEM).decode()
 
 
 class Processor(System):

@@ -12,9 +12,13 @@ from uuid import UUID
 
 import httpx
 import pytest
+from msgspec import structs
 
 from service.courier import Courier
 from service.kernel import TenantId
+from service.settings import Settings
+from tests import doors
+from tests.agent import TEXT, Agent, listed_in
 from tests.conftest import FakeClock
 
 OPENAPI = Path(__file__).parents[2] / "openapi"
@@ -48,6 +52,7 @@ CHANGING = {
     "instance",
     "secret",
     "public_key",
+    "controller_id",
 }
 """Members whose values differ from run to run, as all ids do but those that an example itself makes."""
 LEARNT = {
@@ -57,6 +62,8 @@ LEARNT = {
     "linkExport": ("link", "path"),
     "decide": ("decision", "id"),
     "startTrial": ("trial", "id"),
+    "makeAgentToken": ("agent", "token"),
+    "takeDataRightsRequest": ("drp", "request_id"),
 }
 """What later examples need of the answer to an operation: its name there, and the member."""
 OURS = "01939b66-"
@@ -91,8 +98,13 @@ def steady(value: Any) -> Any:
     return "…" if isinstance(value, str) and ID.fullmatch(value) and not value.startswith(OURS) else value
 
 
-def sent(request: dict[str, Any], known: dict[str, str]) -> dict[str, Any]:
-    """Return the body of a request: JSON, or lines of it."""
+def sent(request: dict[str, Any], known: dict[str, str], agent: Agent) -> dict[str, Any]:
+    """Return the body of a request: JSON, lines of it, or what an agent signed."""
+    agent.token = known.get("agent", "")
+    if "signed" in request:
+        return {"content": agent.signed(agent.said(**request["signed"])), "headers": TEXT | agent.shown}
+    if request.get("as") == "agent":
+        return {"headers": agent.shown}
     if "lines" in request:
         content = b"".join(json.dumps(line).encode() + b"\n" for line in request["lines"])
         return {"content": content, "headers": {"content-type": "application/x-ndjson"}}
@@ -119,6 +131,17 @@ def read(answer: httpx.Response) -> Any:
 
 
 @pytest.fixture
+def agent(client: httpx.AsyncClient, clock: FakeClock) -> Agent:
+    return Agent(client, clock)
+
+
+@pytest.fixture
+def settings(settings: Settings, tmp_path: Path, clock: FakeClock, tenant: TenantId) -> Settings:
+    """Open the doors; the agent's key is listed by the test."""
+    return structs.replace(settings, **doors.opened(tmp_path, clock, tenant))
+
+
+@pytest.fixture
 def tell(assign: Callable[[], Awaitable[UUID]]) -> Callable[[], Awaitable[None]]:
     """Has three cases tell the systems something."""
 
@@ -141,6 +164,7 @@ def be_silent(courier: Courier, clock: FakeClock) -> Callable[[], Awaitable[None
     return be_silent
 
 
+@pytest.mark.usefixtures("seated")
 async def test_every_example_gets_the_answer_that_it_shows(
     client: httpx.AsyncClient,
     signed_for: Callable[..., httpx.AsyncClient],
@@ -152,7 +176,10 @@ async def test_every_example_gets_the_answer_that_it_shows(
     be_silent: Callable[[], Awaitable[None]],
     pack: Callable[[], Awaitable[None]],
     tenant: TenantId,
+    agent: Agent,
+    settings: Settings,
 ) -> None:
+    listed_in(Path(str(settings.drp_directory)), agent)
     known: dict[str, str] = {"tenant": tenant}
     before = {
         "readCheckpoint": [sequence, attest],
@@ -169,8 +196,8 @@ async def test_every_example_gets_the_answer_that_it_shows(
         path = request["path"].format_map(known)
         for prepared in before.get(example["operation"], []):
             await prepared()
-        whose = signed_for(request["as"]) if "as" in request else client
-        answer = await whose.request(request["method"], path, **sent(request, known))
+        whose = signed_for(request["as"]) if request.get("as", "agent") != "agent" else client
+        answer = await whose.request(request["method"], path, **sent(request, known, agent))
         while example["operation"] == "readTrial" and answer.json()["state"] in {"waiting", "running"}:
             await asyncio.sleep(0.05)
             answer = await client.request(request["method"], path)

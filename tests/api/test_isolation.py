@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from service.kernel import TenantId
-from tests import connected, parcelled
+from tests import connected, doors, parcelled
 from tests.conftest import SCOPES
 from tests.isolated import (
     DOCUMENT,
@@ -95,7 +95,9 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "readRequest": 404,
         "readLetters": 404,
         "readLetter": 404,
-    } | dict.fromkeys(("readPlan", "readCertificate", "fetchPackage", "readPackage"), 404) | connected.TO_OTHERS
+    } | dict.fromkeys(
+        ("readPlan", "readCertificate", "fetchPackage", "readPackage"), 404
+    ) | connected.TO_OTHERS | doors.TO_OTHERS
     assert all(field["built_in"] for field in seen["readFields"].json()["fields"])
     assert (await do(beta, "lookUp")).json() == {"subjects": []}
     assert seen["readOverlay"].json()["version"] == 0

@@ -14,7 +14,7 @@ from tests.architecture.sources import ROOT, SERVICE, imports, name, python
 # A slice may import the face (`service.<slice>`) of the slices before it.
 SLICES = [
     "events", "audit", "vault", "subjects", "consent", "decisions", "policies", "trials", "reveals", "exports",
-    "downstreams", "requests", "erasures", "timeline", "packages",
+    "downstreams", "requests", "doors", "erasures", "timeline", "packages",
 ]  # fmt: skip
 
 # Pure files with a name of their own. They count as `domain`.
@@ -65,6 +65,7 @@ PURE_MODULES = {
     },
     "trials": {"edges", "tally"},
     "reveals": {"approval", "lines", "token"},
+    "doors": {"drp", "opendsr"},
     "downstreams": {"messages", "opendsr", "signatures"},
     "vault": {"blind", "fields", "retention", "rotation", "values"},
     "requests": {"case", "check", "identity", "letters", "lifecycle", "periods", "rights", "statutes"},
@@ -130,6 +131,7 @@ FURTHER = {
         "writing": "usecases",
     },
     "erasures": {"planning": "usecases", "running": "usecases"},
+    "doors": {"agents": "usecases", "drp_api": "api", "processing": "usecases", "telling": "usecases"},
     "exports": {"filtering": "usecases", "linking": "usecases"},
     "downstreams": {
         "answering": "usecases",
@@ -196,6 +198,7 @@ ADAPTERS = {
     "trials": {"rego", "runner", "shapes"},
     "policies": {"archive", "governing", "recent"},
     "reveals": {"log"},
+    "doors": {"directory", "signing"},
     "downstreams": {"certificates", "ed25519", "outgoing"},
     "exports": {"files", "recipients", "running"},
     "requests": {"artefacts", "calendar_of", "couriers", "identity_store"},
@@ -220,6 +223,7 @@ OUTER = {"store": {"db", "trips"}, "tables": {"db"}, "adapter": {"db", "own_file
 
 # The files and folders beside the slices, and what of ours each may import.
 BESIDE = {
+    "addresses": set(),
     "arguments": set(),
     "kernel": set(),
     "db": {"kernel"},
@@ -235,7 +239,7 @@ BESIDE = {
     "telemetry": {"kernel"},
     "tenants": {"kernel", "db"},
     "web": {"kernel", "own_files", "telemetry", "web"},
-    "settings": {"kernel", "web"},
+    "settings": {"addresses", "kernel", "web"},
     "transaction": {"kernel", "db", "tenants", "trips", "wire", *SLICES},
     "trips": {"kernel", "wire"},
     "wire": set(),
@@ -270,6 +274,7 @@ ROOTS = {
     "extents",
     "laws",
     "operations",
+    "porch",
     "pack_attested",
     "package_parts",
     "packager",
@@ -286,6 +291,7 @@ ROOTS = {
     "rotation",
     "sequencer",
     "standing",
+    "teller",
     "trying",
 }
 

@@ -1,5 +1,5 @@
-"""docs/api.md, docs/api-vault.md, docs/audit-exports.md, docs/requests.md, docs/downstreams.md, docs/erasure.md and the
-opening of README.md are true.
+"""docs/api.md, docs/api-vault.md, docs/audit-exports.md, docs/requests.md, docs/downstreams.md, docs/doors.md,
+docs/erasure.md and the opening of README.md are true.
 
 Their commands are played in order, and each answer that they show is the one that comes. An ellipsis in a documented
 text stands for anything; as the last element of a list, or as a member's name, for more.
@@ -18,6 +18,7 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from service import demo
+from tests import doors
 from tests.journeys.conftest import SCOPES, Installation
 from tests.journeys.processes import Client, running, volens
 
@@ -28,6 +29,7 @@ EXPORTS = ROOT / "docs" / "audit-exports.md"
 REQUESTS = ROOT / "docs" / "requests.md"
 ERASURE = ROOT / "docs" / "erasure.md"
 DOWNSTREAMS = ROOT / "docs" / "downstreams.md"
+DOORS = ROOT / "docs" / "doors.md"
 MORE = "…"
 
 
@@ -74,15 +76,17 @@ def token_of_a_second(installation: Installation) -> str:
     return volens(*command, env=installation.env).stdout.strip()
 
 
-def test_the_document_shows_what_the_service_answers(installation: Installation) -> None:
+def test_the_document_shows_what_the_service_answers(installation: Installation, tmp_path: Path) -> None:
     decision = trial = approval = ""
-    with running("serve", "--port", "0", env=installation.env) as service:
+    opened = doors.in_environment(doors.opened(tmp_path, lambda: datetime.now(UTC), "acme"))
+    volens("tenant", "place", "acme", "--place", "DE-BE", "--time-zone", "Europe/Berlin", env=installation.env)
+    with running("serve", "--port", "0", env=installation.env | opened) as service:
         status, answer = 0, None
         with (
             closing(Client(service.url, installation.token)) as first,
             closing(Client(service.url, token_of_a_second(installation))) as second,
         ):
-            for block in [*blocks(), *blocks(GOES_ON), *blocks(REQUESTS), *blocks(DOWNSTREAMS)]:
+            for block in [*blocks(), *blocks(GOES_ON), *blocks(REQUESTS), *blocks(DOWNSTREAMS), *blocks(DOORS)]:
                 if block.startswith(("ask ", "second ")):
                     client = first if block.startswith("ask ") else second
                     for method, path, body in commands(block):
@@ -175,7 +179,7 @@ def test_the_answer_that_the_readme_opens_with_is_the_one_the_demo_gives(install
 
 def test_every_operation_is_in_the_document() -> None:
     described = json.loads((ROOT / "openapi" / "openapi.json").read_text())["paths"]
-    pages = DOCUMENT, GOES_ON, EXPORTS, REQUESTS, DOWNSTREAMS, ERASURE
+    pages = DOCUMENT, GOES_ON, EXPORTS, REQUESTS, DOWNSTREAMS, DOORS, ERASURE
     shown = "".join(page.read_text() for page in pages)
 
     for template in described:

@@ -25,6 +25,7 @@ from service.consent.schemas import RecordCreate
 from service.decisions.context import Context
 from service.postgres import DatabaseUrls, EmbeddedPostgres
 from service.subjects import SubjectFacts
+from tests import doors
 from tests.journeys.commands import typed
 from tests.journeys.processes import Service, environment, running
 
@@ -120,6 +121,10 @@ BODIES: dict[str, Any] = {
     "refuseTask": {"task": REQUEST, "outcome": "refused", "ground": "legal_claims"},
     "excuseTask": {"reason": "impossible"},
     "takeOpenDsrStatus": {"subject_request_id": REQUEST, "request_status": "completed"},
+    "takeOpenDsrRequest": doors.asked(canary("identity")),
+    "takeDataRightsRequest": canary("signed"),
+    "revokeDataRightsRequest": canary("signed"),
+    "makeAgentToken": canary("signed"),
     "openRequest": {
         "id": REQUEST,
         "subject": "s-1",
@@ -150,6 +155,9 @@ NOTHING_THERE = {
     "excuseTask",
     "takeOpenDsrStatus",
     "showIdentity",
+    "takeDataRightsRequest",
+    "revokeDataRightsRequest",
+    "makeAgentToken",
 }
 """What can't be done, because its object was never made."""
 
@@ -178,6 +186,7 @@ def filled(path: str, **given: str) -> str:
     }
     ids |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": str(uuid4())}
     ids |= {"request_id": REQUEST, "move": "withdraw", "letter": LETTER, "system": "crm", "task_id": REQUEST}
+    ids |= doors.NAMES
     return path.format_map(ids | {name: quote(value, safe="") for name, value in given.items()})
 
 
@@ -242,7 +251,8 @@ def odd_headers(word: str) -> Iterator[dict[str, str]]:
 def odd_bodies(body: Any, word: str) -> Iterator[bytes]:
     said = json.dumps(word).encode()
     yield from (said, b"[" + said + b"]", b"{" + said, b'{"a": ' + said, b"{" + said + b": 1}", b"\xff" + said)
-    yield json.dumps(body | {word: word}).encode()
+    if isinstance(body, dict):
+        yield json.dumps(body | {word: word}).encode()
     yield json.dumps({"records": [word]}).encode()
     yield from (json.dumps(changed).encode() for changed in with_each_leaf(body, word))
     yield from (json.dumps(changed).encode() for changed in with_each_leaf(body, {word: word}))
@@ -272,8 +282,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def asked(data: Path) -> Iterator[tuple[Service, list[httpx.Response], bytes]]:
     """A service that was asked everything: itself, its answers to what was misplaced, and its metrics."""
-    env = environment(data) | {"VOLENS_LOG_LEVEL": "debug"}
-    for command in (["migrate"], ["tenant", "add", "acme"]):
+    opened = doors.in_environment(doors.opened(data, lambda: datetime.now(UTC), "acme"))
+    env = environment(data) | {"VOLENS_LOG_LEVEL": "debug"} | opened
+    seat = ["tenant", "place", "acme", "--place", "DE", "--time-zone", "Europe/Berlin"]
+    for command in (["migrate"], ["tenant", "add", "acme"], seat):
         assert typed(*command, env=env).exit_code == 0
     with running("serve", "--port", "0", env=env) as service:
         with httpx.Client(base_url=service.url, timeout=30) as client:
