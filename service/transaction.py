@@ -14,6 +14,7 @@ from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStor
 from service.db import TENANT_SETTING, answering, lease
 from service.decisions.store import SqlDecisionStore
 from service.downstreams.store import SqlDownstreamStore
+from service.drop.store import SqlDropStore
 from service.erasures.store import SqlErasureStore
 from service.events.store import SqlOutbox
 from service.exports.store import SqlExportStore
@@ -82,6 +83,7 @@ class Transaction:
         self.letters = SqlLetterStore(connection, tenant)
         self.proofs = SqlProofs(connection)
         self.erasures = SqlErasureStore(connection, tenant)
+        self.drop = SqlDropStore(connection, tenant)
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]

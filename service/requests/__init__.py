@@ -1,30 +1,43 @@
 """What people ask for, and what the law gives a controller to answer it: periods, and the dates that they set."""
 
-from service.requests.case import Request, RequestUnknown
+from service.requests.case import Filter, PlaceNeeded, Request, RequestMoved, RequestUnknown, Said, Via, Wish
 from service.requests.check import Calendar, check_deadlines
 from service.requests.domain import Deadlines, Event, IsHoliday, Receipt, Step, deadlines
-from service.requests.executing import handles_of, standing_against
-from service.requests.lifecycle import State
+from service.requests.executing import ErasureHeld, handles_of, standing_against
+from service.requests.lifecycle import Move, MoveNotAllowed, State
+from service.requests.moving import MoveRequest
 from service.requests.periods import Period, Periods
 from service.requests.ports import RequestTransaction
 from service.requests.rights import Right
 from service.requests.statutes import Statutes
+from service.requests.usecases import OpenRequest
 
 __all__ = [
     "Calendar",
     "Deadlines",
+    "ErasureHeld",
     "Event",
+    "Filter",
     "IsHoliday",
+    "Move",
+    "MoveNotAllowed",
+    "MoveRequest",
+    "OpenRequest",
     "Period",
     "Periods",
+    "PlaceNeeded",
     "Receipt",
     "Request",
+    "RequestMoved",
     "RequestTransaction",
     "RequestUnknown",
     "Right",
+    "Said",
     "State",
     "Statutes",
     "Step",
+    "Via",
+    "Wish",
     "check_deadlines",
     "deadlines",
     "handles_of",

@@ -77,6 +77,8 @@ class Via(StrEnum):
     """From somebody who asks for another."""
     SIGNAL = "signal"
     """From a browser or a device."""
+    DROP = "drop"
+    """By the lists of California's register for data brokers."""
 
 
 class Said(Struct, frozen=True, kw_only=True, omit_defaults=True):

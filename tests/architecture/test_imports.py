@@ -14,7 +14,7 @@ from tests.architecture.sources import ROOT, SERVICE, imports, name, python
 # A slice may import the face (`service.<slice>`) of the slices before it.
 SLICES = [
     "events", "audit", "vault", "subjects", "consent", "decisions", "policies", "trials", "reveals", "exports",
-    "downstreams", "requests", "erasures", "timeline", "packages",
+    "downstreams", "requests", "erasures", "drop", "timeline", "packages",
 ]  # fmt: skip
 
 # Pure files with a name of their own. They count as `domain`.
@@ -69,6 +69,7 @@ PURE_MODULES = {
     "vault": {"blind", "fields", "retention", "rotation", "values"},
     "requests": {"case", "check", "identity", "letters", "lifecycle", "periods", "rights", "statutes"},
     "erasures": {"grounds"},
+    "drop": {"letters", "people", "reading", "standard"},
     "packages": {"declared", "document", "markup", "page", "sheets", "telling", "wording"},
 }
 # Files of a usual role that would be too long in one.
@@ -123,6 +124,7 @@ FURTHER = {
         "writing": "usecases",
     },
     "erasures": {"planning": "usecases", "running": "usecases"},
+    "drop": {"finding": "usecases"},
     "exports": {"filtering": "usecases", "linking": "usecases"},
     "downstreams": {
         "answering": "usecases",
@@ -193,6 +195,7 @@ ADAPTERS = {
     "exports": {"files", "recipients", "running"},
     "requests": {"artefacts", "calendar_of", "couriers", "identity_store"},
     "erasures": {"artefacts"},
+    "drop": {"artefacts", "portal"},
     "packages": {"catalogues", "spool"},
 }
 
@@ -255,6 +258,7 @@ ROOTS = {
     "committed",
     "databases",
     "dossiers",
+    "dropping",
     "eraser",
     "erasing",
     "export_parts",
