@@ -23,6 +23,7 @@ from service import (
     databases,
     db,
     demo,
+    dropping,
     eraser,
     exporter,
     operations,
@@ -201,6 +202,7 @@ async def _in_background(settings: Settings, urls: DatabaseUrls, telemetry: Tele
         sequencer.sequence(settings, urls.worker, telemetry, stop),
         exporter.export_by_itself(settings, urls, telemetry, stop),
         eraser.erase_by_itself(settings, urls, telemetry, stop),
+        dropping.compare_by_itself(settings, urls, telemetry, stop),
         courier.bring_by_itself(settings, urls, telemetry, stop),
     ]
     if attestors:

@@ -149,6 +149,17 @@ class Counts(Struct, frozen=True, kw_only=True):
     """Found, and nothing has followed yet."""
 
 
+class Carried(Struct, frozen=True, kw_only=True):
+    """What became of the requests of people who were found."""
+
+    begun: int
+    answered: int
+    held: int
+    """Something stands against them, which their plans name."""
+    waiting: int
+    """They aren't certified yet."""
+
+
 class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A record that being found makes, on any channel."""
 

@@ -11,6 +11,7 @@ from service.audit import AuditEvent
 from service.drop.domain import (
     Added,
     Broker,
+    Carried,
     Counts,
     Item,
     List,
@@ -23,11 +24,25 @@ from service.drop.domain import (
 from service.drop.ports import Begin, DropTransaction
 from service.drop.reading import Download, Part
 from service.kernel import Caller, Clock, TenantId
-from service.requests import PlaceNeeded
+from service.requests import (
+    CertificateNeeded,
+    ErasureHeld,
+    Filter,
+    Move,
+    MoveNotAllowed,
+    MoveRequest,
+    PlaceNeeded,
+    Position,
+    RequestMoved,
+    Right,
+    State,
+)
 from service.vault import KeyAccess, drop_mark
 
 LINES: Final = 5_000
 """So many are stored in one transaction."""
+PAGE: Final = 500
+"""So many requests are read at once."""
 
 Advanced = Callable[[int, int], None]
 """Told how many lines are done, of how many."""
@@ -175,6 +190,47 @@ class Tell:
                 await tx.audit.append(event=AuditEvent.DROP_TOLD, object_id=str(count), by=by)
             told += count
         return told
+
+
+class CarryOut:
+    """Have those erased who were found and whom nobody has exempted, and answer what is certified."""
+
+    def __init__(self, begin: Begin, rules: Rules, move_request: MoveRequest) -> None:
+        self._begin = begin
+        self._rules = rules
+        self._move_request = move_request
+
+    async def __call__(self, *, by: Caller) -> Carried:
+        """Return how many were begun and answered, and how many can't be yet: they are tried again the next time.
+
+        Raises:
+            NotABroker
+        """
+        async with self._begin(by.tenant) as tx:
+            await known(tx)
+        answered, waiting = await self._moved(State.EXECUTING, Move.COMPLETE, by)
+        begun, held = await self._moved(State.ACCEPTED, Move.EXECUTE, by)
+        return Carried(begun=begun, answered=answered, held=held, waiting=waiting)
+
+    async def _moved(self, state: State, move: Move, by: Caller) -> tuple[int, int]:
+        wanted = Filter(state=state, right=Right.ERASURE, law=self._rules.law)
+        after: Position | None = None
+        moved = stayed = 0
+        while True:
+            async with self._begin(by.tenant) as tx:
+                page = await tx.requests.page(wanted, after=after, limit=PAGE)
+            for request, standing in page:
+                try:
+                    await self._move_request(
+                        request.id, move, version=standing.version, reason=None, authority=None, by=by
+                    )
+                    moved += 1
+                except (CertificateNeeded, ErasureHeld, MoveNotAllowed, RequestMoved):
+                    stayed += 1
+            if len(page) < PAGE:
+                return moved, stayed
+            request, standing = page[-1]
+            after = Position(due_at=standing.due_at, id=request.id)
 
 
 class ReadProgress:

@@ -1,9 +1,9 @@
 """What people ask for, and what the law gives a controller to answer it: periods, and the dates that they set."""
 
-from service.requests.case import Filter, PlaceNeeded, Request, RequestMoved, RequestUnknown, Said, Via, Wish
+from service.requests.case import Filter, PlaceNeeded, Position, Request, RequestMoved, RequestUnknown, Said, Via, Wish
 from service.requests.check import Calendar, check_deadlines
 from service.requests.domain import Deadlines, Event, IsHoliday, Receipt, Step, deadlines
-from service.requests.executing import ErasureHeld, handles_of, standing_against
+from service.requests.executing import CertificateNeeded, ErasureHeld, handles_of, standing_against
 from service.requests.lifecycle import Move, MoveNotAllowed, State
 from service.requests.moving import MoveRequest
 from service.requests.periods import Period, Periods
@@ -14,6 +14,7 @@ from service.requests.usecases import OpenRequest
 
 __all__ = [
     "Calendar",
+    "CertificateNeeded",
     "Deadlines",
     "ErasureHeld",
     "Event",
@@ -26,6 +27,7 @@ __all__ = [
     "Period",
     "Periods",
     "PlaceNeeded",
+    "Position",
     "Receipt",
     "Request",
     "RequestMoved",

@@ -69,7 +69,7 @@ PURE_MODULES = {
     "vault": {"blind", "fields", "retention", "rotation", "values"},
     "requests": {"case", "check", "identity", "letters", "lifecycle", "periods", "rights", "statutes"},
     "erasures": {"grounds"},
-    "drop": {"letters", "people", "reading", "standard"},
+    "drop": {"answering", "letters", "people", "reading", "standard"},
     "packages": {"declared", "document", "markup", "page", "sheets", "telling", "wording"},
 }
 # Files of a usual role that would be too long in one.
