@@ -16,8 +16,18 @@ from service.audit.store import statement as audit_statement
 from service.databases import migrated
 from service.kernel import DomainError, SubjectId, SubjectRef
 from service.own_files import new_own
-from service.packages import NOTHING_DECLARED, Collect, Declared, Language, MakePackage, OpenAll, PackageWish
+from service.packages import (
+    NOTHING_DECLARED,
+    Collect,
+    Declared,
+    Language,
+    MakePackage,
+    OpenAll,
+    PackageWish,
+    WritePackage,
+)
 from service.packages.catalogues import words_in
+from service.packages.connected import NothingConnected
 from service.packages.ports import Titles, TitlesOf
 from service.packages.spool import spooled
 from service.packing import Pack
@@ -80,6 +90,7 @@ async def package(
 
     Raises:
         UnknownTenant, UnknownSubject, SubjectErased, RingUnavailable, Unreadable, Unavailable
+        TooManyPeople: the operator had packages made of as many people in the last hour as may be.
         FileExistsError: there is such a file. It stays as it is.
     """
     name = operations.tenant_named(tenant)
@@ -97,7 +108,11 @@ async def package(
                 nonce = partial(os.urandom, NONCE_BYTES)
                 open_values = OpenValues(begin, keys, unseal, app.utc_now)
                 open_all = OpenAll(begin, open_values, log, app.utc_now, app.new_id, nonce)
-                make = MakePackage(begin, Collect(begin, open_all, titles_of(begin)), words_in, app.utc_now, app.new_id)
+                write = WritePackage(
+                    Collect(begin, open_all, titles_of(begin)), words_in, app.utc_now, NothingConnected()
+                )
+                alone = settings.officer_people_per_hour
+                make = MakePackage(begin, write, app.utc_now, app.new_id, most_alone=alone)
                 with (
                     bar(shown_on, "files of the package") as advanced,
                     spooled(out.parent) as room,

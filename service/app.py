@@ -66,6 +66,7 @@ from service.erasing import Systems, planner, shown
 from service.export_parts import parts as export_parts
 from service.kernel import Clock, NewId, TenantId
 from service.laws import activated_laws
+from service.package_parts import parts as package_parts
 from service.policies import CheckOverlay, PutOverlay, ReadOverlay, ReadOverlayVersions
 from service.policies.governing import Governing
 from service.postgres import DatabaseUrls
@@ -223,6 +224,7 @@ def assemble(
             **desk(begin, clock, new_id, law, append, safe, post),
             **shown(begin, plan, systems, prove, receipt_keys, settings.log_name, clock),
             **connected(settings, begin, vault_keys, clock, new_id),
+            **package_parts(settings, begin, law, vault_keys, clock, new_id),
             "read_records": ReadRecords(begin),
             "settle_merge": SettleMerge(begin, MoveValues(vault_keys, seal, unseal), clock, policy.vocabulary),
             "put_notice": PutNotice(begin, clock),

@@ -27,6 +27,7 @@ from service import (
     eraser,
     exporter,
     operations,
+    packager,
     sequencer,
     worker,
 )
@@ -204,6 +205,7 @@ async def _in_background(settings: Settings, urls: DatabaseUrls, telemetry: Tele
         eraser.erase_by_itself(settings, urls, telemetry, stop),
         dropping.compare_by_itself(settings, urls, telemetry, stop),
         courier.bring_by_itself(settings, urls, telemetry, stop),
+        packager.package_by_itself(settings, urls, telemetry, stop),
     ]
     if attestors:
         parts.append(attesting.attest(attestors, settings, urls.worker, telemetry, stop))

@@ -15,6 +15,7 @@ from service.downstreams import task_api
 from service.erasures import api as erasures_api
 from service.exports import api as exports_api
 from service.kernel import Contended, DomainError, Unavailable
+from service.packages import api as packages_api
 from service.policies import api as policies_api
 from service.requests import api as requests_api
 from service.requests import identity_api, letter_api
@@ -45,6 +46,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **exports_api.STATUS,
     **downstreams_api.STATUS,
     **timeline_api.STATUS,
+    **packages_api.STATUS,
 }
 
 CONTROLLERS: Final[Sequence[type[Controller]]] = (
@@ -62,6 +64,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     identity_api.IdentityController,
     letter_api.LetterController,
     erasures_api.ErasureController,
+    packages_api.PackageController,
     reveals_api.RevealController,
     reveals_api.ApprovalController,
     audit_api.AuditController,

@@ -139,6 +139,17 @@ class Settings(Struct, frozen=True, kw_only=True):
         str | None,
         Meta(description="Networks of yours where connected systems may be: 10.1.0.0/16, with spaces between several."),
     ] = None
+    packages_dir: Annotated[
+        str | None,
+        Meta(description="Folder of packages, which service and worker share. Default: packages in the data folder."),
+    ] = None
+    package_hours: Annotated[
+        int, Meta(ge=1, le=8760, description="How long an access package waits to be fetched, in hours.")
+    ] = 72
+    declared_dir: Annotated[
+        str | None,
+        Meta(description="Folder of what controllers state in access packages. Default: declared in the data folder."),
+    ] = None
     lookups_per_minute: Annotated[
         int,
         Meta(ge=1, le=1_000_000, description="Lookups that a client may make in a minute, in each process."),

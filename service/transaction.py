@@ -19,6 +19,7 @@ from service.erasures.store import SqlErasureStore
 from service.events.store import SqlOutbox
 from service.exports.store import SqlExportStore
 from service.kernel import Clock, NewId, TenantId
+from service.packages.parcel_store import SqlParcelStore
 from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
 from service.requests.identity_store import SqlChallengeStore, SqlLetterStore
@@ -84,6 +85,7 @@ class Transaction:
         self.proofs = SqlProofs(connection)
         self.erasures = SqlErasureStore(connection, tenant)
         self.drop = SqlDropStore(connection, tenant)
+        self.parcels = SqlParcelStore(connection, tenant)
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[Transaction]]

@@ -1,4 +1,4 @@
-"""What the tables of tests/api/test_isolation.py have of connected systems: how each operation is asked."""
+"""What the tables of tests/isolated.py have of connected systems: how each operation is asked."""
 
 from typing import Any
 from uuid import UUID

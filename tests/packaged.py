@@ -7,6 +7,7 @@ from uuid import UUID
 from service.kernel import SubjectId, TenantId
 from service.packages.domain import (
     AccessPackage,
+    ConnectedTold,
     Contact,
     DecisionTold,
     FactsTold,
@@ -70,6 +71,7 @@ def a_head(**changes: Any) -> Head:
         "contact": Contact(controller="Example Shop"),
         "automated": None,
         "transfers": (),
+        "categories": ("document", "email", "name", "phone", "postal_address", "facts", "records"),
         "values": (
             a_value(),
             a_value("Anna Ash", name="name#legal", field="name"),
@@ -106,6 +108,10 @@ def a_head(**changes: Any) -> Head:
         ),
         "rules": (RuleTold(rule="EU-EPD-01", title="Prior consent", citation="ePrivacy Dir. Art. 13(1)", times=1),),
         "left_out": (LeftOut(what="subject_ref", times=1),),
+        "connected": (
+            ConnectedTold(system="crm", name="notes.txt", media_type="text/plain", size=7,
+                          file="connected/crm/0001-notes.txt", not_told=None),
+        ),
         **changes,
     }  # fmt: skip
     return Head(**told)

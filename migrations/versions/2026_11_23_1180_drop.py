@@ -12,7 +12,7 @@ from alembic import op
 from migrations.support import ID, INSTANT, WORKER, tenant_table
 
 revision = "0038"
-down_revision = "0035"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 

@@ -121,6 +121,7 @@ class AuditEvent(StrEnum):
     VAULT_APPROVAL_GIVEN = "vault.approval_given"
     VAULT_KEY_ROTATED = "vault.key_rotated"
     VAULT_KEY_DESTROYED = "vault.key_destroyed"
+    PACKAGE_REQUESTED = "package.requested"
     PACKAGE_MADE = "package.made"
     DOWNSTREAM_STORED = "downstream.stored"
     DOWNSTREAM_DELETED = "downstream.deleted"
@@ -132,6 +133,8 @@ class AuditEvent(StrEnum):
     DOWNSTREAM_SILENT = "downstream.silent"
     DOWNSTREAM_EXCUSED = "downstream.excused"
     DOWNSTREAM_REPEATED = "downstream.repeated"
+    PACKAGE_DOWNLOADED = "package.downloaded"
+    PACKAGE_DELETED = "package.deleted"
 
 
 NOBODYS: Final = Handle(UUID(int=0))

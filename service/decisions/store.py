@@ -3,7 +3,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, Uuid, and_, any_, cast, func, select, text, tuple_
+from sqlalchemy import ColumnElement, RowMapping, Uuid, and_, any_, cast, column, func, select, table, text, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,6 +29,13 @@ _JUDGED: Final = text(
     """
 )
 """Two arrays: a list of pairs would be a thousand parameters, which take the driver longer than the answer."""
+
+_ENTRY: Final = table(
+    "audit_entry",
+    *map(column, ("tenant", "event", "object_id", "at", "id")),
+    column("subject", Uuid),
+)
+"""The log has an entry of each decision, found by person. An index of ours for the same would cost every check."""
 
 _AT_ONCE: Final = 1_000
 _MADE: Final = [name for name in Made.__struct_fields__ if name != "verdict"]
@@ -77,17 +84,27 @@ class SqlDecisionStore:
         ]
 
     async def about(self, handles: Collection[Handle]) -> AsyncIterator[Sequence[Made]]:
+        entry = _ENTRY.c
+        entered = (
+            select(entry.object_id)
+            .where(entry.tenant == self._tenant, entry.subject.in_(handles), entry.event == "decision.made")
+            .order_by(entry.at, entry.id)
+        )
+        # A cursor: the entries are sought once, and are never all here.
+        async with self._connection.stream(entered, execution_options={"yield_per": _AT_ONCE}) as found:
+            async for part in found.scalars().partitions():
+                yield await self._made_of(part)
+
+    async def _made_of(self, decisions: Collection[str]) -> Sequence[Made]:
         row = decision.c
-        wanted = (
+        ids = cast(func.string_to_array(",".join(decisions), ","), ARRAY(Uuid))
+        found = await self._connection.execute(
             select(*(row[name] for name in _MADE), verdict.c.body.label("verdict"))
             .join(verdict, _POINTS_TO_VERDICT)
-            .where(row.tenant == self._tenant, row.handle.in_(handles))
+            .where(row.tenant == self._tenant, row.id == any_(ids))
             .order_by(row.decided_at, row.id)
         )
-        # A cursor: the rows are sought once, and are never all here.
-        async with self._connection.stream(wanted, execution_options={"yield_per": _AT_ONCE}) as found:
-            async for part in found.mappings().partitions():
-                yield [_to_made(each) for each in part]
+        return [_to_made(each) for each in found.mappings()]
 
     async def count(self, since: datetime, until: datetime) -> int:
         counted = await self._connection.scalar(select(func.count()).where(self._made(since, until)))

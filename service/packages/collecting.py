@@ -1,9 +1,11 @@
 """Reads everything about one person: some rows at a time, whatever there is of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from datetime import datetime
+from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from service.consent import Notice, Position
 from service.decisions import Verdict
@@ -31,6 +33,7 @@ from service.packages.telling import (
     reveal_told,
     state_told,
 )
+from service.requests import Package
 from service.reveals import Nonce, Revealed, RevealLog
 from service.subjects import Flags, UnknownSubject
 from service.vault import Field, Name, Opened, OpenValues, SubjectErased
@@ -45,6 +48,9 @@ class PackageWish(Struct, frozen=True, kw_only=True):
     subject: SubjectId
     language: Language
     declared: Declared = Declared()
+    package: Package = Package.EVERYTHING
+    request: UUID | None = None
+    """The request that connected systems answered as well."""
 
 
 class Person(Struct, frozen=True, kw_only=True):
@@ -182,11 +188,19 @@ class Collect:
             decisions = room.kept(DecisionTold)
             policies = await _decisions(tx, person, redact, decisions)
         # Last, so that what is put on record for this package is told by the next one.
-        values, fields = await self._open_all(person.handle, redact, tally, by=by)
+        values: tuple[ValueTold, ...] = ()
+        if wish.package is Package.EVERYTHING:
+            values, fields = await self._open_all(person.handle, redact, tally, by=by)
+        else:
+            fields = await self._held(person.handle, redact, tally, by=by)
         revisions = {revision: await self._titles_of(revision) for revision in sorted(set(policies.values()))}
         for decided in decisions:
             tally.decided(decided, revisions[policies[decided.policy]])
+        long: dict[str, Sized] = {"facts": facts, "records": records, "decisions": decisions, "reveals": reveals}
+        categories = (*sorted(field.name for field in fields), *(name for name, rows in long.items() if len(rows)))
         head = Head(
+            package=wish.package,
+            categories=categories,
             made_at=made_at,
             language=wish.language,
             tenant=by.tenant,
@@ -205,8 +219,21 @@ class Collect:
             retention=retention_told(fields, wish.declared),
             rules=tally.rules,
             left_out=redact.left_out,
+            connected=(),
         )
+        if not head.in_full:
+            head = replace(head, other_ids=(), facts=(), flags=None, state=(), notices=())
+            return person, AccessPackage(head=head, records=(), decisions=(), reveals=())
         return person, AccessPackage(head=head, records=records, decisions=decisions, reveals=reveals)
+
+    async def _held(self, handle: Handle, redact: Redaction, tally: Tally, *, by: Caller) -> Sequence[Field]:
+        """Return the fields of which something is kept, without opening it."""
+        async with self._begin(by.tenant) as tx:
+            standings, fields = await tx.values.versions(handle), await tx.values.fields()
+        for each in standings:
+            tally.came_from(Origin.VALUES, redact.client(each.actor))
+        held = {each.name.field for each in standings}
+        return [field for name, field in fields.items() if name in held]
 
 
 async def _person(tx: PackageTransaction, subject: SubjectId) -> Person:

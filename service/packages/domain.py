@@ -1,8 +1,8 @@
 """What a person gets who asks what is kept about them (GDPR Art. 15 and 20), as values.
 
 `package.json` is `Head` with three arrays at its end: `records`, `decisions` and `reveals`, which may be long and are
-read one after another. Its schema is `openapi/access-package.schema.json`. What comes later (requests, the data of
-other systems) becomes a member beside these.
+read one after another. Its schema is `openapi/access-package.schema.json`. What comes later (requests) becomes a member
+beside these.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from service.kernel import Instant, SubjectId, TenantId
+from service.requests import Package
 from service.subjects import Flags, SubjectFacts
 
 FORMAT: Final = 1
@@ -238,6 +239,35 @@ class LeftOut(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     times: int
 
 
+class NotTold(StrEnum):
+    """Why a file of a connected system is not in a package."""
+
+    TOO_LARGE = "too_large"
+    TOO_MANY = "too_many"
+
+
+class ConnectedTold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file in which a connected system answered."""
+
+    system: str
+    name: str
+    """What the system calls it."""
+    media_type: str
+    """What the system says it is."""
+    size: int
+    file: str | None
+    """Its name in the package."""
+    not_told: NotTold | None
+
+
+SUFFIXES: Final = {
+    "application/pdf": "pdf",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "text/plain": "txt",
+}
+"""Of files. Any other is `bin`: what it says it is may be a program."""
+
 RIGHTS: Final = (
     "access", "rectification", "erasure", "restriction", "portability", "objection", "withdrawal", "human_review",
     "complaint",
@@ -248,6 +278,8 @@ class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything but what may be long."""
 
     v: int = FORMAT
+    package: Package = Package.EVERYTHING
+    """With `categories` there are kinds of data alone: nothing that they say, and of what can be long nothing."""
     made_at: Instant
     language: Language
     tenant: TenantId
@@ -259,9 +291,11 @@ class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     transfers: tuple[str, ...]
     """Where the controller states that data go, and under which safeguards."""
     rights: tuple[str, ...] = RIGHTS
+    categories: tuple[str, ...]
+    """The kinds of data that are kept: fields of the vault, `facts`, `records`, `decisions`, `reveals`."""
     values: tuple[ValueTold, ...]
     facts: tuple[FactsTold, ...]
-    flags: Flags
+    flags: Flags | None
     state: tuple[StandTold, ...]
     notices: tuple[NoticeTold, ...]
     recipients: tuple[RecipientTold, ...]
@@ -269,6 +303,12 @@ class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     retention: tuple[RetentionTold, ...]
     rules: tuple[RuleTold, ...]
     left_out: tuple[LeftOut, ...]
+    connected: tuple[ConnectedTold, ...]
+    """What other systems of the controller answered."""
+
+    @property
+    def in_full(self) -> bool:
+        return self.package is Package.EVERYTHING
 
     def __repr__(self) -> str:
         return "Head(hidden)"

@@ -37,17 +37,19 @@ def written(package: AccessPackage, words: Words) -> Iterator[bytes]:
     """Yield the page in UTF-8. It is well-formed XML as well, but for its first line."""
     head, page = package.head, words.page
     language = words.language
+    intro = "intro" if head.in_full else "intro_categories"
+    sections = [each for each in SECTIONS if each[0] not in (_KINDS if head.in_full else _IN_FULL)]
     yield _HEAD.format(lang=language.value, dir=language.direction, title=text(page("title")), style=_STYLE).encode()
     made = when(words, head.made_at).html
     yield (
         f'<a class="skip" href="#main">{text(page("skip"))}</a>\n<header>\n<h1>{text(page("title"))}</h1>\n'
-        f"<p>{text(page('made_at'))}: {made}</p>\n<p>{text(page('intro'))}</p>\n</header>\n"
+        f"<p>{text(page('made_at'))}: {made}</p>\n<p>{text(page(intro))}</p>\n</header>\n"
         f'<nav aria-label="{text(page("contents"))}">\n<h2>{text(page("contents"))}</h2>\n<ol>\n'
     ).encode()
-    for name, _ in SECTIONS:
+    for name, _ in sections:
         yield f'<li><a href="#{name}">{text(page(name))}</a></li>\n'.encode()
     yield b'</ol>\n</nav>\n<main id="main">\n'
-    for name, body in SECTIONS:
+    for name, body in sections:
         for part in section(name, page(name), body(package, words)):
             yield part.encode()
     yield b"</main>\n</body>\n</html>\n"
@@ -80,6 +82,10 @@ def _values(package: AccessPackage, words: Words) -> Iterator[str]:
         for each in package.head.values
     )  # fmt: skip
     yield from _table("values", heading, rows, len(package.head.values), words)
+
+
+def _categories(package: AccessPackage, words: Words) -> Iterator[str]:
+    yield from listed(words.of("kept", each) or worded(words, "field", each) for each in package.head.categories)
 
 
 def _name(value: ValueTold, words: Words) -> Markup:
@@ -240,6 +246,16 @@ def _recipients(package: AccessPackage, words: Words) -> Iterator[str]:
         yield from listed(map(free, package.head.transfers))
 
 
+def _connected(package: AccessPackage, words: Words) -> Iterator[str]:
+    rows = (
+        (code(each.system), free(each.name),
+         joined([code(each.media_type), f"{each.size} B",
+                 words.page("too_much") if each.file is None else code(each.file)]))
+        for each in package.head.connected
+    )  # fmt: skip
+    yield from _table("connected", ("who", "what", "said"), rows, len(package.head.connected), words)
+
+
 def _sources(package: AccessPackage, words: Words) -> Iterator[str]:
     rows = (
         (words.of("origin", each.origin), free(each.who) if each.origin is Origin.DECLARED else
@@ -295,6 +311,7 @@ def _long(
 
 SECTIONS: Final[tuple[tuple[str, Body], ...]] = (
     ("about", _about),
+    ("categories", _categories),
     ("values", _values),
     ("facts", _facts),
     ("state", _state),
@@ -304,11 +321,16 @@ SECTIONS: Final[tuple[tuple[str, Body], ...]] = (
     ("logic", _logic),
     ("reveals", _reveals),
     ("recipients", _recipients),
+    ("connected", _connected),
     ("sources", _sources),
     ("retention", _retention),
     ("rights", _rights),
     ("left_out", _left_out),
 )
+
+_KINDS: Final = frozenset({"categories"})
+_IN_FULL: Final = frozenset({"values", "facts", "state", "records", "notices", "decisions", "reveals", "connected"})
+"""What a package of kinds of data has no part of, and the other way round."""
 
 _STYLE: Final = """
 body { font: 16px/1.5 sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; color: #111; background: #fff; }

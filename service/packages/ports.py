@@ -1,6 +1,9 @@
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
 
 from service.audit import AuditTrail
 from service.consent import NoticeStore, RecordStore, StateStore
@@ -8,7 +11,7 @@ from service.decisions import DecisionStore
 from service.kernel import TenantId
 from service.packages.domain import Language, Rows
 from service.packages.wording import Words
-from service.reveals import RevealStore, TokenStore
+from service.reveals import AloneStore, RevealStore, TokenStore
 from service.subjects import SubjectStore
 from service.vault import ValueStore
 
@@ -34,6 +37,8 @@ class PackageTransaction(Protocol):
     def reveals(self) -> RevealStore: ...
     @property
     def tokens(self) -> TokenStore: ...
+    @property
+    def alone(self) -> AloneStore: ...
     @property
     def audit(self) -> AuditTrail: ...
 
@@ -69,6 +74,33 @@ class Archive(Protocol):
 
     def member(self, name: str) -> AbstractContextManager[Member]:
         """Lend a member to write to, of any size. The next one waits until it ends."""
+        ...
+
+
+class Answered(Struct, frozen=True, kw_only=True):
+    """A file in which a connected system answered, still sealed."""
+
+    id: UUID
+    system: str
+    name: str
+    media_type: str
+    size: int
+    """Bytes in plain."""
+
+
+class Connected(Protocol):
+    """What connected systems answered to requests."""
+
+    async def answers(self, tenant: TenantId, request: UUID) -> Sequence[Answered]:
+        """Return what there is; a system that is silent has none."""
+        ...
+
+    def content(self, tenant: TenantId, answer: Answered) -> AsyncIterator[bytes]:
+        """Yield a file in plain, some bytes at a time.
+
+        Raises:
+            Unreadable, Unavailable
+        """
         ...
 
 

@@ -20,19 +20,24 @@ _RECORD: Final = (
 _json: Final = msgspec.json.Encoder(order="sorted")
 
 
-def sheets() -> Mapping[str, Sheet]:
+def sheets(package: AccessPackage) -> Mapping[str, Sheet]:
     """Return the tables of a package by the names of their files."""
+    kinds = {
+        "rules.csv": _rules,
+        "recipients.csv": _recipients,
+        "sources.csv": _sources,
+        "retention.csv": _retention,
+    }
+    if not package.head.in_full:
+        return kinds
     return {
         "values.csv": _values,
         "facts.csv": _facts,
         "state.csv": _state,
         "records.csv": _records,
         "decisions.csv": _decisions,
-        "rules.csv": _rules,
         "reveals.csv": _reveals,
-        "recipients.csv": _recipients,
-        "sources.csv": _sources,
-        "retention.csv": _retention,
+        **kinds,
     }
 
 

@@ -1,6 +1,18 @@
-"""What people ask for, and what the law gives a controller to answer it: periods, and the dates that they set."""
+"""What people ask for, from receipt to answer, and what the law gives a controller to answer it."""
 
-from service.requests.case import Filter, PlaceNeeded, Position, Request, RequestMoved, RequestUnknown, Said, Via, Wish
+from service.requests.case import (
+    Filter,
+    ForStaff,
+    PlaceNeeded,
+    Position,
+    Request,
+    RequestMoved,
+    RequestUnknown,
+    Said,
+    Standing,
+    Via,
+    Wish,
+)
 from service.requests.check import Calendar, check_deadlines
 from service.requests.domain import Deadlines, Event, IsHoliday, Receipt, Step, deadlines
 from service.requests.executing import CertificateNeeded, ErasureHeld, handles_of, standing_against
@@ -8,7 +20,8 @@ from service.requests.lifecycle import Move, MoveNotAllowed, State
 from service.requests.moving import MoveRequest
 from service.requests.periods import Period, Periods
 from service.requests.ports import RequestTransaction
-from service.requests.rights import Right
+from service.requests.reading import is_theirs
+from service.requests.rights import Package, Right
 from service.requests.statutes import Statutes
 from service.requests.usecases import OpenRequest
 
@@ -19,11 +32,13 @@ __all__ = [
     "ErasureHeld",
     "Event",
     "Filter",
+    "ForStaff",
     "IsHoliday",
     "Move",
     "MoveNotAllowed",
     "MoveRequest",
     "OpenRequest",
+    "Package",
     "Period",
     "Periods",
     "PlaceNeeded",
@@ -35,6 +50,7 @@ __all__ = [
     "RequestUnknown",
     "Right",
     "Said",
+    "Standing",
     "State",
     "Statutes",
     "Step",
@@ -43,5 +59,6 @@ __all__ = [
     "check_deadlines",
     "deadlines",
     "handles_of",
+    "is_theirs",
     "standing_against",
 ]

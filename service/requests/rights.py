@@ -85,6 +85,14 @@ class Use(StrEnum):
     FEE = "fee"
 
 
+class Package(StrEnum):
+    """What is put together for whoever asks."""
+
+    EVERYTHING = "everything"
+    CATEGORIES = "categories"
+    """Which kinds of data there are, from where and for whom: nothing that they say."""
+
+
 class Effect(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A record that a request makes when it is received, on any channel."""
 
@@ -115,6 +123,8 @@ class Entitlement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     login_suffices: bool = False
     """Whether a log-in will do, though more is needed of those who have no account."""
     discloses: bool = False
+    package: Package | None = None
+    """What the answer is put together from; nothing where it is no package."""
     destroys: bool = False
     at_once: tuple[Effect, ...] = ()
     """What takes effect on receipt, whoever asks."""
@@ -243,6 +253,11 @@ class Rights:
                 if regime in self._table.of_regime:
                     return self._table.of_regime[regime], False
         return self.assumed, True
+
+    @property
+    def packaged(self) -> frozenset[Right]:
+        """The rights that some law has answered with a package."""
+        return frozenset(row.right for row in self._table.rights if row.package is not None)
 
     def of(self, law: str, right: Right) -> Entitlement:
         """Return what a law says about a right.

@@ -19,7 +19,7 @@ from service.reveals.domain import (
     parted,
     usable_until,
 )
-from service.reveals.ports import Begin, Nonce, OpenOne, RevealLog
+from service.reveals.ports import AloneStore, Begin, Nonce, OpenOne, RevealLog
 from service.reveals.token import TokenUnknown, digest
 from service.subjects import UnknownSubject
 from service.vault import (
@@ -144,12 +144,7 @@ class Reveal:
             handle = await tx.subjects.handle_of(wish.subject)
             if handle is None:
                 raise UnknownSubject("there is no such subject")
-            first = await tx.alone.admit(by.actor, handle, most=self._most_alone, since=now - ALONE, at=now)
-        if first is not None:
-            raise TooManyPeople(
-                f"without an approval a client reads {self._most_alone} people an hour; ask for one, and read a batch",
-                after=max(1, ceil((first + ALONE - now).total_seconds())),
-            )
+            await admit_alone(tx.alone, handle, by, most=self._most_alone, now=now)
         return handle
 
     async def _decided(self, wish: Wish, by: Caller) -> Decision:
@@ -178,6 +173,20 @@ class Reveal:
             return handle in (await self._open_one(Wanted(handle=handle, names=(), by=by))).erased
         except RingUnavailable:
             return False
+
+
+async def admit_alone(alone: AloneStore, handle: Handle, by: Caller, *, most: int, now: datetime) -> None:
+    """Count a person whom an officer reads with nobody's approval.
+
+    Raises:
+        TooManyPeople
+    """
+    first = await alone.admit(by.actor, handle, most=most, since=now - ALONE, at=now)
+    if first is not None:
+        raise TooManyPeople(
+            f"without an approval a client reads {most} people an hour; ask for one, and read a batch",
+            after=max(1, ceil((first + ALONE - now).total_seconds())),
+        )
 
 
 def refuse_outsiders(purpose: str, by: Caller, *, version: int | None = None) -> None:

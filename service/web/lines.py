@@ -161,11 +161,11 @@ class PartResponse(Response[bytes]):
 
     async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await _patiently(send, {"type": "http.response.start", "status": 200, "headers": self._head})
+            await patiently(send, {"type": "http.response.start", "status": 200, "headers": self._head})
             async with aclosing(self._parts) as parts:
                 async for part in parts:
-                    await _patiently(send, {"type": "http.response.body", "body": part, "more_body": True})
-            await _patiently(send, {"type": "http.response.body", "body": b"", "more_body": False})
+                    await patiently(send, {"type": "http.response.body", "body": part, "more_body": True})
+            await patiently(send, {"type": "http.response.body", "body": b"", "more_body": False})
         except Gone:
             return
 
@@ -177,7 +177,7 @@ class LineResponse(PartResponse):
         super().__init__(lines, {"content-type": NDJSON})
 
 
-async def _patiently(send: Send, message: Any) -> None:
+async def patiently(send: Send, message: Any) -> None:
     try:
         async with asyncio.timeout(PATIENCE):
             await send(message)

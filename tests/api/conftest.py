@@ -48,6 +48,7 @@ from service.web.local_issuer import LocalIssuer
 from tests.audited import WITNESS
 from tests.conftest import SCOPES, Database, FakeClock
 from tests.erasing import running
+from tests.parcelled import tending
 from tests.timestamping import Authority
 from tests.vaulted import Put, putter
 from tests.witnessing import answering, cosignature
@@ -285,6 +286,15 @@ async def erase(
 
     yield erase
     await engine.dispose()
+
+
+@pytest.fixture
+def pack(
+    settings: Settings, database: Database, begin: Begin, clock: FakeClock, tenant: TenantId
+) -> Callable[[], Awaitable[None]]:
+    """Does what the worker does for packages."""
+    tend = tending(settings, database.urls, begin, clock)
+    return lambda: tend(tenant)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ WRITE = os.environ.get("WRITE_EXAMPLES") == "1"
 """Set by `make openapi`: the examples take over the answers of today."""
 CHANGING = {
     "commitment",
+    "bytes",
     "token",
     "asked",
     "received_at",
@@ -149,6 +150,7 @@ async def test_every_example_gets_the_answer_that_it_shows(
     erase: Callable[[], Awaitable[None]],
     tell: Callable[[], Awaitable[None]],
     be_silent: Callable[[], Awaitable[None]],
+    pack: Callable[[], Awaitable[None]],
     tenant: TenantId,
 ) -> None:
     known: dict[str, str] = {"tenant": tenant}
@@ -156,6 +158,7 @@ async def test_every_example_gets_the_answer_that_it_shows(
         "readCheckpoint": [sequence, attest],
         "readExport": [work],
         "readCertificate": [erase, sequence],
+        "readPackage": [pack],
         "pullTasks": [tell],
         "repeatTask": [be_silent],
         "excuseTask": [be_silent],

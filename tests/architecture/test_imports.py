@@ -70,7 +70,7 @@ PURE_MODULES = {
     "requests": {"case", "check", "identity", "letters", "lifecycle", "periods", "rights", "statutes"},
     "erasures": {"grounds"},
     "drop": {"answering", "letters", "people", "reading", "standard"},
-    "packages": {"declared", "document", "markup", "page", "sheets", "telling", "wording"},
+    "packages": {"declared", "document", "markup", "page", "parcels", "sheets", "spoken", "telling", "wording"},
 }
 # Files of a usual role that would be too long in one.
 FURTHER = {
@@ -102,7 +102,14 @@ FURTHER = {
     "subjects": {"directory": "store"},
     "decisions": {"inquiries": "usecases", "law_schemas": "schemas"},
     "trials": {"running": "usecases", "sources": "usecases"},
-    "packages": {"collecting": "usecases"},
+    "packages": {
+        "asking": "usecases",
+        "collecting": "usecases",
+        "connected": "usecases",
+        "fetching": "usecases",
+        "keeping": "usecases",
+        "parcel_ports": "ports",
+    },
     "reveals": {
         "approving": "usecases",
         "batches": "usecases",
@@ -196,7 +203,7 @@ ADAPTERS = {
     "requests": {"artefacts", "calendar_of", "couriers", "identity_store"},
     "erasures": {"artefacts"},
     "drop": {"artefacts", "portal"},
-    "packages": {"catalogues", "spool"},
+    "packages": {"catalogues", "making", "parcel_store", "sealed", "spool"},
 }
 
 # What a file may import from its own slice, by its role.
@@ -268,6 +275,8 @@ ROOTS = {
     "laws",
     "operations",
     "pack_attested",
+    "package_parts",
+    "packager",
     "pack_receipts",
     "packs",
     "processes",

@@ -108,6 +108,11 @@ def decided(database, caller, clock):
                 " sha256('{}'), sha256('{}'), '{}', %s, 'r')",
                 (caller.tenant, id_, handle, clock(), clock(), revision, actor),
             )
+            connection.execute(
+                "INSERT INTO audit_entry (tenant, id, at, event, object_id, subject, actor, request, canonical)"
+                " VALUES (%s, %s, %s, 'decision.made', %s, %s, %s, 'r', '')",
+                (caller.tenant, uuid4(), clock(), str(id_), handle, actor),
+            )
         return id_
 
     return decided

@@ -131,6 +131,7 @@ BODIES: dict[str, Any] = {
     "sendIdentityCode": {},
     "showIdentity": {"said": {"email": canary("said"), "name": canary("said_name")}},
     "writeLetter": {"id": LETTER, "text": canary("letter")},
+    "askForPackage": {"language": "de"},
     "simulateDecision": {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"},
     "startTrial": {
         "overlay": {"denied": [{"channel": "email"}]},
@@ -141,6 +142,7 @@ BODIES: dict[str, Any] = {
 
 
 NOTHING_THERE = {
+    "askForPackage",
     "mergeSubjects",
     "revokeToken",
     "confirmTask",

@@ -58,9 +58,8 @@ def test_every_section_has_a_heading_that_the_contents_lead_to():
     read = parsed(html())
 
     wanted = [link.attrs["href"][1:] for link in read.query("nav a")]
-    assert (
-        wanted == [heading.attrs["id"] for heading in read.query("section h2")] == [name for name, _ in page.SECTIONS]
-    )
+    assert wanted == [heading.attrs["id"] for heading in read.query("section h2")]
+    assert wanted == [name for name, _ in page.SECTIONS if name != "categories"]
     assert [section.attrs["aria-labelledby"] for section in read.query("section")] == wanted
 
 

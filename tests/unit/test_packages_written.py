@@ -31,7 +31,7 @@ def as_json(**changes) -> bytes:
 
 
 def as_csv(name: str, **changes) -> list[dict[str, str]]:
-    content = b"".join(written(sheets()[name](a_package(**changes))))
+    content = b"".join(written(sheets(a_package())[name](a_package(**changes))))
     assert content.startswith(b"\xef\xbb\xbf")
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
 
@@ -85,7 +85,7 @@ def test_no_cell_is_taken_for_a_formula(risky: str):
     }
 
 
-@pytest.mark.parametrize("name", sheets())
+@pytest.mark.parametrize("name", sheets(a_package()))
 def test_every_table_has_rows_as_wide_as_its_heading(name: str):
     rows = as_csv(name)
 
