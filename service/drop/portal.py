@@ -5,7 +5,7 @@ names files of ours.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
@@ -29,7 +29,7 @@ LARGEST: Final = 8 * 1024**3
 _PIECE: Final = 1 << 16
 _SAID: Final = 64 * 1024
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=10, sock_read=60)
-_REFUSALS: Final = {
+_REFUSALS: Final[Mapping[int, str]] = {
     HTTPStatus.UNAUTHORIZED: "the platform doesn't know the key",
     HTTPStatus.FORBIDDEN: "the platform lets this key do nothing: registration or fee may be missing",
     HTTPStatus.NOT_FOUND: "there is no such platform at this address",
@@ -126,7 +126,7 @@ class Portal:
         """Return after how long to ask again; nothing if the answer is one."""
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             return _later(answer, BUSY)
-        if (refusal := _REFUSALS.get(HTTPStatus(answer.status))) is not None:
+        if (refusal := _REFUSALS.get(answer.status)) is not None:
             raise PortalRefused(refusal)
         if answer.status not in {HTTPStatus.OK, HTTPStatus.ACCEPTED}:
             raise Unavailable(f"the platform answers {answer.status}")

@@ -153,8 +153,7 @@ class Answers:
     ) -> AsyncIterator[tuple[str, Status | None]]:
         """Give each work item with its status, or with nothing while it is open.
 
-        With `amend` those whose status isn't any more what the platform was told; else those of which it was told
-        nothing.
+        With `amend` those of which the platform was told something else; without it those of which it was told nothing.
         """
         after = ""
         while True:
@@ -164,7 +163,7 @@ class Answers:
                 return
             for each in page:
                 status = self._rules.status(each.outcomes)
-                if not amend or status not in {None, each.told}:
+                if not amend or status is not each.told:
                     yield each.id, status
             after = page[-1].id
 
