@@ -97,8 +97,6 @@ class Added(Struct, frozen=True, kw_only=True):
     known: int = 0
     contradicting: int = 0
     """Their ids stand for other hashes, and go on doing so."""
-    matched: int = 0
-    """People found."""
 
 
 class Found(Struct, frozen=True, kw_only=True):

@@ -57,11 +57,8 @@ class DropStore(Protocol):
         """Return the names of what is kept of each, deleted ones too."""
         ...
 
-    async def mark(self, marks: Mapping[Handle, Collection[Mark]], at: datetime) -> int:
-        """Put marks in the place of those that each had, and return how many people work items find by them.
-
-        Who has no marks is left with none. They are due no more.
-        """
+    async def mark(self, marks: Mapping[Handle, Collection[Mark]], at: datetime) -> None:
+        """Put marks in the place of those that each had, with what work items find by them. They are due no more."""
         ...
 
     async def unfollowed(self, limit: int) -> Sequence[Found]:

@@ -37,9 +37,9 @@ _ADD: Final = """
         INSERT INTO drop_match (tenant, item, handle, at)
         SELECT :tenant, added.id, mark.handle, :at FROM added
         JOIN drop_mark AS mark ON mark.tenant = :tenant AND mark.list = :list AND mark.digest = added.digest
-        ON CONFLICT DO NOTHING RETURNING handle
+        ON CONFLICT DO NOTHING
     )
-    SELECT (SELECT count(*) FROM added), (SELECT count(DISTINCT handle) FROM found), (
+    SELECT (SELECT count(*) FROM added), (
         SELECT count(*) FROM said JOIN drop_item AS item ON item.tenant = :tenant AND item.id = said.id
         WHERE item.removed_at IS NULL AND (item.digest, item.list) <> (said.digest, CAST(:list AS text))
     )
@@ -70,14 +70,11 @@ _MARK: Final = """
             AS new (list, digest, handle)
         ORDER BY list COLLATE "C", digest, handle
         ON CONFLICT DO NOTHING RETURNING list, digest, handle
-    ), found AS (
-        INSERT INTO drop_match (tenant, item, handle, at)
-        SELECT :tenant, item.id, marked.handle, :at FROM marked
-        JOIN drop_item AS item
-            ON item.tenant = :tenant AND item.list = marked.list AND item.digest = marked.digest
-        ON CONFLICT DO NOTHING RETURNING handle
     )
-    SELECT count(DISTINCT handle) FROM found
+    INSERT INTO drop_match (tenant, item, handle, at)
+    SELECT :tenant, item.id, marked.handle, :at FROM marked
+    JOIN drop_item AS item ON item.tenant = :tenant AND item.list = marked.list AND item.digest = marked.digest
+    ON CONFLICT DO NOTHING
 """
 _NOT_DUE: Final = "DELETE FROM drop_due WHERE tenant = :tenant AND handle = ANY(:handles)"
 _UNFOLLOWED: Final = """
@@ -183,8 +180,8 @@ class SqlDropStore:
         said = {"ids": [item for item, _ in rows], "digests": [digest for _, digest in rows]}
         await self._ask(_ONE_BY_ONE)
         found = (await self._ask(_ADD, list=list_.value, listed_on=listed_on, at=at, **said)).one()
-        new, matched, contradicting = found
-        return Added(new=new, known=len(rows) - new - contradicting, contradicting=contradicting, matched=matched)
+        new, contradicting = found
+        return Added(new=new, known=len(rows) - new - contradicting, contradicting=contradicting)
 
     async def remove(self, items: Collection[str], at: datetime) -> int:
         return int((await self._ask(_REMOVE, items=list(items), at=at)).scalar_one())
@@ -204,15 +201,14 @@ class SqlDropStore:
             names[Handle(handle)].append(f"{field}#{label}" if label else field)
         return names
 
-    async def mark(self, marks: Mapping[Handle, Collection[Mark]], at: datetime) -> int:
+    async def mark(self, marks: Mapping[Handle, Collection[Mark]], at: datetime) -> None:
         await self._ask(_ONE_BY_ONE)
         await self._ask(_UNMARK, handles=list(marks))
         rows = [(list_.value, digest, handle) for handle, each in marks.items() for list_, digest in each]
         lists, digests, handles = zip(*rows, strict=True) if rows else ((), (), ())
         said = {"lists": list(lists), "digests": list(digests), "handles": list(handles)}
-        found = int((await self._ask(_MARK, at=at, **said)).scalar_one())
+        await self._ask(_MARK, at=at, **said)
         await self._ask(_NOT_DUE, handles=list(marks))
-        return found
 
     async def unfollowed(self, limit: int) -> Sequence[Found]:
         return [

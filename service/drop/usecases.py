@@ -268,5 +268,4 @@ def _sum(one: Added, other: Added) -> Added:
         new=one.new + other.new,
         known=one.known + other.known,
         contradicting=one.contradicting + other.contradicting,
-        matched=one.matched + other.matched,
     )
