@@ -1,7 +1,7 @@
 """`volens drop`, and what compares people with its lists beside it: a part of `volens work`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from datetime import date, datetime
 from io import BufferedRandom
@@ -28,6 +28,7 @@ from service.drop import (
     Counts,
     Download,
     Follow,
+    Found,
     List,
     MarkPeople,
     NoteAccess,
@@ -61,6 +62,8 @@ PAUSE: Final = 1.0
 """Seconds between two looks for people who are to be compared with the lists."""
 AGAIN: Final = 30.0
 """Seconds after which it is tried again when the database or the key ring is lost."""
+AT_ONCE: Final = 4
+"""People for whom what follows is done side by side."""
 PLACE: Final = "US-CA"
 ZONE: Final = ZoneInfo("America/Los_Angeles")
 """Of the platform: by its days the lists have to be fetched."""
@@ -84,9 +87,27 @@ class Tools(Struct, frozen=True, kw_only=True):
         while await self.mark(by.tenant):
             continue
         people = 0
-        while followed := await self.follow(by=by):
-            people += followed
+        while due := await self.follow.due(by.tenant):
+            await self._follow(iter(due), by)
+            people += len(due)
         return people
+
+    async def _follow(self, waiting: Iterator[Sequence[Found]], by: Caller) -> None:
+        """Go on with each. Who can't be gone on with is told when the others are through."""
+        failed = list[Exception]()
+
+        async def work() -> None:
+            for person in waiting:
+                try:
+                    await self.follow(person, by=by)
+                except Exception as error:  # noqa: BLE001 -- one person's fault is not to stop the others' case
+                    failed.append(error)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(work())
+        if failed:
+            raise failed[0]
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -127,7 +148,7 @@ def tools(begin: Begin, keys: KeyAccess, clock: Clock, new_id: NewId) -> Tools:
 @asynccontextmanager
 async def dropping(settings: Settings, urls: DatabaseUrls) -> AsyncIterator[Tools]:
     """Lend the same, with connections and a key ring of its own."""
-    engine = db.engine(urls.app, size=4)
+    engine = db.engine(urls.app, size=AT_ONCE + 1)
     begin = opener(engine, app.utc_now, app.new_id)
     try:
         async with guarded_root_keys(settings, app.root_uses(begin), make=False) as root:
@@ -286,18 +307,19 @@ async def compare_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: T
     """Compare people of brokers with the lists until `stop` is set. A lost database or key ring is waited for."""
     async with operations.transactions(urls.worker) as look:
         while not stop.is_set():
+            pause = PAUSE
             try:
                 if due := await _due(look):
                     async with dropping(settings, urls) as lent:
-                        while due and not stop.is_set():
-                            for tenant in due:
-                                await lent.settle(by=Caller(tenant=tenant, actor=WORKER, request=str(app.new_id())))
-                            await _pause(PAUSE, stop)
-                            due = await _due(look)
-                await _pause(PAUSE, stop)
+                        for tenant in due:
+                            await lent.settle(by=Caller(tenant=tenant, actor=WORKER, request=str(app.new_id())))
             except Unavailable as error:
                 telemetry.log.warning("drop_waits", **described(error))
-                await _pause(AGAIN, stop)
+                pause = AGAIN
+            except Exception as error:  # noqa: BLE001 -- the other parts of the worker are not to stop for it
+                telemetry.bug(error, "")
+                pause = AGAIN
+            await _pause(pause, stop)
 
 
 async def _due(look: Begin) -> Sequence[TenantId]:

@@ -104,17 +104,17 @@ class Follow:
         self._clock = clock
         self._new_id = new_id
 
-    async def __call__(self, *, by: Caller) -> int:
-        """Return with how many people it got on; nobody is left then."""
-        async with self._begin(by.tenant) as tx:
+    async def due(self, tenant: TenantId) -> Sequence[Sequence[Found]]:
+        """Return people of whom nothing has followed yet, each with what found them."""
+        async with self._begin(tenant) as tx:
             found = await tx.drop.unfollowed(PEOPLE)
-        people = 0
-        for handle, group in groupby(found, key=lambda each: each.handle):
-            each = list(group)
-            await self._forward(handle, [one for one in each if not one.removed], by)
-            await self._back(handle, [one for one in each if one.removed], by)
-            people += 1
-        return people
+        return [list(group) for _, group in groupby(found, key=lambda each: each.handle)]
+
+    async def __call__(self, person: Sequence[Found], *, by: Caller) -> None:
+        """Do what follows for one of them."""
+        handle = person[0].handle
+        await self._forward(handle, [each for each in person if not each.removed], by)
+        await self._back(handle, [each for each in person if each.removed], by)
 
     async def _forward(self, handle: Handle, found: Sequence[Found], by: Caller) -> None:
         """Opt somebody out at once, and ask for their deletion, unless others have what was hashed as well."""
@@ -175,6 +175,8 @@ class Follow:
                     await self._move(request, Move.WITHDRAW, stored[1].version, by)
                 except MoveNotAllowed:
                     continue
+        if not found:
+            return
         async with self._begin(by.tenant) as tx:
             await tx.drop.unmatch(handle, [each.item for each in found])
 

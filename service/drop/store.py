@@ -35,15 +35,19 @@ _ADD: Final = """
         ON CONFLICT DO NOTHING RETURNING id, digest
     ), found AS (
         INSERT INTO drop_match (tenant, item, handle, at)
-        SELECT :tenant, added.id, mark.handle, :at FROM added
-        JOIN drop_mark AS mark ON mark.tenant = :tenant AND mark.list = :list AND mark.digest = added.digest
+        SELECT :tenant, added.id, mark.handle, :at FROM added CROSS JOIN LATERAL (
+            SELECT handle FROM drop_mark WHERE tenant = :tenant AND list = :list AND digest = added.digest OFFSET 0
+        ) AS mark
         ON CONFLICT DO NOTHING
     )
     SELECT (SELECT count(*) FROM added), (
-        SELECT count(*) FROM said JOIN drop_item AS item ON item.tenant = :tenant AND item.id = said.id
+        SELECT count(*) FROM said CROSS JOIN LATERAL (
+            SELECT list, digest, removed_at FROM drop_item WHERE tenant = :tenant AND id = said.id OFFSET 0
+        ) AS item
         WHERE item.removed_at IS NULL AND (item.digest, item.list) <> (said.digest, CAST(:list AS text))
     )
 """
+"""`OFFSET 0` has each looked up by itself: PostgreSQL would read the whole table while it knows little of it."""
 _REMOVE: Final = """
     WITH gone AS (
         UPDATE drop_item SET removed_at = :at, digest = '' WHERE tenant = :tenant AND id = ANY(:items)
@@ -72,8 +76,9 @@ _MARK: Final = """
         ON CONFLICT DO NOTHING RETURNING list, digest, handle
     )
     INSERT INTO drop_match (tenant, item, handle, at)
-    SELECT :tenant, item.id, marked.handle, :at FROM marked
-    JOIN drop_item AS item ON item.tenant = :tenant AND item.list = marked.list AND item.digest = marked.digest
+    SELECT :tenant, item.id, marked.handle, :at FROM marked CROSS JOIN LATERAL (
+        SELECT id FROM drop_item WHERE tenant = :tenant AND list = marked.list AND digest = marked.digest OFFSET 0
+    ) AS item
     ON CONFLICT DO NOTHING
 """
 _NOT_DUE: Final = "DELETE FROM drop_due WHERE tenant = :tenant AND handle = ANY(:handles)"
