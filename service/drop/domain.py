@@ -118,8 +118,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     followed: bool
     shared: bool
+    requested: bool
+    """Whether they were asked to be deleted: not who was gone already, or shares what was hashed."""
     state: str | None
-    """Of the request to delete them; none where there is no request: they were gone, or are several."""
+    """Of that request; none once it is past its retention."""
     reason: str | None
 
 
@@ -208,7 +210,7 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return None if None in found else min((each for each in found if each), key=_ORDER.index)
 
     def _of(self, outcome: Outcome) -> Status | None:
-        if outcome.state is None:
+        if not outcome.requested:
             return Status.DELETED
         for rule in self.outcomes:
             if outcome.state in rule.states and (rule.reasons is None or outcome.reason in rule.reasons):

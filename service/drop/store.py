@@ -127,6 +127,7 @@ _ANSWERABLE: Final = """
     SELECT page.id, page.status, (
         SELECT json_agg(json_build_object(
             'followed', found.followed_at IS NOT NULL, 'shared', coalesce(found.shared, false),
+            'requested', found.request IS NOT NULL,
             'state', asked.state, 'reason', asked.reason
         )) FROM drop_match AS found
         LEFT JOIN LATERAL (
