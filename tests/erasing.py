@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from service import app
 from service.connecting import assigning
 from service.consent import Action, AppendRecords, RecordChannel, SettleMerge, Statement, Submission
 from service.decisions.artefacts import read_policy
-from service.desk import statutes
+from service.desk import Safe, desk, statutes
 from service.erasing import Systems, carried_out, planner
 from service.erasures import Connected, ErasureTransaction, Outcome, RunErasure, Stage
 from service.kernel import Caller, Clock, Handle, NewId, SubjectId, TenantId
-from service.requests import MoveRequest, OpenRequest
 from service.requests.case import Said, Via, Wish
 from service.requests.lifecycle import Move
 from service.requests.rights import Right
@@ -33,6 +33,9 @@ POLICY = read_policy(app.BUILD)
 LAW = statutes(app.BUILD, POLICY)
 OLD = datetime(2026, 1, 5, 9, tzinfo=UTC)
 FACTS = SubjectFacts(residence="DE", birth_date=date(1986, 5, 14))
+UNUSED: Any = None
+SAFE = Safe(keys=UNUSED, fields=UNUSED, open_values=UNUSED, reveals=UNUSED, nonce=UNUSED)
+"""Nobody shows who they are here."""
 EVERYWHERE = Gazetteer(places=frozenset({"DE"}), zones=frozenset())
 
 
@@ -102,8 +105,7 @@ class People:
         self._new_id = new_id
         self._by = caller
         self._append = AppendRecords(begin, clock, POLICY.vocabulary)
-        self._open = OpenRequest(begin, clock, new_id, LAW, self._append)
-        self._move = MoveRequest(begin, clock, LAW)
+        self._front = desk(begin, clock, new_id, LAW, self._append, SAFE, UNUSED)
 
     async def write(self, subject: str, name: str, value: object, *, reenrol: bool = False) -> object:
         """Put a value into the vault; return what became of that."""
@@ -152,16 +154,16 @@ class People:
         """Ask for an erasure, have it accepted, and have it carried out; return the request."""
         said = Said(via=Via.PORTAL, law=law, place="DE", time_zone="Europe/Berlin")
         wish = Wish(id=self._new_id(), subject=SubjectId(subject), right=Right.ERASURE, said=said)
-        seen, _ = await self._open(wish, by=self._by)
+        seen, _ = await self._front["open_request"](wish, by=self._by)
         for move, reason in ((Move.VERIFY, "staff_decision"), (Move.EXECUTE, None)):
-            seen = await self._move(
+            seen = await self._front["move_request"](
                 wish.id, move, version=seen.standing.version, reason=reason, authority=None, by=self._by
             )
         return wish.id
 
     async def move(self, request: UUID, move: Move, *, version: int, reason: str | None = None) -> None:
         """Move a request on, as staff does."""
-        await self._move(request, move, version=version, reason=reason, authority=None, by=self._by)
+        await self._front["move_request"](request, move, version=version, reason=reason, authority=None, by=self._by)
 
     async def run(self, request: UUID, connected: Connected | None = None) -> Stage:
         """Go on with an erasure, as the worker does."""
