@@ -12,7 +12,7 @@ from service.drop.people import Value, asked, hashes
 from service.drop.ports import Begin, DropTransaction, Mark
 from service.events import Event
 from service.kernel import Caller, Clock, Handle, NewId, SubjectId, TenantId
-from service.requests import Move, MoveNotAllowed, MoveRequest, OpenRequest, Right, Said, State, Via, Wish
+from service.requests import Move, MoveNotAllowed, MoveRequest, OpenRequest, Right, Said, Standing, State, Via, Wish
 from service.vault import FieldsOf, KeyAccess, Name, OpenValues, Unreadable, drop_mark
 
 PEOPLE: Final = 200
@@ -122,10 +122,13 @@ class Follow:
             return
         alone = {each.item for each in found if each.people <= 1 or each.request is not None}
         request: UUID | None = None
+        standing: Standing | None = None
         async with self._begin(by.tenant) as tx:
             name = await _name(tx, handle)
             if name is not None and alone:
                 request = await tx.drop.requested(handle) or self._new_id()
+                stored = await tx.requests.find(request)
+                standing = None if stored is None else stored[1]
             for each in found:
                 shared = each.item not in alone
                 await tx.drop.settle(each.item, handle, shared=shared, request=None if shared else request)
@@ -134,7 +137,12 @@ class Follow:
                 if (await self._append.within(tx, records, by=by)).stored:
                     await _told(tx, handle, by, self._clock)
         if name is not None and request is not None:
-            await self._ask(request, name, found, by)
+            if standing is None:
+                said = Said(via=Via.DROP, law=self._rules.law, received_at=min(each.at for each in found))
+                wish = Wish(id=request, subject=name, right=Right.ERASURE, said=said)
+                standing = (await self._open_request(wish, by=by))[0].standing
+            if standing.state is State.RECEIVED:  # the register has looked who asks
+                await self._move(request, Move.VERIFY, standing.version, by, reason=self._rules.method)
         async with self._begin(by.tenant) as tx:
             await tx.drop.followed(handle, [each.item for each in found], self._clock())
 
@@ -151,18 +159,6 @@ class Follow:
                 evidence=EVIDENCE,
             ),
         )
-
-    async def _ask(self, request: UUID, subject: SubjectId, found: Sequence[Found], by: Caller) -> None:
-        """Open the request, and accept it: the register has looked who asks."""
-        async with self._begin(by.tenant) as tx:
-            stored = await tx.requests.find(request)
-        if stored is None:
-            said = Said(via=Via.DROP, law=self._rules.law, received_at=min(each.at for each in found))
-            await self._open_request(Wish(id=request, subject=subject, right=Right.ERASURE, said=said), by=by)
-        async with self._begin(by.tenant) as tx:
-            stored = await tx.requests.find(request)
-        if stored is not None and stored[1].state is State.RECEIVED:
-            await self._move(request, Move.VERIFY, stored[1].version, by, reason=self._rules.method)
 
     async def _back(self, handle: Handle, found: Sequence[Found], by: Caller) -> None:
         """Withdraw a request that rests on nothing any more, if it isn't carried out yet."""

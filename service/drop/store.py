@@ -93,7 +93,9 @@ _UNFOLLOWED: Final = """
     ) AS people
     FROM people JOIN drop_match AS found
         ON found.tenant = :tenant AND found.handle = people.handle AND found.followed_at IS NULL
-    JOIN drop_item AS item ON item.tenant = :tenant AND item.id = found.item
+    CROSS JOIN LATERAL (
+        SELECT list, digest, removed_at FROM drop_item WHERE tenant = :tenant AND id = found.item OFFSET 0
+    ) AS item
     ORDER BY found.handle, found.item
 """
 _REQUESTED: Final = """
