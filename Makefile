@@ -125,6 +125,7 @@ bench: opa $(VENV)/test.stamp ## Print what the service, the vault, one evaluati
 	@$(BIN)/python -m benchmarks.packages
 	@$(BIN)/python -m benchmarks.queue
 	@$(BIN)/python -m benchmarks.erasures
+	@$(BIN)/python -m benchmarks.drop
 
 .PHONY: mutants
 mutants: $(VENV)/test.stamp ## Try every small mistake in the verifier of the audit log, half an hour of one core; PLACES="ranges notes.Key" for some.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from service.audit import ProveEntry, ReceiptSigner
@@ -25,6 +25,9 @@ from service.requests import Statutes
 from service.transaction import Begin
 from service.vault import Forget, KeyAccess, OpenValues
 from service.vault.envelope import unseal
+
+_OF_CALIFORNIA: Final = frozenset({"CCPA", "DELETE_ACT"})
+"""The laws that OpenDSR calls `ccpa`."""
 
 
 class Known:
@@ -61,7 +64,7 @@ class Systems(Known):
         *,
         by: Caller,
     ) -> Sequence[UUID]:
-        person = Person(subjects=tuple(subjects), regulation="ccpa" if law == "CCPA" else "gdpr")
+        person = Person(subjects=tuple(subjects), regulation="ccpa" if law in _OF_CALIFORNIA else "gdpr")
         key = await self._keys.box_key(by.tenant)
         return await self._assign(tx, key, request, handle, TaskKind.ERASE, person, by=by)
 

@@ -15,6 +15,7 @@ from service.db import TENANT_SETTING, answering, lease
 from service.decisions.store import SqlDecisionStore
 from service.doors.store import SqlDoorStore
 from service.downstreams.store import SqlDownstreamStore
+from service.drop.store import SqlDropStore
 from service.erasures.store import SqlErasureStore
 from service.events.store import SqlOutbox
 from service.exports.store import SqlExportStore
@@ -85,6 +86,7 @@ class Transaction:
         self.proofs = SqlProofs(connection)
         self.erasures = SqlErasureStore(connection, tenant)
         self.doors = SqlDoorStore(connection, tenant)
+        self.drop = SqlDropStore(connection, tenant)
         self.parcels = SqlParcelStore(connection, tenant)
 
 

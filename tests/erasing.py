@@ -161,6 +161,10 @@ class People:
             )
         return wish.id
 
+    async def move(self, request: UUID, move: Move, *, version: int, reason: str | None = None) -> None:
+        """Move a request on, as staff does."""
+        await self._front["move_request"](request, move, version=version, reason=reason, authority=None, by=self._by)
+
     async def run(self, request: UUID, connected: Connected | None = None) -> Stage:
         """Go on with an erasure, as the worker does."""
         go_on = running(self.begin, self.begin_removing, self.ring, self._clock, self._new_id, connected)

@@ -35,6 +35,7 @@ _LEFT: Final = text(
         (SELECT count(*) FROM commitment_secret WHERE tenant = :tenant AND handle = ANY(:handles)) AS secrets,
         (SELECT count(*) FROM vault_index WHERE tenant = :tenant AND handle = ANY(:handles)) AS index_entries,
         (SELECT count(*) FROM vault_token WHERE tenant = :tenant AND handle = ANY(:handles)) AS tokens,
+        (SELECT count(*) FROM drop_mark WHERE tenant = :tenant AND handle = ANY(:handles)) AS drop_marks,
         (SELECT count(*) FROM subject_facts WHERE tenant = :tenant AND handle = ANY(:handles)) AS facts,
         (SELECT count(*) FROM consent_state WHERE tenant = :tenant AND handle = ANY(:handles)) AS states,
         (SELECT count(*) FROM subject WHERE tenant = :tenant AND handle = ANY(:handles)) AS subject_ids,

@@ -1,9 +1,21 @@
 """What people ask for, from receipt to answer, and what the law gives a controller to answer it."""
 
-from service.requests.case import ForStaff, Request, RequestMoved, RequestUnknown, Said, Standing, Via, Wish
+from service.requests.case import (
+    Filter,
+    ForStaff,
+    PlaceNeeded,
+    Position,
+    Request,
+    RequestMoved,
+    RequestUnknown,
+    Said,
+    Standing,
+    Via,
+    Wish,
+)
 from service.requests.check import Calendar, check_deadlines
 from service.requests.domain import Deadlines, Event, IsHoliday, Receipt, Step, deadlines
-from service.requests.executing import handles_of, standing_against
+from service.requests.executing import CertificateNeeded, ErasureHeld, handles_of, standing_against
 from service.requests.letters import LARGEST, About, LetterTooLarge, Written
 from service.requests.lifecycle import OPEN, Happened, Move, MoveNotAllowed, State
 from service.requests.moving import MoveRequest
@@ -20,8 +32,11 @@ __all__ = [
     "OPEN",
     "About",
     "Calendar",
+    "CertificateNeeded",
     "Deadlines",
+    "ErasureHeld",
     "Event",
+    "Filter",
     "ForStaff",
     "Happened",
     "IsHoliday",
@@ -33,6 +48,8 @@ __all__ = [
     "Package",
     "Period",
     "Periods",
+    "PlaceNeeded",
+    "Position",
     "Receipt",
     "Request",
     "RequestMoved",

@@ -79,6 +79,8 @@ class Via(StrEnum):
     """From a browser or a device."""
     SYSTEM = "system"
     """Handed on by another system of the controller's, which may only claim who asked."""
+    DROP = "drop"
+    """By the lists of California's register for data brokers."""
 
 
 class Said(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,6 +1,6 @@
 """Personal data, under one key per person. The only slice that ever sees plaintext."""
 
-from service.vault.blind import code_mark
+from service.vault.blind import code_mark, drop_mark
 from service.vault.destroying import DestroyKey, Forget, Suppress
 from service.vault.domain import BoxKey, BoxPlace, RingUnavailable, SubjectErased, TenantKey, Unreadable
 from service.vault.fields import OFFICER_PURPOSES, USES, Field, FieldName, FieldUnknown, Name, ValueName
@@ -54,5 +54,6 @@ __all__ = [
     "ValueTransaction",
     "Wanted",
     "code_mark",
+    "drop_mark",
     "dropped",
 ]

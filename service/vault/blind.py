@@ -4,7 +4,8 @@ Equal values have equal hashes, and nothing else follows from one without its ke
 HMAC-SHA-256 over `volens.index`, the field and the form; of suppression over `volens.suppression`, the type and the
 form; of the lines of an import, under the key of suppression, over `volens.import`, its id and their SHA-256; of a
 code that shows who somebody is, under that key as well, over `volens.code`, the id of what it was sent for, and the
-code. Each piece but the last ends with a zero byte, which no field or type has in it.
+code; of what lists of opted-out people have, under that key too, over `volens.drop`, the list and the hash there. Each
+piece but the last ends with a zero byte, which no field or type has in it.
 """
 
 import hmac
@@ -17,6 +18,7 @@ from service.vault.values import Digest, Mark
 
 _INDEX: Final = b"volens.index"
 _CODE: Final = b"volens.code"
+_DROP: Final = b"volens.drop"
 _IMPORT: Final = b"volens.import"
 _SUPPRESSION: Final = b"volens.suppression"
 
@@ -43,6 +45,11 @@ def lines_mark(key: HashKey, import_id: UUID, lines: bytes) -> bytes:
 def code_mark(key: HashKey, sent_for: UUID, code: str) -> bytes:
     """Return what a code is known by while it is good: few digits could be guessed from any hash without a key."""
     return _digest(key, _CODE, sent_for.hex.encode(), code.encode())
+
+
+def drop_mark(key: HashKey, list_name: str, hashed: bytes) -> bytes:
+    """Return what a hash on a list of opted-out people is known by: the hash itself has no key, and is guessable."""
+    return _digest(key, _DROP, list_name.encode(), hashed)
 
 
 def _digest(key: HashKey, *pieces: bytes) -> bytes:

@@ -18,6 +18,7 @@ COMMANDS = {
     "choosing",
     "databases",
     "demo",
+    "drop",
     "extents",
     "operations",
     "own_files",

@@ -14,7 +14,7 @@ from tests.architecture.sources import ROOT, SERVICE, imports, name, python
 # A slice may import the face (`service.<slice>`) of the slices before it.
 SLICES = [
     "events", "audit", "vault", "subjects", "consent", "decisions", "policies", "trials", "reveals", "exports",
-    "downstreams", "requests", "doors", "erasures", "timeline", "packages",
+    "downstreams", "requests", "doors", "erasures", "drop", "timeline", "packages",
 ]  # fmt: skip
 
 # Pure files with a name of their own. They count as `domain`.
@@ -70,6 +70,7 @@ PURE_MODULES = {
     "vault": {"blind", "fields", "retention", "rotation", "values"},
     "requests": {"case", "check", "identity", "letters", "lifecycle", "periods", "rights", "statutes"},
     "erasures": {"grounds"},
+    "drop": {"answering", "letters", "people", "reading", "standard"},
     "packages": {"declared", "document", "markup", "page", "parcels", "sheets", "spoken", "telling", "wording"},
 }
 # Files of a usual role that would be too long in one.
@@ -132,6 +133,7 @@ FURTHER = {
     },
     "erasures": {"planning": "usecases", "running": "usecases"},
     "doors": {"agents": "usecases", "drp_api": "api", "processing": "usecases", "telling": "usecases"},
+    "drop": {"finding": "usecases"},
     "exports": {"filtering": "usecases", "linking": "usecases"},
     "downstreams": {
         "answering": "usecases",
@@ -203,6 +205,7 @@ ADAPTERS = {
     "exports": {"files", "recipients", "running"},
     "requests": {"artefacts", "calendar_of", "couriers", "identity_store"},
     "erasures": {"artefacts"},
+    "drop": {"artefacts", "portal"},
     "packages": {"catalogues", "making", "parcel_store", "sealed", "spool"},
 }
 
@@ -266,6 +269,7 @@ ROOTS = {
     "committed",
     "databases",
     "dossiers",
+    "dropping",
     "eraser",
     "erasing",
     "export_parts",

@@ -141,7 +141,7 @@ def test_every_place_has_a_law_or_is_treated_as_if_it_had_the_strictest(rights: 
         for place in PLACES
         if place in {"ZZ", "US"} or (place.startswith("US-") and place not in TABLE.of_place)
     }
-    assert {law for law, _ in governed.values()} == set(rights.laws)
+    assert {law for law, _ in governed.values()} == set(rights.laws) - {"DELETE_ACT"}, "a register applies that one"
 
 
 @pytest.mark.parametrize(

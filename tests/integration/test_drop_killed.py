@@ -1,0 +1,133 @@
+"""Wherever taking a list in is killed, and whatever happens beside it, the outcome is the same."""
+
+import asyncio
+from datetime import date, timedelta
+from functools import partial
+from itertools import count
+
+import psycopg
+import pytest
+
+from service.app import utc_now
+from service.consent import Action
+from service.drop import Download, List, Status
+from service.dropping import tools
+from service.requests import State
+from service.requests.case import Filter
+from tests.dropped import BROKER, base64, download, item
+from tests.integration.dropping_child import take_in
+from tests.integration.expiring_child import killed
+
+ON = date(2026, 11, 20)
+SHARED = "+14155559317"
+
+
+@pytest.fixture
+async def broker(begin, people, clock, new_id, database, tenant, caller):
+    with psycopg.connect(database.urls.owner) as connection:
+        connection.execute(
+            "UPDATE tenant SET place = 'US-CA', time_zone = 'America/Los_Angeles' WHERE id = %s", (tenant,)
+        )
+    lists = tools(begin, people.keys, clock, new_id)
+    await lists.register(BROKER, by=caller)
+    return lists
+
+
+async def accepted(begin, tenant):
+    async with begin(tenant) as tx:
+        return [
+            (request.handle, standing.state)
+            for state in State
+            for request, standing in await tx.requests.page(Filter(state=state), after=None, limit=1000)
+        ]
+
+
+async def test_killed_at_any_step_a_list_comes_to_the_same(
+    people, broker, begin, database, tenant, caller, clock, tmp_path
+):
+    for steps in count(1, 3):
+        clock.now = utc_now() - timedelta(hours=1)  # what these clients did was before the child's real time
+        one, other, mine = f"one-{steps}", f"other-{steps}", f"mine-{steps}"
+        await people.write(mine, "email", f"{mine}@mail.example")
+        number = f"+1415{steps:07}"
+        for name in (one, other):
+            await people.write(name, "phone", number)
+        ids = [item(steps * 10 + place) for place in range(3)]
+        lists = {
+            "Email": [(ids[0], base64(f"{mine}@mail.example")), (ids[1], base64(f"nobody-{steps}"))],
+            "Phone": [(ids[2], base64(number[-10:]))],
+        }
+        place = tmp_path / f"{steps}.zip"
+        place.write_bytes(download(lists).getvalue())
+
+        where = killed(partial(take_in, people.ring, place), database.urls.app, tenant, steps)
+        clock.now = utc_now()
+        with place.open("rb") as file:
+            await broker.take_in(partial(Download, file), lambda done, total: None, by=caller)
+        await broker.settle(by=caller)
+
+        assert [await people.acts(name) for name in (mine, one, other)] == [
+            {Action.DROP_LISTED},
+            {Action.DROP_UNVERIFIED},
+            {Action.DROP_UNVERIFIED},
+        ]
+        handle = await people.handle(mine)
+        assert [state for whose, state in await accepted(begin, tenant) if whose == handle] == [State.ACCEPTED]
+        told = {
+            each: status
+            for list_ in (List.EMAIL, List.PHONE)
+            async for each, status in broker.answers(tenant, ON, list_, amend=False)
+        }
+        assert {each: told[each] for each in ids} == {ids[0]: None, ids[1]: Status.NOT_FOUND, ids[2]: Status.OPTED_OUT}
+        async with begin(tenant) as tx:
+            for name in (mine, one, other):
+                assert len(await tx.records.history(await people.handle(name))) == 1
+        if where == "done":
+            assert steps > 10
+            return
+
+
+async def test_of_a_list_and_a_value_that_come_at_one_moment_neither_misses_the_other(
+    people, broker, begin, tenant, caller
+):
+    names = [f"p-{number}" for number in range(40)]
+
+    async def write() -> None:
+        for name in names:
+            await people.write(name, "email", f"{name}@mail.example")
+
+    async def compare() -> None:
+        for _ in range(40):
+            await broker.mark(tenant)
+            await asyncio.sleep(0)
+
+    async def take() -> None:
+        for number, name in enumerate(reversed(names)):
+            file = download({"Email": [(item(number), base64(f"{name}@mail.example"))]})
+            await broker.take_in(partial(Download, file), lambda done, total: None, by=caller)
+
+    await asyncio.gather(write(), compare(), take())
+    await broker.settle(by=caller)
+
+    assert len(await accepted(begin, tenant)) == len(names)
+
+
+async def test_who_is_erased_while_they_are_compared_keeps_no_mark(people, broker, begin, tenant, caller):
+    names = [f"gone-{number}" for number in range(12)]
+    for name in names:
+        await people.whole(name)
+
+    async def compare() -> None:
+        while await broker.mark(tenant):
+            continue
+
+    async def erase() -> None:
+        for name in names:
+            await people.erase(name)
+
+    await asyncio.gather(erase(), compare())
+    await broker.settle(by=caller)
+
+    async with begin(tenant) as tx:
+        left = await tx.trips("SELECT count(*) FROM drop_mark", {})
+    assert left == [(0,)]
