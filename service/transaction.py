@@ -23,6 +23,7 @@ from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
 from service.requests.identity_store import SqlChallengeStore, SqlLetterStore
 from service.requests.store import SqlRequestStore
+from service.requests.telling_store import SqlTellingStore
 from service.reveals.store import SqlAloneStore, SqlApprovalStore, SqlRevealStore, SqlTokenStore
 from service.subjects.directory import SqlDirectory
 from service.subjects.store import SqlSubjectStore
@@ -80,6 +81,7 @@ class Transaction:
         self.downstreams = SqlDownstreamStore(connection, tenant)
         self.requests = SqlRequestStore(connection, tenant)
         self.challenges = SqlChallengeStore(connection, tenant)
+        self.tellings = SqlTellingStore(connection, tenant)
         self.letters = SqlLetterStore(connection, tenant)
         self.proofs = SqlProofs(connection)
         self.erasures = SqlErasureStore(connection, tenant)

@@ -1,7 +1,8 @@
 """Connected systems: who is told of an erasure, how it reaches them, and what they answered."""
 
 from service.downstreams.assigning import AssignTasks, is_over, settled, told
-from service.downstreams.domain import Identity, Person, TaskKind, TaskOutcome, TaskState
+from service.downstreams.domain import Identity, IdentityType, Person, TaskKind, TaskOutcome, TaskState
+from service.downstreams.introducing import Introduce, Introduced
 from service.downstreams.ports import DownstreamStore, DownstreamTransaction
 
 __all__ = [
@@ -9,6 +10,9 @@ __all__ = [
     "DownstreamStore",
     "DownstreamTransaction",
     "Identity",
+    "IdentityType",
+    "Introduce",
+    "Introduced",
     "Person",
     "TaskKind",
     "TaskOutcome",

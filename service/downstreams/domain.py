@@ -101,6 +101,14 @@ class TaskKind(StrEnum):
     """Limit the use of sensitive data."""
 
 
+class IdentityType(StrEnum):
+    """By what a system may know a person, beside the tenant's ids. A field of the vault each."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    DEVICE_ID = "device_id"
+
+
 class TaskState(StrEnum):
     OPEN = "open"
     CONFIRMED = "confirmed"
@@ -129,6 +137,8 @@ class Downstream(Struct, frozen=True, kw_only=True):
     """Of an OpenDSR processor: the name in its certificate."""
     certificate: str | None = None
     """The certificate (PEM) by which it signs."""
+    identities: tuple[IdentityType, ...] = ()
+    """By what it is told of people, beside the tenant's ids."""
 
     def check(self, *, http: bool) -> None:
         """Refuse what doesn't go together. With `http` an address may do without TLS.

@@ -10,6 +10,7 @@ from service.audit import AuditTrail
 from service.downstreams.domain import Downstream, Fault, StoredSecret, Task, TaskKind, TaskState
 from service.events import Outbox
 from service.kernel import TenantId
+from service.vault import ValueStore
 
 
 class Sealed(Struct, frozen=True, kw_only=True):
@@ -143,6 +144,19 @@ class DownstreamTransaction(Protocol):
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[DownstreamTransaction]]
 """Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
+
+
+class IntroducingTransaction(Protocol):
+    """What is read to find out by what systems know a person."""
+
+    @property
+    def downstreams(self) -> DownstreamStore: ...
+    @property
+    def values(self) -> ValueStore: ...
+
+
+BeginIntroducing = Callable[[TenantId], AbstractAsyncContextManager[IntroducingTransaction]]
+"""Opens such a transaction."""
 
 
 class Signing(Protocol):

@@ -14,6 +14,7 @@ downstream = Table(
     Column("client", Id),
     Column("domain", Id),
     Column("certificate", Text),
+    Column("identities", JSONB, nullable=False, server_default="[]"),
     Column("stored_at", UtcDateTime, nullable=False),
     Column("actor", Id, nullable=False),
 )

@@ -11,8 +11,10 @@ from service.requests.ports import RequestTransaction
 from service.requests.reading import is_theirs
 from service.requests.rights import Package, Right
 from service.requests.statutes import Statutes
+from service.requests.telling import AnswersOwed, TellSystems
 
 __all__ = [
+    "AnswersOwed",
     "Calendar",
     "Deadlines",
     "Event",
@@ -34,6 +36,7 @@ __all__ = [
     "State",
     "Statutes",
     "Step",
+    "TellSystems",
     "check_deadlines",
     "deadlines",
     "handles_of",

@@ -43,6 +43,7 @@ from service.root_keys import guarded_root_keys
 from service.sequencer import log_keys
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.teller import Teller, telling
 from service.transaction import Begin, opener
 from service.web.local_issuer import LocalIssuer
 from tests.audited import WITNESS
@@ -230,6 +231,20 @@ async def courier(
         courier = Courier(look, bring, Telemetry(clock, stream=log), clock)
         yield courier
         await courier.stop()
+
+
+@pytest.fixture
+async def tell(
+    settings: Settings, database: Database, engine: AsyncEngine, begin: Begin, clock: FakeClock, log: BytesIO
+) -> AsyncIterator[Teller]:
+    """Gives systems the tasks that requests bring with them, as the worker does."""
+    async with (
+        operations.transactions(database.urls.worker) as look,
+        guarded_root_keys(settings, app.root_uses(begin)) as root,
+        db.pool(database.urls.app, size=1) as pool,
+    ):
+        keys = app.vault_keys(settings, root, engine, clock)
+        yield Teller(look, telling(settings, begin, keys, pool, clock, uuid7), Telemetry(clock, stream=log))
 
 
 @pytest.fixture

@@ -127,6 +127,7 @@ FURTHER = {
         "moving": "usecases",
         "proving": "usecases",
         "reading": "usecases",
+        "telling": "usecases",
         "writing": "usecases",
     },
     "erasures": {"planning": "usecases", "running": "usecases"},
@@ -135,6 +136,7 @@ FURTHER = {
         "answering": "usecases",
         "assigning": "usecases",
         "bringing": "usecases",
+        "introducing": "usecases",
         "pulling": "usecases",
         "task_api": "api",
         "task_schemas": "schemas",
@@ -198,7 +200,7 @@ ADAPTERS = {
     "reveals": {"log"},
     "downstreams": {"certificates", "ed25519", "outgoing"},
     "exports": {"files", "recipients", "running"},
-    "requests": {"artefacts", "calendar_of", "couriers", "identity_store"},
+    "requests": {"artefacts", "calendar_of", "couriers", "identity_store", "telling_store"},
     "erasures": {"artefacts"},
     "packages": {"catalogues", "making", "parcel_store", "sealed", "spool"},
 }
@@ -286,6 +288,7 @@ ROOTS = {
     "rotation",
     "sequencer",
     "standing",
+    "teller",
     "trying",
 }
 
