@@ -13,6 +13,7 @@ from service.consent.keeping_store import SqlOldRecordStore
 from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStore, SqlStateStore
 from service.db import TENANT_SETTING, answering, lease
 from service.decisions.store import SqlDecisionStore
+from service.downstreams.brought_store import SqlBroughtStore
 from service.downstreams.store import SqlDownstreamStore
 from service.erasures.store import SqlErasureStore
 from service.events.store import SqlOutbox
@@ -79,6 +80,7 @@ class Transaction:
         self.tokens = SqlTokenStore(connection, tenant)
         self.exports = SqlExportStore(connection, tenant)
         self.downstreams = SqlDownstreamStore(connection, tenant)
+        self.brought = SqlBroughtStore(connection, tenant)
         self.requests = SqlRequestStore(connection, tenant)
         self.challenges = SqlChallengeStore(connection, tenant)
         self.tellings = SqlTellingStore(connection, tenant)

@@ -24,7 +24,64 @@ TELLINGS = """
     $$
 """
 """With its owner's rights: the worker reads no request."""
-FUNCTIONS = {"request_tellings()": WORKER}
+
+AWAITED = """
+    CREATE FUNCTION answers_awaited(of_tenant text, of_request uuid) RETURNS boolean
+    LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+        SELECT EXISTS (
+            SELECT FROM request_telling AS noted JOIN downstream AS system ON system.tenant = noted.tenant
+            WHERE noted.tenant = of_tenant AND noted.request = of_request AND noted.kind = 'access'
+                AND noted.told_at IS NULL AND system.takes @> '["access"]'
+        ) OR EXISTS (
+            SELECT FROM downstream_task
+            WHERE tenant = of_tenant AND request = of_request AND kind = 'access' AND state = 'open'
+        )
+    $$
+"""
+"""Whether a system may still bring something: it is to be told, or is neither over time nor has answered."""
+
+OVER = """
+    CREATE FUNCTION brought_over(of downstream_file) RETURNS boolean
+    LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+        SELECT NOT coalesce((
+            SELECT coalesce(parcel.state IN ('waiting', 'running', 'ready'), false)
+                OR (request.state = 'executing' AND coalesce(parcel.state, 'failed') = 'failed')
+            FROM request LEFT JOIN parcel ON parcel.tenant = request.tenant AND parcel.request = request.id
+            WHERE request.tenant = of.tenant AND request.id = of.request
+        ), false) OR EXISTS (
+            SELECT FROM vault_subject_key AS key
+            WHERE key.tenant = of.tenant AND key.handle = of.handle AND key.destroyed_at IS NOT NULL
+        )
+    $$
+"""
+"""What a system brought may lie no longer: its package is over, its case has ended without one, or its key is gone."""
+
+WORK = """
+    CREATE OR REPLACE FUNCTION parcel_tenants(answered text[], now_at timestamptz, silent_since timestamptz)
+    RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+        SELECT request.tenant FROM request
+        WHERE request.open AND request.state = 'executing' AND request.right_name = ANY (answered) AND NOT EXISTS (
+            SELECT FROM parcel WHERE parcel.tenant = request.tenant AND parcel.request = request.id
+                AND NOT (parcel.state = 'fetched' AND parcel.by_owner)
+        ){awaited}
+        UNION
+        SELECT parcel.tenant FROM parcel
+        WHERE parcel.state IN ('waiting', 'running', 'ready')
+            AND (parcel.state <> 'ready' OR parcel_fate(parcel, now_at, silent_since) IS NOT NULL){over}
+    $$
+"""
+"""As revision 0036 has it. A package waits for the systems that it asks."""
+OF_SYSTEMS = {
+    "awaited": " AND (EXISTS (SELECT FROM parcel WHERE parcel.tenant = request.tenant AND parcel.request = request.id)"
+    " OR NOT answers_awaited(request.tenant, request.id))",
+    "over": " UNION SELECT tenant FROM downstream_file WHERE brought_over(downstream_file)",
+}
+FUNCTIONS = {
+    "request_tellings()": WORKER,
+    "answers_awaited(text, uuid)": APP,
+    "brought_over(downstream_file)": APP,
+}
 
 
 def upgrade() -> None:
@@ -53,7 +110,26 @@ def upgrade() -> None:
         ["tenant", "request"],
         postgresql_where=sa.text("told_at IS NULL"),
     )
+    tenant_table(
+        op,
+        "downstream_file",
+        sa.Column("id", sa.Uuid, nullable=False),
+        sa.Column("task", sa.Uuid, nullable=False),
+        sa.Column("request", sa.Uuid, nullable=False),
+        sa.Column("system", ID, nullable=False),
+        sa.Column("handle", sa.Uuid, nullable=False),
+        sa.Column("size", sa.Integer, nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("about", sa.LargeBinary, nullable=False),
+        sa.Column("sealed", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", name="downstream_file_pkey"),
+        app="SELECT, INSERT, DELETE",
+    )
+    op.create_index("downstream_file_tenant_request_idx", "downstream_file", ["tenant", "request"])
     op.execute(TELLINGS)
+    op.execute(AWAITED)
+    op.execute(OVER)
+    op.execute(WORK.format(**OF_SYSTEMS))
     for function, role in FUNCTIONS.items():
         op.execute(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC")
         op.execute(f"GRANT EXECUTE ON FUNCTION {function} TO {role}")
@@ -61,7 +137,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Of what nobody was told yet nobody is told. What lies sealed goes."""
+    op.execute(WORK.format(awaited="", over=""))
     for function in reversed(FUNCTIONS):
         op.execute(f"DROP FUNCTION {function}")
+    op.drop_table("downstream_file")
     op.drop_table("request_telling")
     op.drop_column("downstream", "identities")

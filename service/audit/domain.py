@@ -128,6 +128,8 @@ class AuditEvent(StrEnum):
     DOWNSTREAM_SILENT = "downstream.silent"
     DOWNSTREAM_EXCUSED = "downstream.excused"
     DOWNSTREAM_REPEATED = "downstream.repeated"
+    DOWNSTREAM_BROUGHT = "downstream.brought"
+    DOWNSTREAM_DROPPED = "downstream.dropped"
     PACKAGE_DOWNLOADED = "package.downloaded"
     PACKAGE_DELETED = "package.deleted"
 

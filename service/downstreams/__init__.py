@@ -2,8 +2,9 @@
 
 from service.downstreams.assigning import AssignTasks, is_over, settled, told
 from service.downstreams.domain import Identity, IdentityType, Person, TaskKind, TaskOutcome, TaskState
+from service.downstreams.handing import drop_brought
 from service.downstreams.introducing import Introduce, Introduced
-from service.downstreams.ports import DownstreamStore, DownstreamTransaction
+from service.downstreams.ports import DownstreamStore, DownstreamTransaction, TakingTransaction
 
 __all__ = [
     "AssignTasks",
@@ -14,9 +15,11 @@ __all__ = [
     "Introduce",
     "Introduced",
     "Person",
+    "TakingTransaction",
     "TaskKind",
     "TaskOutcome",
     "TaskState",
+    "drop_brought",
     "is_over",
     "settled",
     "told",

@@ -61,6 +61,23 @@ downstream_task = Table(
 )
 """What each system was told to do. Whom it is about is sealed, and is gone once there is an answer."""
 
+downstream_file = Table(
+    "downstream_file",
+    metadata,
+    tenant_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("task", Uuid, nullable=False),
+    Column("request", Uuid, nullable=False),
+    Column("system", Id, nullable=False),
+    Column("handle", Uuid, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("about", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index(None, "tenant", "request"),
+)
+"""What systems brought when they were asked for a copy, sealed under the person's key until the package is over."""
+
 downstream_message = Table(
     "downstream_message",
     metadata,

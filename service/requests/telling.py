@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from service.downstreams import AssignTasks, Introduce, Person, TaskKind, is_over, settled
+from service.downstreams import AssignTasks, Introduce, Person, TaskKind, is_over, settled, told
 from service.kernel import Caller, Clock, DomainError, NewId, TenantId
 from service.requests.case import Request
 from service.requests.lifecycle import Happened, Move
@@ -52,11 +52,11 @@ async def check_answers(tx: RequestTransaction, statutes: Statutes, request: Req
     kinds = {each.kind for each in tells if each.holds_up in waits}
     if not kinds:
         return
-    untold = kinds & set(await tx.tellings.waiting(request.id))
-    owed = [each for each in await settled(tx, request.id) if each.kind in kinds and not is_over([each])]
-    if untold or owed:
-        systems = sorted({each.system for each in owed})
-        raise AnswersOwed("not every connected system has answered", systems=systems)
+    owed = {each.system for each in await settled(tx, request.id) if each.kind in kinds and not is_over([each])}
+    for kind in kinds & set(await tx.tellings.waiting(request.id)):
+        owed.update(await told(tx, kind))
+    if owed:
+        raise AnswersOwed("not every connected system has answered", systems=sorted(owed))
 
 
 class TellSystems:

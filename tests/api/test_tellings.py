@@ -106,7 +106,7 @@ async def test_a_rectification_is_told_when_it_is_carried_out_and_answered_when_
     assert await told() == []
     request = await moved(client, accepted, "execute")
     untold = await move(client, request, "complete")
-    assert (problem(untold), untold.json()["systems"]) == ((409, "answers_owed"), [])
+    assert (problem(untold), untold.json()["systems"]) == ((409, "answers_owed"), ["ledger"])
 
     assert await told() == [("ledger", "rectify")]
     owed = await move(client, request, "complete")
