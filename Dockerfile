@@ -18,6 +18,7 @@ COPY policies/build policies/build
 COPY policies/schemas policies/schemas
 COPY policies/catalogue.json policies/catalogue.json
 COPY policies/retention.json policies/retention.json
+COPY policies/downstreams.json policies/downstreams.json
 COPY openapi/problems openapi/problems
 COPY tests/policy/cases tests/policy/cases
 # The embedded PostgreSQL and the build tools are locked with the rest, but a server has no use for them.

@@ -77,3 +77,16 @@ def append_only(op: Op, name: str) -> None:
 
 def _policy(op: Op, table: str, name: str, roles: str, condition: str) -> None:
     op.execute(f"CREATE POLICY {table}_{name} ON {table} TO {roles} USING ({condition}) WITH CHECK ({condition})")
+
+
+def edit_function(op: Op, name: str, before: str, after: str) -> None:
+    """Replace one place in a function, and nothing else of it.
+
+    Raises:
+        RuntimeError: the place is not there once. Somebody else has changed the function.
+    """
+    bind = op.get_bind()
+    text = bind.scalar(sa.text("SELECT pg_get_functiondef(CAST(:name AS regproc))"), {"name": name})
+    if text.count(before) != 1:
+        raise RuntimeError(f"the function {name} is not what it was made as")
+    bind.exec_driver_sql(text.replace(before, after), execution_options={"no_parameters": True})

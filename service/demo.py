@@ -1,4 +1,4 @@
-"""The demo tenant: people whose choices and addresses come in through the API, questions, an erasure, and proofs."""
+"""The demo tenant: choices and addresses that come in through the API, questions, requests of people, and proofs."""
 
 import json
 import time
@@ -27,7 +27,11 @@ QUESTIONS: Final = {
 }
 
 
+ACCESS: Final = "anna"
+"""Who asks what is kept about her, with a token of her own."""
+_ACCESS: Final = "01939b66-0000-7000-8000-0000000000c0"
 _REQUEST: Final = "01939b66-0000-7000-8000-0000000000c1"
+SEAT: Final = ("DE-BE", "Europe/Berlin")
 _PACK: Final = {"format": "pack", "purpose": "internal_audit"}
 _PATIENCE: Final = 30.0
 """Seconds that the worker may take for its part."""
@@ -60,9 +64,12 @@ class Api:
             with problem:
                 return problem.code, json.loads(problem.read())
 
-    def fetch(self, path: str) -> bytes:
-        """Return what is behind a link that needs no token."""
-        with self._open(self.url + path, timeout=30) as answer:
+    def fetch(self, path: str, *, linked: bool = False) -> bytes:
+        """Return a file; what is behind a link needs no token."""
+        ask = Request(self.url + path)  # noqa: S310 -- our own address
+        if not linked:
+            ask.add_header("authorization", f"Bearer {self.token}")
+        with self._open(ask, timeout=30) as answer:
             content: bytes = answer.read()
         return content
 
@@ -126,6 +133,30 @@ def ask(api: Api, console: Console) -> None:
     _print_curl(api, console)
 
 
+def show(api: Api, anna: Api, file: Path, console: Console) -> None:
+    """Have anna ask what is kept about her, and fetch it, once. Without it, say why."""
+    place = f"/v1/requests/{_ACCESS}"
+    try:
+        if anna("GET", place)[0] == HTTPStatus.NOT_FOUND:
+            _expect(
+                anna("POST", "/v1/requests", {"id": _ACCESS, "subject": ACCESS, "right": "access", "via": "portal"})
+            )
+        stands = _expect(api("GET", place))
+        if stands["state"] == "accepted":
+            _expect(api("POST", f"{place}/execute", {"version": stands["version"]}))
+        made = _waited(anna, f"{place}/package", lambda _, package: package.get("state") not in {"waiting", "running"})
+        if made["state"] == "ready":
+            replace_own(file, anna.fetch(f"{place}/package/file"))
+        elif not file.exists():
+            raise DemoRefused(f"the package is {made['state']}")
+    except DemoRefused as refused:
+        console.print(f"There is no package of what is kept about anna: {refused}.\n", markup=False, highlight=False)
+        return
+    console.print("[bold]anna asks what is kept about her.[/bold] She has it in one package, which she fetched once:\n")
+    command = f"mkdir -p anna && python3 -m zipfile -e {file} anna    # then open anna/index.html\n"
+    console.print(command, soft_wrap=True, markup=False, highlight=False)
+
+
 def forget(api: Api, folder: Path, console: Console) -> None:
     """Have somebody erased, once, and say how to verify the certificate. Without one, say why."""
     certificate, keys = folder / "demo-certificate.json", folder / "demo-keys.txt"
@@ -157,8 +188,7 @@ def _forgotten(api: Api) -> Any:
     if api("GET", place)[0] == HTTPStatus.NOT_FOUND:
         _expect(api("PUT", "/v1/subjects/carla", _PERSON))
         _expect(api("PUT", "/v1/vault/carla/email", {"value": "carla@mail.example"}))
-        request = {"id": _REQUEST, "subject": "carla", "right": "erasure", "via": "email"}
-        _expect(api("POST", "/v1/requests", request | {"place": "DE-BE", "time_zone": "Europe/Berlin"}))
+        _expect(api("POST", "/v1/requests", {"id": _REQUEST, "subject": "carla", "right": "erasure", "via": "email"}))
         _expect(api("POST", f"{place}/verify", {"version": 1, "reason": "staff_decision"}))
         _expect(api("POST", f"{place}/execute", {"version": 2}))
     return _expect(api("GET", f"{place}/plan"))
@@ -190,7 +220,7 @@ def _packed(api: Api) -> bytes:
     made = _waited(api, place, lambda _, export: export.get("state") not in {"waiting", "running"})
     if made["state"] != "done":
         raise DemoRefused(f"its export is {made['state']}")
-    return api.fetch(_expect(api("POST", f"{place}/link"))["path"])
+    return api.fetch(_expect(api("POST", f"{place}/link"))["path"], linked=True)
 
 
 def _waited(api: Api, path: str, enough: Callable[[int, Any], bool]) -> Any:

@@ -100,19 +100,22 @@ def place_tenant(settings: Settings, name: str, place: str, time_zone: str) -> b
         UnknownTenant, UnknownPlace, UnknownZone
     """
     tenant = tenant_named(name)
-    statutes(app.BUILD, read_policy(app.BUILD)).check_seat(place, time_zone)
+    with migrated(settings) as urls:
+        return store_seat(urls, tenant, place, time_zone)
 
+
+def store_seat(urls: DatabaseUrls, tenant: TenantId, place: str, time_zone: str) -> bool:
     async def store(begin: Begin) -> bool:
         async with begin(tenant) as tx:
             if not await tx.tenants.known():
-                raise UnknownTenant(f"there is no tenant {name}; `volens tenant list` shows them")
+                raise UnknownTenant(f"there is no tenant {tenant}; `volens tenant list` shows them")
             if moved := await tx.tenants.put_seat(place, time_zone):
                 await tx.audit.append(event=AuditEvent.TENANT_PLACED, object_id=tenant, by=as_operator(tenant))
             return moved
 
-    with migrated(settings) as urls:
-        need_owner(urls)
-        return asyncio.run(_within(urls.owner, store))
+    statutes(app.BUILD, read_policy(app.BUILD)).check_seat(place, time_zone)
+    need_owner(urls)
+    return asyncio.run(_within(urls.owner, store))
 
 
 def set_erasing(settings: Settings, name: str, *, hides: bool) -> bool:

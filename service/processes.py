@@ -43,6 +43,8 @@ from service.web.openapi import document
 from service.web.protocol import HttpProtocol
 
 T = TypeVar("T")
+Tokens = tuple[str, str]
+"""One that may do everything, and one of the person who asks what is kept about her."""
 
 
 class PortTaken(DomainError):
@@ -85,12 +87,12 @@ def up(settings: Settings, *, demo: bool, console: Console) -> None:
             _migrate(urls)
         databases.refuse_unguarded_app(urls)
         databases.refuse_unguarded_worker(urls)
-        token = _demo_token(settings, urls) if demo else None
-        _run(_run_all(settings, urls, listener, token, console))
+        tokens = _demo_tokens(settings, urls) if demo else None
+        _run(_run_all(settings, urls, listener, tokens, console))
 
 
 async def _run_all(
-    settings: Settings, urls: DatabaseUrls, listener: socket.socket, token: str | None, console: Console
+    settings: Settings, urls: DatabaseUrls, listener: socket.socket, tokens: Tokens | None, console: Console
 ) -> None:
     # a person reads this terminal: only what went wrong belongs beside the demo
     telemetry = _telemetry(msgspec.structs.replace(settings, log_level="warning"))
@@ -99,7 +101,7 @@ async def _run_all(
         server = Server(_config(application), ready.set)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         working = asyncio.create_task(_in_background(settings, urls, telemetry, stop))
-        showing = asyncio.create_task(_welcome(settings, _url(listener), token, ready, console))
+        showing = asyncio.create_task(_welcome(settings, _url(listener), tokens, ready, console))
         # whichever ends first ends the others: a server without its worker would pile up work unseen
         serving.add_done_callback(lambda _: stop.set())
         working.add_done_callback(lambda _: stop.set())
@@ -113,13 +115,14 @@ async def _run_all(
             raise outcome
 
 
-async def _welcome(settings: Settings, url: str, token: str | None, ready: asyncio.Event, console: Console) -> None:
+async def _welcome(settings: Settings, url: str, tokens: Tokens | None, ready: asyncio.Event, console: Console) -> None:
     await ready.wait()
     _announce(url)
-    if token is not None:
-        api = demo.Api(url, token)
+    if tokens is not None:
+        api, anna = (demo.Api(url, token) for token in tokens)
         await asyncio.to_thread(demo.load, api, app.utc_now(), app.new_id)
         await asyncio.to_thread(demo.ask, api, console)
+        await asyncio.to_thread(demo.show, api, anna, settings.data / "demo-anna.zip", console)
         await asyncio.to_thread(demo.hand_out, api, settings.data / "demo-pack.zip", console)
         await asyncio.to_thread(demo.forget, api, settings.data, console)
     console.print(f"Every operation: {url}/docs    Stop with Ctrl-C.\n", highlight=False)
@@ -279,10 +282,12 @@ async def _until_asked() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(sign)
 
 
-def _demo_token(settings: Settings, urls: DatabaseUrls) -> str:
-    tenant = TenantId(demo.TENANT)
+def _demo_tokens(settings: Settings, urls: DatabaseUrls) -> Tokens:
+    tenant, day = TenantId(demo.TENANT), timedelta(hours=12)
     operations.store_tenant(urls, tenant)
-    return operations.issue_token(settings, urls, tenant, " ".join(SCOPES), None, timedelta(hours=12))
+    operations.store_seat(urls, tenant, *demo.SEAT)
+    everything = operations.issue_token(settings, urls, tenant, " ".join(SCOPES), None, day)
+    return everything, operations.issue_token(settings, urls, tenant, "self", demo.ACCESS, day)
 
 
 def _telemetry(settings: Settings) -> Telemetry:

@@ -36,6 +36,7 @@ from service.postgres import DatabaseUrls
 from service.receipt_keys import receipt_keys_file
 from service.sequencer import keys_file
 from service.settings import Settings
+from service.subjects import flagged
 
 EXPORT: Final = "export.ndjson"
 RECORDS: Final = "records.ndjson"
@@ -177,7 +178,9 @@ class Replaying:
             flags = (await tx.subjects.lock(handle)).flags
             if flags.suppressed and flags.suppressed_at is not None and flags.suppressed_at >= at:
                 return
-            await tx.subjects.set_flags(handle, replace(flags, suppressed=True, suppressed_at=at))
+            flags = replace(flags, suppressed=True, suppressed_at=at)
+            await tx.subjects.set_flags(handle, flags)
+            await tx.audit.append_many([flagged(handle, flags)], by=self._by)
             await tx.audit.append(event=AuditEvent.VAULT_SUPPRESSED, object_id=str(handle), by=self._by, subject=handle)
             self._done.suppressed += 1
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from psycopg_pool import AsyncConnectionPool
@@ -11,7 +12,7 @@ from service import app
 from service.connecting import assigning
 from service.consent import Action, AppendRecords, RecordChannel, SettleMerge, Statement, Submission
 from service.decisions.artefacts import read_policy
-from service.desk import desk, statutes
+from service.desk import Safe, desk, statutes
 from service.downstreams import Introduced
 from service.erasing import Systems, carried_out, planner
 from service.erasures import Connected, ErasureTransaction, Outcome, RunErasure, Stage
@@ -37,6 +38,9 @@ POLICY = read_policy(app.BUILD)
 LAW = statutes(app.BUILD, POLICY)
 OLD = datetime(2026, 1, 5, 9, tzinfo=UTC)
 FACTS = SubjectFacts(residence="DE", birth_date=date(1986, 5, 14))
+UNUSED: Any = None
+SAFE = Safe(keys=UNUSED, fields=UNUSED, open_values=UNUSED, reveals=UNUSED, nonce=UNUSED)
+"""Nobody shows who they are here."""
 EVERYWHERE = Gazetteer(places=frozenset({"DE"}), zones=frozenset())
 
 
@@ -108,7 +112,7 @@ class People:
         self._new_id = new_id
         self._by = caller
         self._append = AppendRecords(begin, clock, POLICY.vocabulary)
-        self._front = desk(begin, clock, new_id, LAW, self._append)
+        self._front = desk(begin, clock, new_id, LAW, self._append, SAFE, UNUSED)
 
     async def write(self, subject: str, name: str, value: object, *, reenrol: bool = False) -> object:
         """Put a value into the vault; return what became of that."""

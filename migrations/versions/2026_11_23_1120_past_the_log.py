@@ -9,10 +9,9 @@ is over when it was extended, and at no other time. Old code runs unchanged, but
 which it must do after the entry: until it is replaced, it gets an error there, and nothing is changed.
 """
 
-import sqlalchemy as sa
 from alembic import op
 
-from migrations.support import APP
+from migrations.support import APP, edit_function
 
 revision = "0032"
 down_revision = "0031"
@@ -83,23 +82,15 @@ def upgrade() -> None:
     op.execute(f"REVOKE UPDATE ON audit_hold FROM {APP}")
     op.execute(f"GRANT UPDATE ({', '.join(HOLD)}) ON audit_hold TO {APP}")
     for function, (before, after) in EDITS.items():
-        _edit(function, before, after)
+        edit_function(op, function, before, after)
 
 
 def downgrade() -> None:
     """Secrets of who was erased stay gone. 0023 can be taken back only while nothing was committed to."""
     for function, (before, after) in EDITS.items():
-        _edit(function, after, before)
+        edit_function(op, function, after, before)
     op.execute(f"REVOKE UPDATE ({', '.join(HOLD)}) ON audit_hold FROM {APP}")
     op.execute(f"GRANT UPDATE ON audit_hold TO {APP}")
     op.execute("DROP TRIGGER told_whole ON audit_hold")
     op.execute("DROP TRIGGER told ON audit_hold")
     op.execute("DROP FUNCTION refuse_untold_hold()")
-
-
-def _edit(function: str, before: str, after: str) -> None:
-    bind = op.get_bind()
-    text = bind.scalar(sa.text("SELECT pg_get_functiondef(CAST(:name AS regproc))"), {"name": function})
-    if text.count(before) != 1:
-        raise RuntimeError(f"the function {function} is not what it was made as")
-    bind.exec_driver_sql(text.replace(before, after), execution_options={"no_parameters": True})

@@ -10,34 +10,15 @@ no such date. Requests that ended long ago may go, with what was written about t
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.support import APP, ID, INSTANT, WORKER, append_only, tenant_table
+from migrations.support import APP, ID, INSTANT, WORKER, append_only, edit_function, tenant_table
 
 revision = "0033"
 down_revision = "0032"
 branch_labels = None
 depends_on = None
 
-MOVED = """
-    CREATE OR REPLACE FUNCTION request_moved() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
-    BEGIN
-        IF (NEW.state, NEW.version, NEW.open, NEW.mark, NEW.due_on, NEW.due_at{0})
-            IS NOT DISTINCT FROM (OLD.state, OLD.version, OLD.open, OLD.mark, OLD.due_on, OLD.due_at{1}) THEN
-            RETURN NEW;
-        END IF;
-        IF NEW.version <> OLD.version + 1 OR NOT EXISTS (
-            SELECT FROM request_event AS event
-            WHERE event.tenant = NEW.tenant AND event.request = NEW.id AND event.number = NEW.version
-        ) THEN
-            RAISE EXCEPTION 'a request changes by its moves' USING ERRCODE = 'insufficient_privilege';
-        END IF;
-        IF (
-            SELECT move FROM request_event WHERE tenant = NEW.tenant AND request = NEW.id AND number = NEW.version
-        ) = 'extend' THEN
-            NEW.told := 0;
-        END IF;
-        RETURN NEW;
-    END $$
-"""
+MOVED = (("NEW.due_at)", "NEW.due_at, NEW.acknowledge_at)"), ("OLD.due_at)", "OLD.due_at, OLD.acknowledge_at)"))
+"""What is replaced in `request_moved` by what: the date is noted with a move as well, and at no other time."""
 
 NEW_ID = """
     encode(set_bit(set_bit(overlay(
@@ -161,7 +142,8 @@ def upgrade() -> None:
     op.create_index(
         "request_tenant_joins_idx", "request", ["tenant", "joins"], postgresql_where=sa.text("joins IS NOT NULL")
     )
-    op.execute(MOVED.format(", NEW.acknowledge_at", ", OLD.acknowledge_at"))
+    for before, after in MOVED:
+        edit_function(op, "request_moved", before, after)
     tenant_table(
         op,
         "request_challenge",
@@ -217,7 +199,8 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION request_tell_unconfirmed(timestamptz, integer)")
     for table in ("request_letter", "request_challenge"):
         op.drop_table(table)
-    op.execute(MOVED.format("", ""))
+    for before, after in MOVED:
+        edit_function(op, "request_moved", after, before)
     op.drop_index("request_tenant_joins_idx", "request")
     op.execute(f"REVOKE UPDATE (acknowledge_at) ON request FROM {APP}")
     for column in ("acknowledge_told", "acknowledge_at"):

@@ -49,7 +49,7 @@ async def anna(client: Client, put: Put) -> None:
 
 
 @pytest.fixture
-async def request_(client: Client) -> dict[str, Any]:
+async def request_(client: Client, systems: dict[str, str]) -> dict[str, Any]:
     """A request for access that is carried out; nobody was told of it yet."""
     accepted = await moved(client, await asked(client, "access"), "verify", reason="staff_decision")
     return await moved(client, accepted, "execute")

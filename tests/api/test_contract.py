@@ -47,7 +47,7 @@ CONFIG = {
         ),
         # Each line has an outcome of its own, in an answer that is 200.
         {"include-operation-id": "importValues", "checks": {"negative_data_rejection": {"enabled": False}}},
-    ]
+    ],
 }
 schema = schemathesis.openapi.from_path(DOCUMENT, config=schemathesis.Config.from_dict(CONFIG))
 FOLDER = TemporaryDirectory()

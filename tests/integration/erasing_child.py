@@ -18,4 +18,4 @@ def erase(removing: str, ring: Path, request: UUID, url: str, tenant: TenantId, 
 async def _erase(removing: str, ring: Path, request: UUID, url: str, tenant: TenantId, pipe: Connection) -> None:
     async with stopping(url, pipe) as begin, stopping(removing, pipe) as begin_removing:
         await running(begin, begin_removing, ring, utc_now, new_id)(tenant, request)
-    pipe.send("done")
+    pipe.send(("done", ()))

@@ -86,7 +86,8 @@ def killed(expire: Callable[[str, TenantId, Connection], None], url: str, tenant
     where, sessions = "", set[int]()
     for step in range(steps + 1):
         assert ours.poll(60), "no step for a minute"
-        where, sessions = ours.recv()
+        where, seen = ours.recv()
+        sessions |= set(seen)
         if where == "done":
             break
         if step < steps:

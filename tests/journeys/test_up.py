@@ -35,6 +35,9 @@ def test_the_demo_permits_one_and_refuses_one_and_a_second_start_finds_its_data(
         assert "3 payloads are what entries record.stored commit to" in judged.stdout
         assert "3 receipts are about entries" in judged.stdout
         assert judged.stdout.endswith(" 0 wrong\n")
+        hers = next(line for line in service.printed if line.endswith("# then open anna/index.html"))
+        subprocess.run(["sh", "-c", hers], cwd=tmp_path, check=True)
+        assert "anna@mail.example" in (tmp_path / "anna" / "index.html").read_text()
         verify = next(line for line in service.printed if line.startswith("volens audit verify"))
         certified = volens(*verify.split()[1:], env={})
         assert "stands for the erasure of request" in certified.stdout
