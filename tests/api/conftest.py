@@ -253,13 +253,13 @@ def assign(
 ) -> Callable[..., Awaitable[UUID]]:
     """Tells the systems something about Ada, as a case does; returns the id of the case."""
 
-    async def assign(kind: TaskKind = TaskKind.ERASE, **person: Any) -> UUID:
-        request = uuid7()
+    async def assign(kind: TaskKind = TaskKind.ERASE, handle: Handle | None = None, **person: Any) -> UUID:
+        request, whose = uuid7(), handle or Handle(uuid7())
         ada = Person(**{"subjects": ("ada",), "identities": (Identity("email", "ada@mail.example"),), **person})
         async with guarded_root_keys(settings, app.root_uses(begin)) as root:
             key = await app.vault_keys(settings, root, engine, clock).box_key(caller.tenant)
         async with begin(caller.tenant) as tx:
-            await assigning(settings, clock, uuid7)(tx, key, request, Handle(uuid7()), kind, ada, by=caller)
+            await assigning(settings, clock, uuid7)(tx, key, request, whose, kind, ada, by=caller)
         return request
 
     return assign

@@ -14,7 +14,9 @@ import httpx
 import pytest
 
 from service.courier import Courier
-from service.kernel import TenantId
+from service.downstreams import TaskKind
+from service.kernel import SubjectId, TenantId
+from service.transaction import Begin
 from tests.conftest import FakeClock
 
 OPENAPI = Path(__file__).parents[2] / "openapi"
@@ -119,12 +121,17 @@ def read(answer: httpx.Response) -> Any:
 
 
 @pytest.fixture
-def tell(assign: Callable[[], Awaitable[UUID]]) -> Callable[[], Awaitable[None]]:
-    """Has three cases tell the systems something."""
+def tell(
+    assign: Callable[..., Awaitable[UUID]], begin: Begin, clock: FakeClock, tenant: TenantId
+) -> Callable[[], Awaitable[None]]:
+    """Has three cases tell the systems to erase somebody, and one to hand over a copy."""
 
     async def tell() -> None:
         for _ in range(3):
             await assign()
+        async with begin(tenant) as tx:
+            ensured = await tx.subjects.ensure([SubjectId("ada")], clock())
+        await assign(TaskKind.ACCESS, ensured.handles[SubjectId("ada")])
 
     return tell
 

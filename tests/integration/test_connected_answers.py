@@ -34,7 +34,9 @@ class Answers:
         self._size = size
 
     async def outcomes(self, tenant, request):
-        return [SystemTold(system="crm", outcome=TaskState.CONFIRMED, ground=None, at=datetime(2026, 11, 22, tzinfo=UTC))]
+        return [
+            SystemTold(system="crm", outcome=TaskState.CONFIRMED, ground=None, at=datetime(2026, 11, 22, tzinfo=UTC))
+        ]
 
     async def answers(self, tenant, request):
         return [Answered(id=request, system="crm", name="notes.json", media_type="application/json", size=self._size)]
