@@ -1,5 +1,6 @@
 """What moves of requests tell connected systems, when, and what waits for their answers."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -202,3 +203,25 @@ async def test_a_system_whose_fields_nobody_has_is_told_the_ids_alone(
     [task] = (await own.get("/v1/downstreams/ads/tasks")).json()["tasks"]
     assert (task["subjects"], task["identities"]) == (["anna"], [])
     assert not (await client.get("/v1/audit/entries", params={"event": "vault.revealed"})).json()["entries"]
+
+
+async def test_a_worker_that_is_ended_anywhere_leaves_the_rest_to_the_next(
+    client: Client, tell: Teller, told: Told, put: Put
+):
+    await put("anna", {"email": "anna@mail.example"})
+    for turns in range(0, 80, 4):
+        request = await asked(client, "objection")
+        worker = asyncio.create_task(tell())
+        for _ in range(turns):
+            await asyncio.sleep(0.001)
+        worker.cancel()
+        await asyncio.wait([worker])
+        await told()
+
+        found = await client.get("/v1/downstream-tasks", params={"request": request["id"]})
+        tasks = [task["id"] for task in found.json()["tasks"]]
+        assert len(tasks) == 2, turns
+        wanted = {"event": "downstream.assigned", "limit": 1000}
+        entries = (await client.get("/v1/audit/entries", params=wanted)).json()["entries"]
+        assert sorted(entry["object_id"] for entry in entries if entry["object_id"] in tasks) == sorted(tasks)
+        await moved(client, request, "withdraw")
