@@ -1,5 +1,6 @@
 """Connected systems: who is told of an erasure, how it reaches them, and what they answered."""
 
+from service.downstreams.answering import call_off
 from service.downstreams.assigning import AssignTasks, is_over, settled, told
 from service.downstreams.domain import Identity, IdentityType, Person, TaskKind, TaskOutcome, TaskState
 from service.downstreams.handing import drop_brought
@@ -19,6 +20,7 @@ __all__ = [
     "TaskKind",
     "TaskOutcome",
     "TaskState",
+    "call_off",
     "drop_brought",
     "is_over",
     "settled",

@@ -1,11 +1,13 @@
 """What becomes of a task: the system confirms or refuses, stays silent, or an officer says why the case goes on."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from service.audit import AuditEvent
+from service.downstreams.assigning import MOST_TASKS
 from service.downstreams.domain import (
+    CASE_ENDED,
     SETTLED,
     Answer,
     Fault,
@@ -13,6 +15,7 @@ from service.downstreams.domain import (
     SignatureRefused,
     SystemKind,
     Task,
+    TaskKind,
     TaskNotSilent,
     TaskSettled,
     TaskState,
@@ -185,6 +188,17 @@ class RepeatTask:
                 event=AuditEvent.DOWNSTREAM_REPEATED, object_id=str(task), subject=known.handle, by=by
             )
             return await found(tx, task)
+
+
+async def call_off(
+    tx: DownstreamTransaction, request: UUID, kinds: Collection[TaskKind], clock: Clock, *, by: Caller
+) -> None:
+    """Ask nobody any more for what a request wanted that was refused or withdrawn."""
+    owed = (TaskState.OPEN, TaskState.SILENT)
+    for task in await tx.downstreams.tasks(states=owed, request=request, limit=MOST_TASKS):
+        known = await found(tx, task.id, hold=True)
+        if known.kind in kinds and known.state in owed:
+            await settle(tx, known, TaskState.EXCUSED, CASE_ENDED, clock, by)
 
 
 async def found(tx: DownstreamTransaction, task: UUID, *, hold: bool = False) -> Task:

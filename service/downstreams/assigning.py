@@ -17,7 +17,8 @@ from service.vault import BoxKey, BoxPlace, SealBox
 
 PEOPLE: Final = "downstream.task"
 """What boxes are called in which it says whom a task is about."""
-_ALL: Final = 10_000
+MOST_TASKS: Final = 10_000
+"""Of one request."""
 
 
 class AssignTasks:
@@ -88,7 +89,7 @@ async def settled(tx: DownstreamTransaction, request: UUID) -> Sequence[TaskOutc
 
     The case goes on once each is `confirmed`, `refused` or `excused`: `is_over` says so.
     """
-    tasks = await tx.downstreams.tasks(request=request, limit=_ALL)
+    tasks = await tx.downstreams.tasks(request=request, limit=MOST_TASKS)
     return [
         TaskOutcome(
             task=task.id,

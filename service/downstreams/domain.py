@@ -116,9 +116,11 @@ class TaskState(StrEnum):
     SILENT = "silent"
     """Its time was over before an answer came, or it can't be reached. An answer may still come."""
     EXCUSED = "excused"
-    """It stayed silent, and an officer said why the case goes on without it."""
+    """It stayed silent, and an officer said why the case goes on without it; or the case ended before it answered."""
 
 
+CASE_ENDED: Final = "case_ended"
+"""Why nobody waits for the answer to a task whose request was refused or withdrawn."""
 SETTLED: Final = (TaskState.CONFIRMED, TaskState.REFUSED, TaskState.EXCUSED)
 OF_OPENDSR: Final = {TaskKind.ERASE: "erasure", TaskKind.ACCESS: "access"}
 """What OpenDSR 2.0 has words for."""

@@ -49,7 +49,7 @@ class Carry:
         await tx.outbox.add(
             [Event(type=event.value, object_id=str(request.id), subject=request.handle, at=happened.at)]
         )
-        await note_telling(tx, self._statutes, request, happened)
+        await note_telling(tx, self._statutes, request, happened, by=by)
         if seen.standing.state not in WAITING:
             await tx.challenges.forget(request.id)
         if before.open and not seen.standing.open:

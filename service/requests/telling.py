@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from service.downstreams import AssignTasks, Introduce, Person, TaskKind, is_over, settled, told
+from service.downstreams import AssignTasks, Introduce, Person, TaskKind, call_off, is_over, settled, told
 from service.kernel import Caller, Clock, DomainError, NewId, TenantId
 from service.requests.case import Request
 from service.requests.lifecycle import Happened, Move
@@ -25,16 +25,21 @@ class AnswersOwed(DomainError):
     code = "answers_owed"
 
 
-async def note_telling(tx: RequestTransaction, statutes: Statutes, request: Request, happened: Happened) -> None:
+async def note_telling(
+    tx: RequestTransaction, statutes: Statutes, request: Request, happened: Happened, *, by: Caller
+) -> None:
     """Note with a move of what others are to be told because of it. An erasure tells by its own steps.
 
-    Who has not been told yet of what a request was to bring about isn't told any more once it is refused or withdrawn,
-    but for what took effect on receipt: that stays.
+    Once a request is refused or withdrawn, nobody is told any more of what it was to bring about, and whoever was told
+    and has not answered needn't, but for what took effect on receipt: that stays.
     """
+    tells = statutes.rights.tells(request.law, request.right)
     if happened.move in {Move.REFUSE, Move.WITHDRAW}:
         await tx.tellings.take_back(request.id, but=Move.RECEIVE)
+        kinds = {each.kind for each in tells if Move.RECEIVE not in each.on}
+        await call_off(tx, request.id, kinds, lambda: happened.at, by=by)
     move = Move.RECEIVE if happened.move is Move.REOPEN else happened.move
-    for each in statutes.rights.tells(request.law, request.right):
+    for each in tells:
         if move not in each.on or each.kind is TaskKind.ERASE:
             continue
         if each.after is None or await tx.tellings.noted(request.id, each.after):

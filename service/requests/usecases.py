@@ -106,7 +106,7 @@ class OpenRequest:
             )
             await marked_by(tx, request, seen.standing.mark, now, by)
             for one in history if request.joins is None else ():
-                await note_telling(tx, self._statutes, request, one)
+                await note_telling(tx, self._statutes, request, one, by=by)
             if effects := self._effects(wish, request, self._statutes.entitlement(request)):
                 await self._append.within(tx, effects, by=by)
         return seen, True

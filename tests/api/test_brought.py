@@ -293,6 +293,7 @@ async def test_what_was_brought_goes_with_the_case(
     await pack()
 
     assert lying() == []
+    assert problem(await bring(ledger, file_of(tasks["ledger"]))) == (409, "task_settled")
 
 
 async def test_what_was_brought_of_who_is_forgotten_opens_no_more_and_nothing_more_is_taken(

@@ -152,6 +152,10 @@ async def test_a_restriction_that_is_refused_after_it_was_told_is_lifted_there_t
     await moved(client, request, "refuse", reason="excessive")
 
     assert sorted(await told()) == [("ledger", "lift"), ("ledger", "restrict")]
+    tasks = (await client.get("/v1/downstream-tasks")).json()["tasks"]
+    assert {task["kind"]: (task["state"], task.get("ground")) for task in tasks} == {
+        "restrict": ("excused", "case_ended"), "lift": ("open", None),
+    }  # fmt: skip
 
 
 async def test_what_nobody_was_told_yet_is_not_told_after_a_refusal(client: Client, told: Told):
@@ -159,6 +163,15 @@ async def test_what_nobody_was_told_yet_is_not_told_after_a_refusal(client: Clie
     await moved(client, request, "refuse", reason="excessive")
 
     assert await told() == []
+
+
+async def test_what_counted_on_receipt_is_owed_though_the_request_was_refused(client: Client, told: Told):
+    request = await asked(client, "objection")
+    await told()
+    await moved(client, request, "refuse", reason="compelling_grounds")
+
+    tasks = (await client.get("/v1/downstream-tasks")).json()["tasks"]
+    assert {task["state"] for task in tasks} == {"open"}
 
 
 async def test_what_counted_on_receipt_is_told_though_the_request_was_withdrawn(client: Client, told: Told):
