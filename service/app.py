@@ -30,7 +30,7 @@ from service.audit.proving import (
 from service.audit.store import statement as audit_statement
 from service.bridges import known_tenant, resolver, when_stored
 from service.candidates import Bench, ReadPeople
-from service.connecting import assigning, connected
+from service.connecting import connected
 from service.consent import (
     AppendRecords,
     PutNotice,
@@ -62,7 +62,7 @@ from service.decisions.opa import served
 from service.decisions.wasm import embedded
 from service.decisions.watched import WatchedLog
 from service.desk import Safe, couriers, desk, statutes
-from service.erasing import Systems, planner, shown
+from service.erasing import Known, planner, shown
 from service.export_parts import parts as export_parts
 from service.kernel import Clock, NewId, TenantId
 from service.laws import activated_laws
@@ -203,7 +203,7 @@ def assemble(
     open_one: Grouped[Wanted, Opening] = Grouped(OpenTogether(open_values))
     prove, read_record = ProveEntry(begin, when_stored(begin)), ReadRecord(begin)
     receipt_keys = ReceiptKeys(receipt_keys_file(settings), begin, telemetry.receipt_keys_lost)
-    law, systems = statutes(BUILD, policy), Systems(vault_keys, assigning(settings, clock, new_id))
+    law, systems = statutes(BUILD, policy), Known()
     plan = planner(BUILD, policy, law, systems)
     counter = desk(begin, clock, new_id, law, append, safe, post)
     alone = settings.officer_people_per_hour

@@ -8,15 +8,18 @@ from typing import Any, Final
 
 import msgspec
 
+from service.brought import Safe
 from service.downstreams import AssignTasks
 from service.downstreams.answering import AnswerTask, ExcuseTask, ReadTasks, RepeatTask, TakeStatus
 from service.downstreams.bringing import BringTasks
 from service.downstreams.certificates import Certificates
 from service.downstreams.domain import Grounds
 from service.downstreams.ed25519 import Ed25519
+from service.downstreams.handing import TakeFile
 from service.downstreams.outgoing import Guard
 from service.downstreams.ports import Send
 from service.downstreams.pulling import PullTasks
+from service.downstreams.speaking import Speaking
 from service.downstreams.usecases import (
     DeleteDownstream,
     MakeSecret,
@@ -79,6 +82,7 @@ def bringing(settings: Settings, begin: Begin, keys: KeyAccess, send: Send, cloc
 def connected(settings: Settings, begin: Begin, keys: KeyAccess, clock: Clock, new_id: NewId) -> dict[str, Any]:
     """Return the dependencies of the routes about connected systems."""
     made, reasons, certificates = secrets(keys, new_id), grounds(), Certificates()
+    speaking = Speaking(begin, keys, made, clock)
     return {
         "put_downstream": PutDownstream(
             begin, made, guard(settings), certificates.check, clock, http=settings.downstream_http
@@ -88,7 +92,8 @@ def connected(settings: Settings, begin: Begin, keys: KeyAccess, clock: Clock, n
         "delete_downstream": DeleteDownstream(begin),
         "make_secret": MakeSecret(begin, made, clock),
         "pull_tasks": PullTasks(begin, keys, open_box, clock),
-        "answer_task": AnswerTask(begin, keys, made, reasons, clock),
+        "answer_task": AnswerTask(begin, speaking, reasons, clock),
+        "take_file": TakeFile(begin, speaking, Safe(keys), clock),
         "take_status": TakeStatus(begin, certificates.verify, clock, public_url=settings.public_url),
         "read_tasks": ReadTasks(begin),
         "excuse_task": ExcuseTask(begin, reasons, clock),

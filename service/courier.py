@@ -17,6 +17,7 @@ from service.postgres import DatabaseUrls
 from service.root_keys import guarded_root_keys
 from service.settings import Settings
 from service.telemetry import Telemetry, described
+from service.teller import Teller, telling
 from service.tenants import NOBODY
 from service.transaction import Begin, opener
 
@@ -96,11 +97,14 @@ async def _bring(
         operations.transactions(urls.worker) as look,
         guarded_root_keys(settings, app.root_uses(begin), make=False) as root,
         outgoing(guard(settings)) as send,
+        db.pool(urls.app, size=1) as pool,
     ):
         keys = app.vault_keys(settings, root, engine)
+        tell = Teller(look, telling(settings, begin, keys, pool, app.utc_now, app.new_id), telemetry)
         courier = Courier(look, bringing(settings, begin, keys, send, app.utc_now, app.new_id), telemetry, app.utc_now)
         try:
             while not stop.is_set():
+                await tell()
                 await courier.look()
                 await _pause(PAUSE, stop)
         finally:

@@ -21,6 +21,7 @@ from service.postgres import DatabaseUrls
 from service.root_keys import guarded_root_keys
 from service.settings import Settings
 from service.telemetry import Telemetry, described
+from service.teller import introducing
 from service.tenants import NOBODY
 from service.transaction import Begin, opener
 from service.vault import Forget, Unreadable
@@ -53,14 +54,19 @@ async def eraser(settings: Settings, urls: DatabaseUrls) -> AsyncIterator[Tools]
     engine, removing = db.engine(urls.app, size=AT_ONCE + 1), db.engine(urls.worker, size=2)
     begin = opener(engine, app.utc_now, app.new_id)
     try:
-        async with guarded_root_keys(settings, app.root_uses(begin), make=False) as root:
+        async with (
+            guarded_root_keys(settings, app.root_uses(begin), make=False) as root,
+            db.pool(urls.app, size=1) as pool,
+        ):
             keys = app.vault_keys(settings, root, engine)
             append = AppendRecords(begin, app.utc_now, policy.vocabulary)
-            systems = Systems(keys, assigning(settings, app.utc_now, app.new_id))
+            law = statutes(app.BUILD, policy)
+            introduce = introducing(begin, keys, pool, app.utc_now, app.new_id)
+            systems = Systems(introduce, assigning(settings, app.utc_now, app.new_id), law)
             run = carried_out(
                 begin,
                 opener(removing, app.utc_now, app.new_id),
-                planner(app.BUILD, policy, statutes(app.BUILD, policy), systems),
+                planner(app.BUILD, policy, law, systems),
                 systems,
                 keys,
                 append,

@@ -8,7 +8,7 @@ from uuid import UUID
 from service.audit import ProveEntry, ReceiptSigner
 from service.consent import AppendRecords
 from service.decisions import Policy
-from service.downstreams import AssignTasks, Person, TaskKind, settled
+from service.downstreams import AssignTasks, Introduce, Introduced, Person, TaskKind, settled, told
 from service.erasures import (
     Answers,
     Connected,
@@ -21,7 +21,7 @@ from service.erasures import (
 )
 from service.erasures.artefacts import read_grounds
 from service.kernel import Caller, Clock, Handle, NewId, SubjectId, TenantId
-from service.requests import Statutes
+from service.requests import Right, Statutes
 from service.transaction import Begin
 from service.vault import Forget, KeyAccess, OpenValues
 from service.vault.envelope import unseal
@@ -34,7 +34,7 @@ class Known:
     """The connected systems of a tenant that take the task to erase, to be looked at."""
 
     async def systems(self, tx: ErasureTransaction) -> Sequence[str]:
-        return sorted(system.name for system in await tx.downstreams.taking(TaskKind.ERASE))
+        return await told(tx, TaskKind.ERASE)
 
     async def settled(self, tx: ErasureTransaction, request: UUID) -> Sequence[Outcome]:
         return [
@@ -47,12 +47,13 @@ class Known:
 class Systems(Known):
     """The same, to be told as well."""
 
-    def __init__(self, keys: KeyAccess, assign: AssignTasks) -> None:
-        self._keys = keys
+    def __init__(self, introduce: Introduce, assign: AssignTasks, law: Statutes) -> None:
+        self._introduce = introduce
         self._assign = assign
+        self._law = law
 
-    async def ready(self, tenant: TenantId) -> None:
-        await self._keys.box_key(tenant)
+    async def introduce(self, tenant: TenantId, handles: Sequence[Handle], *, by: Caller) -> Introduced:
+        return await self._introduce(tenant, [TaskKind.ERASE], handles, by=by)
 
     async def assign(
         self,
@@ -60,13 +61,22 @@ class Systems(Known):
         request: UUID,
         handle: Handle,
         subjects: Sequence[SubjectId],
+        introduced: Introduced,
         law: str,
         *,
         by: Caller,
     ) -> Sequence[UUID]:
-        person = Person(subjects=tuple(subjects), regulation="ccpa" if law in _OF_CALIFORNIA else "gdpr")
-        key = await self._keys.box_key(by.tenant)
-        return await self._assign(tx, key, request, handle, TaskKind.ERASE, person, by=by)
+        person = Person(
+            subjects=tuple(subjects),
+            identities=introduced.identities,
+            regulation="ccpa" if law in _OF_CALIFORNIA else "gdpr",
+        )
+        tells = self._law.rights.tells(law, Right.ERASURE)
+        return [
+            task
+            for kind in {each.kind for each in tells}
+            for task in await self._assign(tx, introduced.key, request, handle, kind, person, by=by)
+        ]
 
 
 def planner(build: Path, policy: Policy, law: Statutes, known: Answers) -> Planner:

@@ -17,6 +17,7 @@ import msgspec
 from service import app, db, operations
 from service.access import titles_of
 from service.audit.store import statement as audit_statement
+from service.brought import BroughtFiles
 from service.decisions.artefacts import read_policy
 from service.desk import statutes
 from service.kernel import Caller, Clock, TenantId, Unavailable
@@ -24,7 +25,6 @@ from service.own_files import FileExposed, read_own
 from service.package_parts import files_of
 from service.packages import NOTHING_DECLARED, Collect, Declared, Language, OpenAll, PackageWish, WritePackage
 from service.packages.catalogues import words_in
-from service.packages.connected import NothingConnected
 from service.packages.keeping import KeepParcels
 from service.packages.making import MakeParcels
 from service.packages.parcel_ports import NotWritten, Written
@@ -96,9 +96,8 @@ class Writer:
                 open_values = OpenValues(begin, keys, unseal, self._clock)
                 nonce = partial(os.urandom, NONCE_BYTES)
                 open_all = OpenAll(begin, open_values, log, self._clock, app.new_id, nonce)
-                write = WritePackage(
-                    Collect(begin, open_all, titles_of(begin)), words_in, self._clock, NothingConnected()
-                )
+                collect = Collect(begin, open_all, titles_of(begin))
+                write = WritePackage(collect, words_in, self._clock, BroughtFiles(begin, keys))
                 wish = await self._wish(tenant, parcel, begin)
                 with closing(Pack(plain)) as pack:
                     _, made = await write(wish, pack, room, lambda *_: None, by=by)

@@ -28,8 +28,8 @@ from service import (
     exporter,
     operations,
     packager,
+    replies,
     sequencer,
-    teller,
     worker,
 )
 from service.decisions.artefacts import read_policy
@@ -209,7 +209,7 @@ async def _in_background(settings: Settings, urls: DatabaseUrls, telemetry: Tele
         eraser.erase_by_itself(settings, urls, telemetry, stop),
         dropping.compare_by_itself(settings, urls, telemetry, stop),
         courier.bring_by_itself(settings, urls, telemetry, stop),
-        teller.tell_by_itself(settings, urls, telemetry, stop),
+        replies.tell_by_itself(settings, urls, telemetry, stop),
         packager.package_by_itself(settings, urls, telemetry, stop),
     ]
     if attestors:

@@ -1,79 +1,67 @@
-"""Composition root of what tells senders how far their requests are: a part of `volens work`, beside the courier."""
+"""Composition root of what gives connected systems the tasks that requests bring with them: beside the courier."""
 
 import asyncio
-from contextlib import suppress
+import os
+from functools import partial
 from typing import Final
+from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from psycopg_pool import AsyncConnectionPool
 
-from service import app, db, operations
-from service.connecting import guard
-from service.doors.telling import TellStatus
-from service.downstreams.outgoing import outgoing
-from service.kernel import TenantId, Unavailable
-from service.porch import telling
-from service.postgres import DatabaseUrls
-from service.root_keys import guarded_root_keys
+from service.audit.store import statement as audit_statement
+from service.connecting import assigning
+from service.downstreams import Introduce
+from service.kernel import Clock, NewId, TenantId, Unavailable
+from service.requests import TellSystems
+from service.reveals.domain import NONCE_BYTES
+from service.reveals.log import SqlRevealLog
 from service.settings import Settings
-from service.telemetry import Telemetry, described
+from service.telemetry import Telemetry
 from service.tenants import NOBODY
-from service.transaction import Begin, opener
+from service.transaction import Begin
+from service.vault import KeyAccess, OpenValues
+from service.vault.envelope import unseal
 
-PAUSE: Final = 2.0
-"""Seconds between two looks for something to tell."""
-LOST: Final = 2.0
-"""Seconds before a lost database, or a lost key, is looked for again."""
+AGAIN: Final = 30.0
+"""Seconds after which one is tried again that could not be told of."""
 
 
-async def tell_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: Telemetry, stop: asyncio.Event) -> None:
-    """Tell senders until `stop` is set. A lost database, or a lost key ring, is waited for."""
-    engine = db.engine(urls.app, size=settings.pool_size)
-    try:
-        while not stop.is_set():
+def introducing(begin: Begin, keys: KeyAccess, pool: AsyncConnectionPool, clock: Clock, new_id: NewId) -> Introduce:
+    """Return what opens by what systems know a person. `pool` is for the log of reveals."""
+    open_values = OpenValues(begin, keys, unseal, clock)
+    log = SqlRevealLog(pool, audit_statement, new_id)
+    return Introduce(begin, keys, open_values, log, clock, new_id, partial(os.urandom, NONCE_BYTES))
+
+
+def telling(
+    settings: Settings, begin: Begin, keys: KeyAccess, pool: AsyncConnectionPool, clock: Clock, new_id: NewId
+) -> TellSystems:
+    introduce = introducing(begin, keys, pool, clock, new_id)
+    return TellSystems(begin, introduce, assigning(settings, clock, new_id), clock, new_id)
+
+
+class Teller:
+    """Tells of every request what is noted of it. One that can't be told of holds up none of the others."""
+
+    def __init__(self, look: Begin, tell: TellSystems, telemetry: Telemetry) -> None:
+        self._look = look
+        self._tell = tell
+        self._telemetry = telemetry
+        self._later: dict[tuple[TenantId, UUID], float] = {}
+
+    async def __call__(self) -> None:
+        """Raises: Unavailable"""
+        async with self._look(NOBODY) as tx:
+            due = await tx.tellings.due()
+        now = asyncio.get_running_loop().time()
+        self._later = {each: at for each, at in self._later.items() if at > now}
+        for each in due:
+            if each in self._later:
+                continue
             try:
-                await _tell(settings, urls, engine, telemetry, stop)
-            except Unavailable as error:
-                telemetry.log.warning("teller_waits", **described(error))
-                await _pause(LOST, stop)
-    finally:
-        await engine.dispose()
-
-
-async def _tell(
-    settings: Settings, urls: DatabaseUrls, engine: AsyncEngine, telemetry: Telemetry, stop: asyncio.Event
-) -> None:
-    begin = opener(engine, app.utc_now, app.new_id)
-    async with (
-        operations.transactions(urls.worker) as look,
-        guarded_root_keys(settings, app.root_uses(begin), make=False) as root,
-        outgoing(guard(settings)) as send,
-    ):
-        keys = app.vault_keys(settings, root, engine)
-        tell = telling(settings, begin, keys, send, app.utc_now, app.new_id)
-        while not stop.is_set():
-            await asyncio.gather(*(_one(tell, tenant, telemetry) for tenant in await due(look)))
-            await _pause(PAUSE, stop)
-
-
-async def due(look: Begin) -> list[TenantId]:
-    """Return the tenants that have something to tell."""
-    async with look(NOBODY) as tx:
-        return list(await tx.doors.due(app.utc_now()))
-
-
-async def _one(tell: TellStatus, tenant: TenantId, telemetry: Telemetry) -> None:
-    """Go on with one tenant: a slow receiver, a lost key or a fault of one holds up no other for longer than itself."""
-    try:
-        for outcome in await tell(tenant):
-            telemetry.told(outcome)
-    except Unavailable as error:
-        telemetry.log.warning("teller_waits", tenant=tenant, **described(error))
-        await asyncio.sleep(LOST)
-    except Exception as error:  # noqa: BLE001 -- one tenant's fault is not to stop the others
-        telemetry.bug(error, "")
-        await asyncio.sleep(LOST)
-
-
-async def _pause(seconds: float, stop: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+                await self._tell(*each)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 -- one person's fault is not to stop what others asked for
+                self._later[each] = now + AGAIN
+                self._telemetry.bug(error, "")

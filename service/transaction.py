@@ -14,6 +14,7 @@ from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStor
 from service.db import TENANT_SETTING, answering, lease
 from service.decisions.store import SqlDecisionStore
 from service.doors.store import SqlDoorStore
+from service.downstreams.brought_store import SqlBroughtStore
 from service.downstreams.store import SqlDownstreamStore
 from service.drop.store import SqlDropStore
 from service.erasures.store import SqlErasureStore
@@ -25,6 +26,7 @@ from service.policies.recent import SqlRecentFacts
 from service.policies.store import SqlOverlayStore, SqlRevisionStore
 from service.requests.identity_store import SqlChallengeStore, SqlLetterStore
 from service.requests.store import SqlRequestStore
+from service.requests.telling_store import SqlTellingStore
 from service.reveals.store import SqlAloneStore, SqlApprovalStore, SqlRevealStore, SqlTokenStore
 from service.subjects.directory import SqlDirectory
 from service.subjects.store import SqlSubjectStore
@@ -80,8 +82,10 @@ class Transaction:
         self.tokens = SqlTokenStore(connection, tenant)
         self.exports = SqlExportStore(connection, tenant)
         self.downstreams = SqlDownstreamStore(connection, tenant)
+        self.brought = SqlBroughtStore(connection, tenant)
         self.requests = SqlRequestStore(connection, tenant)
         self.challenges = SqlChallengeStore(connection, tenant)
+        self.tellings = SqlTellingStore(connection, tenant)
         self.letters = SqlLetterStore(connection, tenant)
         self.proofs = SqlProofs(connection)
         self.erasures = SqlErasureStore(connection, tenant)

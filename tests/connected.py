@@ -5,10 +5,10 @@ from uuid import UUID
 
 TASK = str(UUID(int=2))
 PUBLIC = {"takeOpenDsrStatus"}
-NAMES = {"system": "crm", "task_id": TASK}
+NAMES = {"system": "crm", "task_id": TASK, "file_id": TASK}
 PARAMETERS = {"takeOpenDsrStatus": {"tenant": "nobody"}}
 NOT_MADE = {
-    "confirmTask", "deleteDownstream", "excuseTask", "makeDownstreamSecret", "pullTasks", "readDownstream",
+    "bringFile", "confirmTask", "deleteDownstream", "excuseTask", "makeDownstreamSecret", "pullTasks", "readDownstream",
     "refuseTask", "repeatTask",
 }  # fmt: skip
 """Operations on what those tests never made, or have forgotten again."""
@@ -21,6 +21,13 @@ def bodies(mark: str) -> dict[str, Any]:
     return {
         "putDownstream": {"kind": "pull", "client": mark, "takes": ["erase"]},
         "confirmTask": {"task": TASK, "outcome": "confirmed"},
+        "bringFile": {
+            "task": TASK,
+            "file": TASK,
+            "name": mark,
+            "media_type": "text/plain",
+            "content": "bm90ZQ==",
+        },
         "refuseTask": {"task": TASK, "outcome": "refused", "ground": "legal_claims"},
         "takeOpenDsrStatus": {"subject_request_id": TASK, "request_status": "completed"},
         "excuseTask": {"reason": "impossible"},

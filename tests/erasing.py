@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from psycopg_pool import AsyncConnectionPool
+
 from service import app
 from service.connecting import assigning
 from service.consent import Action, AppendRecords, RecordChannel, SettleMerge, Statement, Submission
 from service.decisions.artefacts import read_policy
 from service.desk import Safe, desk, statutes
+from service.downstreams import Introduced
 from service.erasing import Systems, carried_out, planner
 from service.erasures import Connected, ErasureTransaction, Outcome, RunErasure, Stage
 from service.kernel import Caller, Clock, Handle, NewId, SubjectId, TenantId
@@ -20,8 +23,10 @@ from service.requests.rights import Right
 from service.settings import Settings
 from service.subjects import PutSubject, SubjectFacts
 from service.subjects.domain import Gazetteer
+from service.teller import introducing
 from service.transaction import Begin
-from service.vault import MoveValues
+from service.vault import BoxKey, MoveValues
+from service.vault.domain import Secret
 from service.vault.envelope import seal, unseal
 from service.vault.fields import BUILT_IN, Name
 from service.vault.keys import Keys
@@ -46,8 +51,8 @@ class Answering:
         self.outcomes = list(outcomes)
         self.told: list[tuple[UUID, tuple[str, ...]]] = []
 
-    async def ready(self, tenant: TenantId) -> None:
-        return
+    async def introduce(self, tenant: TenantId, handles: Sequence[Handle], *, by: Caller) -> Introduced:
+        return Introduced(key=BoxKey(tenant=tenant, secret=Secret(bytes(32))))
 
     async def systems(self, tx: ErasureTransaction) -> Sequence[str]:
         return [outcome.system for outcome in self.outcomes]
@@ -58,6 +63,7 @@ class Answering:
         request: UUID,
         handle: Handle,
         subjects: Sequence[SubjectId],
+        introduced: Introduced,
         law: str,
         *,
         by: Caller,
@@ -77,9 +83,10 @@ def running(
     new_id: NewId,
     connected: Connected | None = None,
 ) -> RunErasure:
-    """Return what goes on with erasures, as the worker has it."""
+    """Return what goes on with erasures, as the worker has it, but that systems are told nothing from the vault."""
     keys = Keys(FileRing.open(ring), begin, clock, keep=timedelta(minutes=5))
-    known = connected or Systems(keys, assigning(Settings(), clock, new_id))
+    introduce = introducing(begin, keys, AsyncConnectionPool(open=False), clock, new_id)
+    known = connected or Systems(introduce, assigning(Settings(), clock, new_id), LAW)
     append = AppendRecords(begin, clock, POLICY.vocabulary)
     plan = planner(app.BUILD, POLICY, LAW, known)
     return carried_out(begin, begin_removing, plan, known, keys, append, clock, new_id)

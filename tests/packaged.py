@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from service.downstreams import TaskState
 from service.kernel import SubjectId, TenantId
 from service.packages.domain import (
     AccessPackage,
@@ -27,6 +28,7 @@ from service.packages.domain import (
     RuleTold,
     SourceTold,
     StandTold,
+    SystemTold,
     Until,
     ValueTold,
 )
@@ -115,6 +117,10 @@ def a_head(**changes: Any) -> Head:
         ),
         "rules": (RuleTold(rule="EU-EPD-01", title="Prior consent", citation="ePrivacy Dir. Art. 13(1)", times=1),),
         "left_out": (LeftOut(what="subject_ref", times=1),),
+        "systems": (
+            SystemTold(system="crm", outcome=TaskState.CONFIRMED, ground=None, at=THEN),
+            SystemTold(system="ledger", outcome=TaskState.REFUSED, ground="own_controller", at=THEN),
+        ),
         "connected": (
             ConnectedTold(system="crm", name="notes.txt", media_type="text/plain", size=7,
                           file="connected/crm/0001-notes.txt", not_told=None),

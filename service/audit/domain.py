@@ -137,6 +137,8 @@ class AuditEvent(StrEnum):
     DOOR_TOLD = "door.told"
     DOOR_NOT_TOLD = "door.not_told"
     DOOR_TOKEN_MADE = "door.token_made"  # noqa: S105, a word and no password
+    DOWNSTREAM_BROUGHT = "downstream.brought"
+    DOWNSTREAM_DROPPED = "downstream.dropped"
     PACKAGE_DOWNLOADED = "package.downloaded"
     PACKAGE_DELETED = "package.deleted"
 

@@ -1,11 +1,13 @@
 """What becomes of a task: the system confirms or refuses, stays silent, or an officer says why the case goes on."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from service.audit import AuditEvent
+from service.downstreams.assigning import MOST_TASKS
 from service.downstreams.domain import (
+    CASE_ENDED,
     SETTLED,
     Answer,
     Fault,
@@ -13,6 +15,7 @@ from service.downstreams.domain import (
     SignatureRefused,
     SystemKind,
     Task,
+    TaskKind,
     TaskNotSilent,
     TaskSettled,
     TaskState,
@@ -20,11 +23,10 @@ from service.downstreams.domain import (
 )
 from service.downstreams.opendsr import Stands, callback_url, inner, stands
 from service.downstreams.ports import Begin, DownstreamTransaction, Verifies
-from service.downstreams.signatures import KEPT, Message, verify
-from service.downstreams.usecases import Secrets
+from service.downstreams.signatures import Message
+from service.downstreams.speaking import Speaking
 from service.events import Event
 from service.kernel import Caller, Clock, TenantId
-from service.vault import KeyAccess
 
 _ENTRIES = {
     TaskState.CONFIRMED: AuditEvent.DOWNSTREAM_CONFIRMED,
@@ -37,10 +39,9 @@ _ENTRIES = {
 class AnswerTask:
     """Take a system's answer to its task, from whoever speaks for it. The same answer again changes nothing."""
 
-    def __init__(self, begin: Begin, keys: KeyAccess, secrets: Secrets, grounds: Grounds, clock: Clock) -> None:
+    def __init__(self, begin: Begin, speaking: Speaking, grounds: Grounds, clock: Clock) -> None:
         self._begin = begin
-        self._keys = keys
-        self._secrets = secrets
+        self._speaking = speaking
         self._grounds = grounds
         self._clock = clock
 
@@ -52,9 +53,7 @@ class AnswerTask:
             TaskSettled, GroundNotKnown
         """
         async with self._begin(by.tenant) as tx:
-            known = await tx.downstreams.find(system)
-            if known is None or known.client != by.actor:
-                raise TaskUnknown("this client has no such task")
+            await self._speaking.check_client(tx, system, by)
             return await self._take(tx, system, task, answer, by)
 
     async def by_signature(
@@ -66,18 +65,10 @@ class AnswerTask:
             SignatureRefused: also where there is no such tenant or system.
             TaskUnknown, TaskSettled, GroundNotKnown
         """
-        now = self._clock()
-        async with self._begin(tenant) as tx:
-            stored = await tx.downstreams.secrets(system, now)
-        if not stored:
-            raise SignatureRefused("the message is not signed by this system, or too old")
-        good = self._secrets.opened(await self._keys.box_key(tenant), stored)
-        verify(message, [each.shared for each in good], now)
+        await self._speaking.check_message(tenant, system, message)
         by = Caller(tenant=tenant, actor=f"downstream:{system}", request=request)
         async with self._begin(tenant) as tx:
-            await tx.downstreams.forget_messages(now - KEPT)
-            if not await tx.downstreams.burn(system, message.digest, now):
-                raise SignatureRefused("a message of this id came before")
+            await self._speaking.use_up(tx, system, message)
             return await self._take(tx, system, task, answer, by)
 
     async def _take(self, tx: DownstreamTransaction, system: str, task: UUID, answer: Answer, by: Caller) -> Task:
@@ -197,6 +188,17 @@ class RepeatTask:
                 event=AuditEvent.DOWNSTREAM_REPEATED, object_id=str(task), subject=known.handle, by=by
             )
             return await found(tx, task)
+
+
+async def call_off(
+    tx: DownstreamTransaction, request: UUID, kinds: Collection[TaskKind], clock: Clock, *, by: Caller
+) -> None:
+    """Ask nobody any more for what a request wanted that was refused or withdrawn."""
+    owed = (TaskState.OPEN, TaskState.SILENT)
+    for task in await tx.downstreams.tasks(states=owed, request=request, limit=MOST_TASKS):
+        known = await found(tx, task.id, hold=True)
+        if known.kind in kinds and known.state in owed:
+            await settle(tx, known, TaskState.EXCUSED, CASE_ENDED, clock, by)
 
 
 async def found(tx: DownstreamTransaction, task: UUID, *, hold: bool = False) -> Task:

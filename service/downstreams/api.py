@@ -17,6 +17,7 @@ from service.downstreams.domain import (
     TaskSettled,
     TaskUnknown,
 )
+from service.downstreams.files import FileIdReused, FileNotAsked, FileTooLarge, TooManyFiles
 from service.downstreams.schemas import DownstreamPage, DownstreamPut, DownstreamView, SecretView, SystemName
 from service.downstreams.usecases import DeleteDownstream, MakeSecret, PutDownstream, ReadDownstream, ReadDownstreams
 from service.kernel import Caller, DomainError
@@ -29,11 +30,15 @@ STATUS: Final[Mapping[type[DomainError], int]] = {
     DownstreamBusy: HTTPStatus.CONFLICT,
     DownstreamUnknown: HTTPStatus.NOT_FOUND,
     DownstreamUnusable: HTTPStatus.CONFLICT,
+    FileIdReused: HTTPStatus.CONFLICT,
+    FileNotAsked: HTTPStatus.CONFLICT,
+    FileTooLarge: HTTPStatus.BAD_REQUEST,
     GroundNotKnown: HTTPStatus.CONFLICT,
     SignatureRefused: HTTPStatus.UNAUTHORIZED,
     TaskNotSilent: HTTPStatus.CONFLICT,
     TaskSettled: HTTPStatus.CONFLICT,
     TaskUnknown: HTTPStatus.NOT_FOUND,
+    TooManyFiles: HTTPStatus.CONFLICT,
 }
 _NEW: Final = {HTTPStatus.CREATED: ResponseSpec(DownstreamView, generate_examples=False, description="A new system")}
 

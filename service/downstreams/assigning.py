@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from service.audit import AuditEvent, Draft
 from service.downstreams.domain import SETTLED, Person, SystemKind, Task, TaskKind, TaskOutcome, TaskState
@@ -16,7 +17,8 @@ from service.vault import BoxKey, BoxPlace, SealBox
 
 PEOPLE: Final = "downstream.task"
 """What boxes are called in which it says whom a task is about."""
-_ALL: Final = 10_000
+MOST_TASKS: Final = 10_000
+"""Of one request."""
 
 
 class AssignTasks:
@@ -44,8 +46,9 @@ class AssignTasks:
 
         `key` is `KeyAccess.box_key(tenant)`: ask for it before the transaction begins. A system that has its task for
         this request keeps the one it has, so that a step of a case may be repeated. Commit, and no task is lost.
+        Of the identities a system is told those that it is registered for.
         """
-        now, plain = self._clock(), msgspec.json.encode(person)
+        now = self._clock()
         tasks = []
         for system in await tx.downstreams.taking(kind):
             id_ = self._new_id()
@@ -59,6 +62,8 @@ class AssignTasks:
                 assigned_at=now,
                 silent_at=now + self._patience,
             )
+            known_by = tuple(each for each in person.identities if each.type in system.identities)
+            plain = msgspec.json.encode(replace(person, identities=known_by))
             sealed = self._seal(key, BoxPlace(kind=PEOPLE, id=id_), plain)
             brought = None if system.kind is SystemKind.PULL else now
             tasks.append(Sealed(task=task, sealed=sealed, next_at=brought))
@@ -84,7 +89,7 @@ async def settled(tx: DownstreamTransaction, request: UUID) -> Sequence[TaskOutc
 
     The case goes on once each is `confirmed`, `refused` or `excused`: `is_over` says so.
     """
-    tasks = await tx.downstreams.tasks(request=request, limit=_ALL)
+    tasks = await tx.downstreams.tasks(request=request, limit=MOST_TASKS)
     return [
         TaskOutcome(
             task=task.id,

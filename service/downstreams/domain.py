@@ -101,6 +101,14 @@ class TaskKind(StrEnum):
     """Limit the use of sensitive data."""
 
 
+class IdentityType(StrEnum):
+    """By what a system may know a person, beside the tenant's ids. A field of the vault each."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    DEVICE_ID = "device_id"
+
+
 class TaskState(StrEnum):
     OPEN = "open"
     CONFIRMED = "confirmed"
@@ -108,9 +116,11 @@ class TaskState(StrEnum):
     SILENT = "silent"
     """Its time was over before an answer came, or it can't be reached. An answer may still come."""
     EXCUSED = "excused"
-    """It stayed silent, and an officer said why the case goes on without it."""
+    """It stayed silent, and an officer said why the case goes on without it; or the case ended before it answered."""
 
 
+CASE_ENDED: Final = "case_ended"
+"""Why nobody waits for the answer to a task whose request was refused or withdrawn."""
 SETTLED: Final = (TaskState.CONFIRMED, TaskState.REFUSED, TaskState.EXCUSED)
 OF_OPENDSR: Final = {TaskKind.ERASE: "erasure", TaskKind.ACCESS: "access"}
 """What OpenDSR 2.0 has words for."""
@@ -129,6 +139,8 @@ class Downstream(Struct, frozen=True, kw_only=True):
     """Of an OpenDSR processor: the name in its certificate."""
     certificate: str | None = None
     """The certificate (PEM) by which it signs."""
+    identities: tuple[IdentityType, ...] = ()
+    """By what it is told of people, beside the tenant's ids."""
 
     def check(self, *, http: bool) -> None:
         """Refuse what doesn't go together. With `http` an address may do without TLS.

@@ -8,8 +8,11 @@ from msgspec import Struct
 
 from service.audit import AuditTrail
 from service.downstreams.domain import Downstream, Fault, StoredSecret, Task, TaskKind, TaskState
+from service.downstreams.files import Brought, File
 from service.events import Outbox
 from service.kernel import TenantId
+from service.subjects import SubjectStore
+from service.vault import KeyStore, TenantKey, ValueStore
 
 
 class Sealed(Struct, frozen=True, kw_only=True):
@@ -143,6 +146,99 @@ class DownstreamTransaction(Protocol):
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[DownstreamTransaction]]
 """Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
+
+
+class Lying(Struct, frozen=True, kw_only=True):
+    """A file that a system brought, and what it calls it, sealed."""
+
+    brought: Brought
+    about: bytes
+
+
+class BroughtStore(Protocol):
+    """The files that systems brought, sealed."""
+
+    async def find(self, file: UUID) -> Brought | None: ...
+
+    async def count(self, task: UUID) -> int:
+        """Return how many files were brought for a task."""
+        ...
+
+    async def add(self, brought: Brought, about: bytes, sealed: bytes) -> bool:
+        """Store a file, and return whether its id was free."""
+        ...
+
+    async def of(self, request: UUID) -> Sequence[Lying]:
+        """Return what was brought for a request, in the order of the ids."""
+        ...
+
+    async def sealed(self, file: UUID) -> bytes | None: ...
+
+    async def drop_over(self) -> Sequence[Brought]:
+        """Remove what may lie no longer, and return what that was."""
+        ...
+
+    async def awaited(self, request: UUID) -> bool:
+        """Return whether a system may still bring something for a request: it is neither over time nor has answered."""
+        ...
+
+
+class TakingTransaction(DownstreamTransaction, Protocol):
+    """What taking a file may touch; stored together or not at all."""
+
+    @property
+    def brought(self) -> BroughtStore: ...
+    @property
+    def subjects(self) -> SubjectStore: ...
+    @property
+    def keys(self) -> KeyStore: ...
+
+
+BeginTaking = Callable[[TenantId], AbstractAsyncContextManager[TakingTransaction]]
+"""Opens such a transaction."""
+
+
+class FileSafe(Protocol):
+    """Seals files under the key of their person."""
+
+    async def tenant_key(self, tenant: TenantId) -> TenantKey:
+        """Return what the calls need. Ask before the transaction begins: a ring may have to answer.
+
+        Raises:
+            RingUnavailable
+        """
+        ...
+
+    async def sealed(
+        self, tx: TakingTransaction, tenant_key: TenantKey, brought: Brought, file: File
+    ) -> tuple[bytes, bytes]:
+        """Return what a file is called, and what it says, sealed each.
+
+        Raises:
+            SubjectErased
+        """
+        ...
+
+    async def opened(self, tx: TakingTransaction, tenant_key: TenantKey, brought: Brought) -> File | None:
+        """Return a file that lies; nothing, if it is gone with its key.
+
+        Raises:
+            Unreadable
+        """
+        ...
+
+
+class IntroducingTransaction(Protocol):
+    """What is read to find out by what systems know a person."""
+
+    @property
+    def downstreams(self) -> DownstreamStore: ...
+    @property
+    def values(self) -> ValueStore: ...
+
+
+BeginIntroducing = Callable[[TenantId], AbstractAsyncContextManager[IntroducingTransaction]]
+"""Opens such a transaction."""
 
 
 class Signing(Protocol):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from service.downstreams.domain import Downstream, ShownSecret, StoredSecret, SystemKind, TaskKind
+from service.downstreams.domain import Downstream, IdentityType, ShownSecret, StoredSecret, SystemKind, TaskKind
 from service.kernel import exactly
 
 SystemName = Annotated[str, exactly("[a-z0-9][a-z0-9-]{0,62}")]
@@ -29,6 +29,8 @@ class DownstreamPut(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Of an OpenDSR processor: the name in its certificate."""
     certificate: Certificate | None = None
     """Of an OpenDSR processor: the certificate (PEM) that it signs by."""
+    identities: Annotated[tuple[IdentityType, ...], Meta(max_length=len(IdentityType))] = ()
+    """By which values of the vault it is told of people, since it doesn't know your ids. Each time is a reveal."""
 
     def downstream(self, name: str) -> Downstream:
         return Downstream(
@@ -39,6 +41,7 @@ class DownstreamPut(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             client=self.client,
             domain=self.domain,
             certificate=self.certificate,
+            identities=tuple(each for each in IdentityType if each in self.identities),
         )
 
 
@@ -74,6 +77,7 @@ class DownstreamView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     client: str | None = None
     domain: str | None = None
     certificate: str | None = None
+    identities: tuple[IdentityType, ...] = ()
     keys: tuple[KeyView, ...] = ()
     """The secrets that are good, the newest first: where one system is read."""
     secret: SecretView | None = None
@@ -91,6 +95,7 @@ class DownstreamView(Struct, frozen=True, kw_only=True, omit_defaults=True):
             client=known.client,
             domain=known.domain,
             certificate=known.certificate,
+            identities=known.identities,
             keys=tuple(
                 KeyView(public_key=each.public_key, made_at=each.made_at, ends_at=each.ends_at) for each in secrets
             ),

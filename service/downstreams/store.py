@@ -8,7 +8,16 @@ from sqlalchemy import delete, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.downstreams.domain import Downstream, Fault, StoredSecret, SystemKind, Task, TaskKind, TaskState
+from service.downstreams.domain import (
+    Downstream,
+    Fault,
+    IdentityType,
+    StoredSecret,
+    SystemKind,
+    Task,
+    TaskKind,
+    TaskState,
+)
 from service.downstreams.ports import Sealed, Work
 from service.downstreams.tables import downstream, downstream_message, downstream_secret, downstream_task
 from service.kernel import Handle, TenantId
@@ -28,7 +37,13 @@ class SqlDownstreamStore:
         self._tenant = tenant
 
     async def put(self, said: Downstream, *, at: datetime, actor: str) -> Downstream | None:
-        row = {**msgspec.structs.asdict(said), "takes": list(said.takes), "stored_at": at, "actor": actor}
+        row = {
+            **msgspec.structs.asdict(said),
+            "takes": list(said.takes),
+            "identities": list(said.identities),
+            "stored_at": at,
+            "actor": actor,
+        }
         new = upsert(downstream).values(tenant=self._tenant, **row).on_conflict_do_nothing()
         if (await self._connection.execute(new.returning(downstream.c.name))).first() is not None:
             return None
@@ -204,7 +219,8 @@ class SqlDownstreamStore:
 def _to_system(known: Any) -> Downstream:
     row = {name: getattr(known, name) for name in Downstream.__struct_fields__}
     takes = tuple(TaskKind(kind) for kind in known.takes)
-    return Downstream(**{**row, "kind": SystemKind(known.kind), "takes": takes})
+    identities = tuple(IdentityType(each) for each in known.identities)
+    return Downstream(**{**row, "kind": SystemKind(known.kind), "takes": takes, "identities": identities})
 
 
 def _to_task(known: Any) -> Task:

@@ -14,6 +14,7 @@ downstream = Table(
     Column("client", Id),
     Column("domain", Id),
     Column("certificate", Text),
+    Column("identities", JSONB, nullable=False, server_default="[]"),
     Column("stored_at", UtcDateTime, nullable=False),
     Column("actor", Id, nullable=False),
 )
@@ -59,6 +60,23 @@ downstream_task = Table(
     Index("downstream_task_tenant_silent_at_idx", "tenant", "silent_at", postgresql_where=text("state = 'open'")),
 )
 """What each system was told to do. Whom it is about is sealed, and is gone once there is an answer."""
+
+downstream_file = Table(
+    "downstream_file",
+    metadata,
+    tenant_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("task", Uuid, nullable=False),
+    Column("request", Uuid, nullable=False),
+    Column("system", Id, nullable=False),
+    Column("handle", Uuid, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("about", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index(None, "tenant", "request"),
+)
+"""What systems brought when they were asked for a copy, sealed under the person's key until the package is over."""
 
 downstream_message = Table(
     "downstream_message",

@@ -1,18 +1,22 @@
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from litestar import Controller, Request, Response, get, post
+from litestar import Controller, Request, Response, get, post, put
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
 from service.downstreams.answering import AnswerTask, ExcuseTask, ReadTasks, RepeatTask, TakeStatus
 from service.downstreams.domain import SignatureRefused, Task, TaskState, TaskUnknown
+from service.downstreams.handing import TakeFile
 from service.downstreams.opendsr import Stands, signed_as
 from service.downstreams.pulling import PullTasks
 from service.downstreams.schemas import SystemName
 from service.downstreams.signatures import Message
 from service.downstreams.task_schemas import (
+    FileBring,
+    FileView,
     OwnTaskPage,
     OwnTaskView,
     TaskConfirm,
@@ -27,6 +31,9 @@ from service.web.auth import PUBLIC, needs
 from service.web.bodies import StrictBody, strictly
 from service.web.problems import documented
 
+FILE_BODY: Final = 23 * 1024 * 1024
+"""Bytes of the body that brings the largest file, in base64, and what is said of it."""
+_NEW_FILE: Final = ResponseSpec(FileView, generate_examples=False, description="A new file")
 OfTenant = Annotated[
     TenantName | None,
     QueryParameter(description="Whose system it is, where a signature stands for a token."),
@@ -103,6 +110,45 @@ class SystemController(Controller):
         """Say why your system doesn't do what the task says: by token or signed, as for a confirmation."""
         said = strictly(data, TaskRefuse)
         return await _answered(request, answer_task, tenant, system, task_id, said)
+
+    @put(
+        "/tasks/{task_id:uuid}/files/{file_id:uuid}",
+        operation_id="bringFile",
+        opt=needs("downstreams:tasks", signed=True),
+        responses=documented(404, 409, 410) | {HTTPStatus.CREATED: _NEW_FILE},
+        status_code=HTTPStatus.OK,
+        request_max_body_size=FILE_BODY,
+    )
+    async def bring(
+        self,
+        request: Request[Any, Any, Any],
+        system: FromPath[SystemName],
+        task_id: FromPath[UUID],
+        file_id: FromPath[UUID],
+        data: StrictBody[FileBring],
+        take_file: NamedDependency[TakeFile],
+        tenant: OfTenant = None,
+    ) -> Response[FileView]:
+        """Bring a file of what your system holds about the person, for a task to hand over a copy; then confirm it.
+
+        By token or signed, as for a confirmation. What you bring lies sealed under the person's key until their package
+        is over. The same file again changes nothing.
+        """
+        said = strictly(data, FileBring)
+        caller: Caller | None = request.scope.get("user")
+        if caller is not None:
+            if (said.task, said.file) != (task_id, file_id):
+                raise TaskUnknown("the body names another file than the address", pointers=["/task", "/file"])
+            new = await take_file.by_token(system, task_id, file_id, said.plain(), by=caller)
+        else:
+            if tenant is None or (said.task, said.file) != (task_id, file_id):
+                raise SignatureRefused("the message is not signed for this file")
+            message = Message.of(request.headers, await request.body())
+            new = await take_file.by_signature(
+                TenantId(tenant), system, task_id, file_id, said.plain(), message, request=_request_id(request)
+            )
+        view = FileView(id=file_id, task=task_id, size=len(said.content))
+        return Response(view, status_code=HTTPStatus.CREATED if new else HTTPStatus.OK)
 
     @post(
         "/opendsr",

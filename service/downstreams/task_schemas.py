@@ -3,9 +3,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from service.downstreams.domain import Answer, Person, Task, TaskKind, TaskState
+from service.downstreams.files import File
 from service.kernel import exactly
 
 Word = Annotated[str, exactly("[a-z][a-z_]{0,62}")]
@@ -33,6 +34,32 @@ class TaskRefuse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def answer(self) -> Answer:
         return Answer(outcome=TaskState.REFUSED, ground=self.ground)
+
+
+class FileBring(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file of what a system holds about a person, under an id of its own."""
+
+    task: UUID
+    """The task of the address: what is signed is the body alone."""
+    file: UUID
+    """The file of the address."""
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    """What you call it."""
+    media_type: Annotated[str, exactly("[a-z0-9][a-z0-9.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,63}")]
+    content: bytes
+    """In base64; 16 MiB at most."""
+
+    def plain(self) -> File:
+        return File(name=self.name, media_type=self.media_type, content=self.content)
+
+
+class FileView(Struct, frozen=True, kw_only=True):
+    """That a file was taken."""
+
+    id: UUID
+    task: UUID
+    size: int
+    """Bytes of its content."""
 
 
 class TaskExcuse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from service.audit import HoldStore
-from service.downstreams import DownstreamTransaction
+from service.downstreams import DownstreamTransaction, Introduced
 from service.erasures.domain import Done, Erasure, Outcome
 from service.kernel import Caller, Handle, SubjectId, TenantId
 from service.requests import RequestTransaction
@@ -110,8 +110,8 @@ class Answers(Protocol):
 class Connected(Answers, Protocol):
     """The same, who can be told."""
 
-    async def ready(self, tenant: TenantId) -> None:
-        """Ask whatever has to answer before a transaction begins in which something is assigned."""
+    async def introduce(self, tenant: TenantId, handles: Sequence[Handle], *, by: Caller) -> Introduced:
+        """Open by what they know the person with these handles, before the transaction begins that assigns."""
         ...
 
     async def assign(
@@ -120,6 +120,7 @@ class Connected(Answers, Protocol):
         request: UUID,
         handle: Handle,
         subjects: Sequence[SubjectId],
+        introduced: Introduced,
         law: str,
         *,
         by: Caller,

@@ -130,13 +130,16 @@ class RunErasure:
         return Stage.ENDED
 
     async def _told(self, request_id: UUID, by: Caller) -> Stage:
-        await self._connected.ready(by.tenant)
+        async with self._begin(by.tenant) as tx:
+            handles = (await _held(tx, request_id)).handles
+        introduced = await self._connected.introduce(by.tenant, handles, by=by)
         async with self._begin(by.tenant) as tx:
             erasure = await _held(tx, request_id)
             if await _executing(tx, request_id) is None:
                 return Stage.HELD
-            subjects = sorted(await _names(tx, erasure.handles))
-            tasks = await self._connected.assign(tx, request_id, erasure.handle, subjects, erasure.plan.law, by=by)
+            subjects, law = sorted(await _names(tx, erasure.handles)), erasure.plan.law
+            assign = self._connected.assign
+            tasks = await assign(tx, request_id, erasure.handle, subjects, introduced, law, by=by)
             await self._note(tx, erasure, Step.TOLD, {"systems": len(tasks)}, self._clock(), by)
         return Stage.ENDED
 

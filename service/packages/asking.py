@@ -6,7 +6,15 @@ from service.events import Event
 from service.kernel import Caller, Clock, Handle, NewId
 from service.packages.domain import Language
 from service.packages.parcel_ports import BeginParcel, ParcelTransaction, SealedFiles
-from service.packages.parcels import UNDER_WAY, PackageNotDue, PackageTaken, PackageUnknown, Parcel, ParcelState
+from service.packages.parcels import (
+    UNDER_WAY,
+    PackageNotDue,
+    PackageTaken,
+    PackageUnfinished,
+    PackageUnknown,
+    Parcel,
+    ParcelState,
+)
 from service.packages.spoken import spoken_in
 from service.requests import ForStaff, Request, RequestUnknown, Standing, State, Statutes, is_theirs
 from service.reveals import admit_alone
@@ -43,6 +51,7 @@ class AskForPackage:
         Raises:
             RequestUnknown, PackageUnknown, PackageNotDue, SubjectErased
             PackageTaken: it is being fetched.
+            PackageUnfinished: connected systems are waited for. Staff have it made without them.
             ForStaff: the person fetched it once; another one is for staff to have made.
             TooManyPeople
         """
@@ -54,6 +63,9 @@ class AskForPackage:
                 if before.stands(now) in UNDER_WAY and language in (None, before.language):
                     return before
                 _check_replaceable(before, now, by)
+            if by.subject is not None and before is None and await tx.brought.awaited(request_id):
+                why = "connected systems have not answered yet; it is made once they have"
+                raise PackageUnfinished(why, state=ParcelState.WAITING)
             if by.subject is None:
                 await admit_alone(tx.alone, handle, by, most=self._most_alone, now=now)
             language = language or await language_of(tx, handle)

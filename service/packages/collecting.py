@@ -223,6 +223,7 @@ class Collect:
             retention=retention_told(fields, wish.declared),
             rules=tally.rules,
             left_out=redact.left_out,
+            systems=(),
             connected=(),
         )
         if not head.in_full:

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from service.kernel import TenantId
-from service.packages.domain import SUFFIXES, ConnectedTold, NotTold
+from service.packages.domain import SUFFIXES, ConnectedTold, NotTold, SystemTold
 from service.packages.ports import Answered
 from service.vault import Unreadable
 
@@ -23,7 +23,10 @@ _UNSAFE: Final = re.compile("[^A-Za-z0-9_-]+")
 
 
 class NothingConnected:
-    """Of a controller without connected systems."""
+    """Of a package that answers no request."""
+
+    async def outcomes(self, tenant: TenantId, request: UUID) -> Sequence[SystemTold]:
+        return ()
 
     async def answers(self, tenant: TenantId, request: UUID) -> Sequence[Answered]:
         return ()

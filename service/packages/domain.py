@@ -13,6 +13,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from service.downstreams import TaskState
 from service.kernel import Instant, SubjectId, TenantId
 from service.requests import Package
 from service.subjects import Flags, SubjectFacts
@@ -270,6 +271,18 @@ class NotTold(StrEnum):
     TOO_MANY = "too_many"
 
 
+class SystemTold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a connected system said when it was asked for a copy."""
+
+    system: str
+    outcome: TaskState
+    """`open`: it was not waited for. `excused`: it stayed silent, and somebody said why."""
+    ground: str | None
+    """Why it refused, or was excused."""
+    at: Instant
+    """When it answered; while it hasn't, when it was asked."""
+
+
 class ConnectedTold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file in which a connected system answered."""
 
@@ -328,6 +341,8 @@ class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     retention: tuple[RetentionTold, ...]
     rules: tuple[RuleTold, ...]
     left_out: tuple[LeftOut, ...]
+    systems: tuple[SystemTold, ...]
+    """Which other systems of the controller were asked, and what came of it."""
     connected: tuple[ConnectedTold, ...]
     """What other systems of the controller answered."""
 

@@ -2,6 +2,7 @@ from contextlib import suppress
 from typing import Final
 
 from service.audit import AuditEvent
+from service.downstreams import drop_brought
 from service.kernel import Caller, Clock, NewId, TenantId
 from service.packages.asking import current, language_of, noted
 from service.packages.parcel_ports import BeginParcel, SealedFiles
@@ -54,6 +55,7 @@ class KeepParcels:
                     await tx.parcels.put(
                         parcel.request, self._new_id(), handle, parcel.language, at=self._clock(), by=asker
                     )
+            await drop_brought(tx, self._clock(), by=by)
         found = self._files.lying(tenant)
         async with self._begin(tenant) as tx:
             lying = tuple(await tx.parcels.lying())

@@ -258,6 +258,14 @@ def _recipients(package: AccessPackage, words: Words) -> Iterator[str]:
 
 
 def _connected(package: AccessPackage, words: Words) -> Iterator[str]:
+    if package.head.systems:
+        asked = (
+            (code(each.system),
+             joined([worded(words, "outcome", each.outcome), *([code(each.ground)] if each.ground else [])]),
+             when(words, each.at))
+            for each in package.head.systems
+        )  # fmt: skip
+        yield from _table("asked", ("who", "what", "happened_at"), asked, len(package.head.systems), words)
     rows = (
         (code(each.system), free(each.name),
          joined([code(each.media_type), f"{each.size} B",

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from service.downstreams import TakingTransaction
 from service.kernel import Caller, Handle, TenantId
 from service.packages.domain import Language
 from service.packages.parcels import Fate, Parcel, ParcelState
@@ -28,7 +29,10 @@ class ParcelStore(Protocol):
         ...
 
     async def due(self, rights: Collection[str]) -> Sequence[UUID]:
-        """Return the requests for one of these rights that are carried out and have no package."""
+        """Return the requests for one of these rights that are carried out and have no package.
+
+        Not those of which a connected system may still bring something.
+        """
         ...
 
     async def claim(self, holder: UUID, now: datetime) -> Parcel | None:
@@ -78,7 +82,7 @@ class ParcelStore(Protocol):
         ...
 
 
-class ParcelTransaction(RequestTransaction, Protocol):
+class ParcelTransaction(RequestTransaction, TakingTransaction, Protocol):
     """What a use case about waiting packages may touch; stored together or not at all."""
 
     @property

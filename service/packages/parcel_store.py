@@ -23,6 +23,7 @@ _DUE: Final = text(
     WHERE request.tenant = :tenant AND request.open AND request.state = 'executing'
         AND request.right_name = ANY (:rights)
         AND NOT EXISTS (SELECT FROM parcel WHERE parcel.tenant = request.tenant AND parcel.request = request.id)
+        AND NOT answers_awaited(request.tenant, request.id)
     ORDER BY request.due_at, request.id
     """
 ).bindparams(bindparam("rights", type_=ARRAY(TEXT)))

@@ -9,7 +9,7 @@ from service.audit import AuditTrail
 from service.consent import NoticeStore, RecordStore, StateStore
 from service.decisions import DecisionStore
 from service.kernel import TenantId
-from service.packages.domain import Language, Rows
+from service.packages.domain import Language, Rows, SystemTold
 from service.packages.wording import Words
 from service.requests import RequestStore
 from service.reveals import AloneStore, RevealStore, TokenStore
@@ -93,6 +93,10 @@ class Answered(Struct, frozen=True, kw_only=True):
 
 class Connected(Protocol):
     """What connected systems answered to requests."""
+
+    async def outcomes(self, tenant: TenantId, request: UUID) -> Sequence[SystemTold]:
+        """Return which were asked, and what came of it."""
+        ...
 
     async def answers(self, tenant: TenantId, request: UUID) -> Sequence[Answered]:
         """Return what there is; a system that is silent has none."""

@@ -9,7 +9,7 @@ from service.kernel import Caller, Clock, NewId
 from service.packages.collecting import Collect, PackageWish, Person
 from service.packages.connected import connected_told
 from service.packages.document import written as json_written
-from service.packages.domain import SUFFIXES, AccessPackage, ConnectedTold, document_of
+from service.packages.domain import SUFFIXES, AccessPackage, ConnectedTold, SystemTold, document_of
 from service.packages.page import written as page_written
 from service.packages.ports import Advanced, Answered, Archive, Begin, Connected, Room, WordsIn
 from service.packages.sheets import sheets
@@ -54,7 +54,8 @@ class WritePackage:
         now = self._clock()
         person, package = await self._collect(wish, room, now, by=by)
         answers = await self._answers(wish, by)
-        head = replace(package.head, connected=tuple(told for _, told in answers))
+        systems = await self._outcomes(wish, by)
+        head = replace(package.head, systems=systems, connected=tuple(told for _, told in answers))
         package = replace(package, head=head)
         self._write(package, archive, wish, advanced)
         for answer, told in answers:
@@ -72,6 +73,11 @@ class WritePackage:
         if wish.request is None or wish.package is not Package.EVERYTHING:
             return ()
         return tuple(connected_told(await self._connected.answers(by.tenant, wish.request)))
+
+    async def _outcomes(self, wish: PackageWish, by: Caller) -> tuple[SystemTold, ...]:
+        if wish.request is None or wish.package is not Package.EVERYTHING:
+            return ()
+        return tuple(await self._connected.outcomes(by.tenant, wish.request))
 
     async def _join(self, archive: Archive, answer: Answered, file: str, by: Caller) -> None:
         """Write what a connected system answered: as much as it announced, or the package fails."""

@@ -13,7 +13,7 @@ When = Callable[[datetime], str]
 
 KINDS: Final = (
     "page", "field", "fact", "flag", "action", "channel", "purpose", "basis", "effect", "role", "origin", "kept",
-    "until", "right", "asked", "request", "left_out",
+    "until", "right", "asked", "request", "left_out", "outcome",
 )  # fmt: skip
 """What there are words for. Beneath each are codes."""
 

@@ -24,6 +24,7 @@ from service.requests.ports import RequestStore, RequestTransaction
 from service.requests.reading import is_theirs
 from service.requests.rights import Package, Right
 from service.requests.statutes import Statutes
+from service.requests.telling import AnswersOwed, TellSystems
 from service.requests.usecases import OpenRequest
 from service.requests.writing import WriteLetter
 
@@ -31,6 +32,7 @@ __all__ = [
     "LARGEST",
     "OPEN",
     "About",
+    "AnswersOwed",
     "Calendar",
     "CertificateNeeded",
     "Deadlines",
@@ -62,6 +64,7 @@ __all__ = [
     "State",
     "Statutes",
     "Step",
+    "TellSystems",
     "Via",
     "Wish",
     "WriteLetter",

@@ -29,6 +29,7 @@ from service.requests.periods import UnknownLaw, UnknownRequest
 from service.requests.reading import ReadRequest, ReadRequests
 from service.requests.rights import GroundUnknown, MethodUnknown, Right, RightUnknown
 from service.requests.schemas import LawName, RequestCreate, RequestMove, RequestPage, RequestView
+from service.requests.telling import AnswersOwed
 from service.requests.usecases import OpenRequest
 from service.web import pages
 from service.web.auth import needs
@@ -36,6 +37,7 @@ from service.web.bodies import StrictBody, strictly
 from service.web.problems import documented
 
 STATUS: Final[Mapping[type[DomainError], int]] = {
+    AnswersOwed: HTTPStatus.CONFLICT,
     CertificateNeeded: HTTPStatus.CONFLICT,
     ErasureHeld: HTTPStatus.CONFLICT,
     ExtensionTooLate: HTTPStatus.CONFLICT,

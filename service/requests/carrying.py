@@ -13,6 +13,7 @@ from service.requests.marking import marked_by, no_longer_marked_by
 from service.requests.ports import RequestTransaction
 from service.requests.rights import Use
 from service.requests.statutes import Statutes
+from service.requests.telling import note_telling
 from service.requests.usecases import EVENTS, known_at_once
 from service.vault import dropped
 
@@ -48,6 +49,7 @@ class Carry:
         await tx.outbox.add(
             [Event(type=event.value, object_id=str(request.id), subject=request.handle, at=happened.at)]
         )
+        await note_telling(tx, self._statutes, request, happened, by=by)
         if seen.standing.state not in WAITING:
             await tx.challenges.forget(request.id)
         if before.open and not seen.standing.open:

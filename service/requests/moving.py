@@ -16,6 +16,7 @@ from service.requests.ports import Begin
 from service.requests.reading import held
 from service.requests.rights import GroundUnknown, Use, Verification
 from service.requests.statutes import Statutes
+from service.requests.telling import check_answers
 from service.requests.usecases import NOT_NEEDED
 
 BY_STAFF: Final = frozenset(Move) - {Move.RECEIVE, Move.JOIN, Move.REOPEN}
@@ -38,7 +39,8 @@ class MoveRequest:
 
         Raises:
             RequestUnknown, RequestMoved, ForStaff, MoveNotAllowed, VerificationNeeded, GroundUnknown,
-            MethodUnknown, NotExtendable, ExtensionTooLate, ErasureHeld, CertificateNeeded: nothing was stored.
+            MethodUnknown, NotExtendable, ExtensionTooLate, ErasureHeld, CertificateNeeded, AnswersOwed: nothing was
+                stored.
         """
         now = self._clock()
         async with self._begin(by.tenant) as tx:
@@ -53,6 +55,7 @@ class MoveRequest:
             history = (await tx.requests.histories([request.id]))[request.id]
             happened = self._happened(request, history, move, reason, authority, now, by)
             await check_execution(tx, request, before.state, move)
+            await check_answers(tx, self._statutes, request, move)
             return await self._carry(tx, request, before, history, happened, by=by)
 
     def _happened(

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from service.audit import HoldStore
 from service.consent import ConsentTransaction
+from service.downstreams import DownstreamTransaction, TaskKind
 from service.kernel import Handle, TenantId
 from service.requests.case import Filter, Position, Request, Standing, Via
 from service.requests.identity import Challenge, Spent
 from service.requests.letters import Written
-from service.requests.lifecycle import Happened
+from service.requests.lifecycle import Happened, Move
 from service.requests.rights import Mark, Right
 from service.vault import ProofTransaction, ValueTransaction
 
@@ -97,6 +98,30 @@ class LetterStore(Protocol):
         ...
 
 
+class TellingStore(Protocol):
+    """Of what others have to be told because a request moved."""
+
+    async def note(self, request: UUID, kind: TaskKind, move: Move, at: datetime) -> None:
+        """Note that those are to be told who take a kind of task. What was noted before stays as it is."""
+        ...
+
+    async def noted(self, request: UUID, kind: TaskKind) -> bool: ...
+
+    async def take_back(self, request: UUID, *, but: Move) -> None:
+        """Forget of what nobody was told yet, unless that move noted it."""
+        ...
+
+    async def waiting(self, request: UUID) -> Sequence[TaskKind]:
+        """Return of what nobody was told yet, in the order of the moves."""
+        ...
+
+    async def told(self, request: UUID, kind: TaskKind, at: datetime) -> None: ...
+
+    async def due(self) -> Sequence[tuple[TenantId, UUID]]:
+        """Return the requests of all tenants of which somebody is to be told. For the worker, who sees no request."""
+        ...
+
+
 class Seats(Protocol):
     """Where the transaction's own tenant is."""
 
@@ -115,7 +140,7 @@ class Erasing(Protocol):
     async def certified(self, request: UUID) -> bool: ...
 
 
-class RequestTransaction(ConsentTransaction, ProofTransaction, ValueTransaction, Protocol):
+class RequestTransaction(ConsentTransaction, ProofTransaction, ValueTransaction, DownstreamTransaction, Protocol):
     """What a use case about requests may touch; stored together or not at all."""
 
     @property
@@ -124,6 +149,8 @@ class RequestTransaction(ConsentTransaction, ProofTransaction, ValueTransaction,
     def challenges(self) -> ChallengeStore: ...
     @property
     def letters(self) -> LetterStore: ...
+    @property
+    def tellings(self) -> TellingStore: ...
     @property
     def tenants(self) -> Seats: ...
     @property

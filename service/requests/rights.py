@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from service.downstreams import TaskKind
 from service.kernel import DomainError
 from service.requests.periods import UnknownLaw
 
@@ -183,6 +184,30 @@ class Frequency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     disputed: str | None = None
 
 
+class Holding(StrEnum):
+    """What waits until every system has answered that was told of something."""
+
+    ANSWER = "answer"
+    CLOSE = "close"
+    """The case stays on the desk, but the person has what they asked for: it counts here since its receipt, say."""
+
+
+class Telling(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of what some laws have others told, who hold the data as well, and when."""
+
+    laws: tuple[str, ...]
+    rights: tuple[Right, ...]
+    kind: TaskKind
+    on: tuple[str, ...]
+    """The moves that begin it."""
+    after: TaskKind | None = None
+    """Only whoever was told of this is told."""
+    holds_up: Holding
+    article: str
+    rules: tuple[str, ...]
+    disputed: str | None = None
+
+
 class Marking(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """While a request stands where, it says something about its subject."""
 
@@ -205,6 +230,7 @@ class RightsTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     remedies: Mapping[str, tuple[str, ...]]
     grounds: tuple[Ground, ...]
     frequencies: tuple[Frequency, ...]
+    tells: tuple[Telling, ...]
     rights: tuple[Entitlement, ...]
 
 
@@ -300,6 +326,10 @@ class Rights:
     def frequency(self, law: str, right: Right) -> Frequency | None:
         """Return how often a law has a right answered for nothing; nothing where it says nothing about that."""
         return next((each for each in self._table.frequencies if law in each.laws and right in each.rights), None)
+
+    def tells(self, law: str, right: Right) -> Sequence[Telling]:
+        """Return what others are told of when a right of a law is used."""
+        return [each for each in self._table.tells if law in each.laws and right in each.rights]
 
     def remedy(self, law: str) -> str:
         """Return what is open to whom a request is refused."""

@@ -1,4 +1,16 @@
-from sqlalchemy import Boolean, Column, Date, Index, Integer, LargeBinary, SmallInteger, Table, Uuid, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from service.db import Id, UtcDateTime, metadata, tenant_column
@@ -91,3 +103,17 @@ request_letter = Table(
     Index(None, "tenant", "request", "at", "id"),
 )
 """That something was written about a request. What it says lies sealed in the vault. Only grows."""
+
+request_telling = Table(
+    "request_telling",
+    metadata,
+    tenant_column(),
+    Column("request", Uuid, primary_key=True),
+    Column("kind", Id, primary_key=True),
+    Column("move", Id, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("told_at", UtcDateTime),
+    ForeignKeyConstraint(["tenant", "request"], ["request.tenant", "request.id"], ondelete="CASCADE"),
+    Index("request_telling_tenant_waiting_idx", "tenant", "request", postgresql_where=text("told_at IS NULL")),
+)
+"""Of what others have to be told because a request moved. The worker does it, and `told_at` says that it has."""

@@ -27,6 +27,7 @@ from service.requests.marking import marked_by
 from service.requests.ports import Begin, RequestTransaction
 from service.requests.rights import Entitlement, Verification
 from service.requests.statutes import Statutes
+from service.requests.telling import note_telling
 from service.subjects import Subject, UnknownSubject
 
 LOG_IN: Final = "log_in"
@@ -113,6 +114,8 @@ class OpenRequest:
             ]
         )
         await marked_by(tx, request, seen.standing.mark, now, by)
+        for one in history if request.joins is None else ():
+            await note_telling(tx, self._statutes, request, one, by=by)
         people = list(dict.fromkeys([wish.subject, *also]))
         if effects := self._effects(people, request, self._statutes.entitlement(request)):
             await self._append.within(tx, effects, by=by)

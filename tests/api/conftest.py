@@ -43,6 +43,7 @@ from service.root_keys import guarded_root_keys
 from service.sequencer import log_keys
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.teller import Teller, telling
 from service.transaction import Begin, opener
 from service.web.local_issuer import LocalIssuer
 from tests.audited import WITNESS
@@ -233,18 +234,32 @@ async def courier(
 
 
 @pytest.fixture
+async def tell(
+    settings: Settings, database: Database, engine: AsyncEngine, begin: Begin, clock: FakeClock, log: BytesIO
+) -> AsyncIterator[Teller]:
+    """Gives systems the tasks that requests bring with them, as the worker does."""
+    async with (
+        operations.transactions(database.urls.worker) as look,
+        guarded_root_keys(settings, app.root_uses(begin)) as root,
+        db.pool(database.urls.app, size=1) as pool,
+    ):
+        keys = app.vault_keys(settings, root, engine, clock)
+        yield Teller(look, telling(settings, begin, keys, pool, clock, uuid7), Telemetry(clock, stream=log))
+
+
+@pytest.fixture
 def assign(
     settings: Settings, engine: AsyncEngine, begin: Begin, clock: FakeClock, caller: Caller
 ) -> Callable[..., Awaitable[UUID]]:
     """Tells the systems something about Ada, as a case does; returns the id of the case."""
 
-    async def assign(kind: TaskKind = TaskKind.ERASE, **person: Any) -> UUID:
-        request = uuid7()
+    async def assign(kind: TaskKind = TaskKind.ERASE, handle: Handle | None = None, **person: Any) -> UUID:
+        request, whose = uuid7(), handle or Handle(uuid7())
         ada = Person(**{"subjects": ("ada",), "identities": (Identity("email", "ada@mail.example"),), **person})
         async with guarded_root_keys(settings, app.root_uses(begin)) as root:
             key = await app.vault_keys(settings, root, engine, clock).box_key(caller.tenant)
         async with begin(caller.tenant) as tx:
-            await assigning(settings, clock, uuid7)(tx, key, request, Handle(uuid7()), kind, ada, by=caller)
+            await assigning(settings, clock, uuid7)(tx, key, request, whose, kind, ada, by=caller)
         return request
 
     return assign

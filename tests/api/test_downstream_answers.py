@@ -203,7 +203,7 @@ async def test_a_system_asks_for_its_tasks_itself(
     signed_for: Callable[..., httpx.AsyncClient],
     assign: Assign,
 ):
-    said = {"kind": "pull", "client": "ledger-adapter", "takes": ["erase", "restrict"]}
+    said = {"kind": "pull", "client": "ledger-adapter", "takes": ["erase"], "identities": ["email"]}
     await client.put("/v1/downstreams/ledger", json=said)
     requests = [str(await assign()) for _ in range(3)]
     own = signed_for("ledger-adapter", scope="downstreams:tasks")

@@ -15,8 +15,10 @@ import pytest
 from msgspec import structs
 
 from service.courier import Courier
-from service.kernel import TenantId
+from service.downstreams import TaskKind
+from service.kernel import SubjectId, TenantId
 from service.settings import Settings
+from service.transaction import Begin
 from tests import doors
 from tests.agent import TEXT, Agent, listed_in
 from tests.conftest import FakeClock
@@ -142,12 +144,17 @@ def settings(settings: Settings, tmp_path: Path, clock: FakeClock, tenant: Tenan
 
 
 @pytest.fixture
-def tell(assign: Callable[[], Awaitable[UUID]]) -> Callable[[], Awaitable[None]]:
-    """Has three cases tell the systems something."""
+def tell(
+    assign: Callable[..., Awaitable[UUID]], begin: Begin, clock: FakeClock, tenant: TenantId
+) -> Callable[[], Awaitable[None]]:
+    """Has three cases tell the systems to erase somebody, and one to hand over a copy."""
 
     async def tell() -> None:
         for _ in range(3):
             await assign()
+        async with begin(tenant) as tx:
+            ensured = await tx.subjects.ensure([SubjectId("ada")], clock())
+        await assign(TaskKind.ACCESS, ensured.handles[SubjectId("ada")])
 
     return tell
 

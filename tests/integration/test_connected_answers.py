@@ -2,13 +2,16 @@
 
 import zipfile
 from contextlib import closing
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
+from service.downstreams import TaskState
 from service.kernel import SubjectId
 from service.packages import Collect, Language, PackageWish, WritePackage
 from service.packages.catalogues import words_in
+from service.packages.domain import SystemTold
 from service.packages.ports import Answered
 from service.packages.spool import spooled
 from service.packing import Pack
@@ -29,6 +32,11 @@ class Answers:
 
     def __init__(self, size: int) -> None:
         self._size = size
+
+    async def outcomes(self, tenant, request):
+        return [
+            SystemTold(system="crm", outcome=TaskState.CONFIRMED, ground=None, at=datetime(2026, 11, 22, tzinfo=UTC))
+        ]
 
     async def answers(self, tenant, request):
         return [Answered(id=request, system="crm", name="notes.json", media_type="application/json", size=self._size)]

@@ -10,7 +10,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from service.audit import AuditEvent, Query
-from service.downstreams import AssignTasks, Identity, Person, TaskKind, TaskState, is_over, settled, told
+from service.downstreams import AssignTasks, Identity, IdentityType, Person, TaskKind, TaskState, is_over, settled, told
 from service.downstreams.assigning import PEOPLE
 from service.downstreams.domain import Downstream, SystemKind
 from service.kernel import Caller, Handle, SubjectId, TenantId
@@ -39,7 +39,10 @@ async def systems(begin: Begin, tenant: TenantId, clock: FakeClock) -> None:
             ("ledger", SystemKind.PULL, (TaskKind.ERASE,)),
             ("ads", SystemKind.WEBHOOK, (TaskKind.OPT_OUT,)),
         ):
-            said = Downstream(name=name, kind=kind, takes=takes, url="https://x.example", client="x")
+            known_by = (IdentityType.EMAIL,) if name == "crm" else ()
+            said = Downstream(
+                name=name, kind=kind, takes=takes, url="https://x.example", client="x", identities=known_by
+            )
             await tx.downstreams.put(said, at=clock(), actor="shop-backend")
 
 
@@ -72,7 +75,8 @@ async def test_every_system_that_takes_it_gets_a_task_once(
             rows = owner.execute(f"SELECT to_jsonb({table}.*)::text, * FROM {table}").fetchall()
             assert rows
             assert not re.search("lovelace|mail.example", str(rows)), "it is sealed, and nowhere else"
-    assert b"ada@mail.example" in open_box(key, BoxPlace(kind=PEOPLE, id=ids[0][0]), sealed[ids[0][0]])
+    crm, ledger = (open_box(key, BoxPlace(kind=PEOPLE, id=id_), sealed[id_]) for id_ in ids[0])
+    assert (b"ada@mail.example" in crm, b"ada@mail.example" in ledger) == (True, False), "only who may be told is"
 
 
 @pytest.mark.usefixtures("systems")

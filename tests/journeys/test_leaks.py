@@ -118,6 +118,13 @@ BODIES: dict[str, Any] = {
     "putFilter": {"events": ["record.stored"]},
     "putDownstream": {"kind": "webhook", "url": "https://crm.example/volens", "takes": ["erase"]},
     "confirmTask": {"task": REQUEST, "outcome": "confirmed"},
+    "bringFile": {
+        "task": REQUEST,
+        "file": REQUEST,
+        "name": "notes",
+        "media_type": "text/plain",
+        "content": "bm90ZQ==",
+    },
     "refuseTask": {"task": REQUEST, "outcome": "refused", "ground": "legal_claims"},
     "excuseTask": {"reason": "impossible"},
     "takeOpenDsrStatus": {"subject_request_id": REQUEST, "request_status": "completed"},
@@ -150,6 +157,7 @@ NOTHING_THERE = {
     "askForPackage",
     "mergeSubjects",
     "revokeToken",
+    "bringFile",
     "confirmTask",
     "refuseTask",
     "excuseTask",
@@ -185,8 +193,14 @@ def filled(path: str, **given: str) -> str:
         "saved": "mine",
     }
     ids |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": str(uuid4())}
-    ids |= {"request_id": REQUEST, "move": "withdraw", "letter": LETTER, "system": "crm", "task_id": REQUEST}
-    ids |= doors.NAMES
+    ids |= {
+        "request_id": REQUEST,
+        "move": "withdraw",
+        "letter": LETTER,
+        "system": "crm",
+        "task_id": REQUEST,
+        "file_id": REQUEST,
+    } | doors.NAMES
     return path.format_map(ids | {name: quote(value, safe="") for name, value in given.items()})
 
 

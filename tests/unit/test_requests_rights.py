@@ -8,15 +8,17 @@ import pytest
 from jsonschema import Draft7Validator
 
 from service.consent import Action, Purpose
+from service.downstreams import TaskKind
 from service.requests import Periods
 from service.requests.artefacts import read_periods, read_rights
 from service.requests.case import Via, needs_of, standing_of
 from service.requests.domain import Deadlines
-from service.requests.lifecycle import Progress, State
+from service.requests.lifecycle import Move, Progress, State
 from service.requests.periods import UnknownLaw, UnknownRequest
 from service.requests.rights import (
     ContradictoryRights,
     GroundUnknown,
+    Holding,
     Mark,
     Marking,
     MethodUnknown,
@@ -222,3 +224,39 @@ def test_the_page_names_every_right_of_every_law():
         assert {f"`{law}`" for law in row.laws} <= set(said[1].split())
         assert said[2] == row.verification + (", or a log-in" if row.login_suffices else "")
         assert {f"`{effect.action}`" for effect in row.at_once} <= set(said[3].replace(",", "").split())
+
+
+@pytest.mark.parametrize("row", TABLE.tells, ids=lambda row: f"{row.laws[0]}-{row.rights[0]}-{row.kind}")
+def test_of_a_right_that_a_law_gives_others_are_told_by_its_rules_and_once(row, rights: Rights):
+    assert set(row.rules) <= CATALOGUE
+    assert set(row.on) <= set(Move)
+    for law in row.laws:
+        for right in row.rights:
+            rights.of(law, right)
+            assert [each for each in rights.tells(law, right) if each.kind is row.kind] == [row]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_others_are_told_of_what_is_erased_corrected_handed_over_and_no_longer_wanted(row, rights: Rights):
+    told = {
+        (Right.ERASURE, TaskKind.ERASE, "execute"),
+        (Right.RECTIFICATION, TaskKind.RECTIFY, "execute"),
+        (Right.RESTRICTION, TaskKind.RESTRICT, "verify"),
+        (Right.ACCESS, TaskKind.ACCESS, "execute"),
+        (Right.PORTABILITY, TaskKind.ACCESS, "execute"),
+        (Right.OBJECTION, TaskKind.OPT_OUT, "receive"),
+        (Right.WITHDRAW_CONSENTS, TaskKind.OPT_OUT, "receive"),
+        (Right.OPT_OUT_OF_SALE, TaskKind.OPT_OUT, "receive"),
+        (Right.LIMIT_SENSITIVE_USE, TaskKind.LIMIT, "receive"),
+    }
+    for law in row.laws:
+        found = {(row.right, each.kind, move) for each in rights.tells(law, row.right) for move in each.on}
+        assert {each for each in told if each[0] is row.right} <= found
+
+
+def test_what_counts_on_receipt_holds_up_no_answer(rights: Rights):
+    """The person has what they asked for: what others do about it is for the case."""
+    at_once = [each for each in TABLE.tells if each.on == ("receive",)]
+
+    assert at_once
+    assert {each.holds_up for each in at_once} == {Holding.CLOSE}
