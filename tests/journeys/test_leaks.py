@@ -25,7 +25,7 @@ from service.consent.schemas import RecordCreate
 from service.decisions.context import Context
 from service.postgres import DatabaseUrls, EmbeddedPostgres
 from service.subjects import SubjectFacts
-from tests import doors
+from tests import connected, doors
 from tests.journeys.commands import typed
 from tests.journeys.processes import Service, environment, running
 
@@ -193,14 +193,7 @@ def filled(path: str, **given: str) -> str:
         "saved": "mine",
     }
     ids |= {"field": "email", "name": "shoe_size", "level": "0", "number": "000", "record": str(uuid4())}
-    ids |= {
-        "request_id": REQUEST,
-        "move": "withdraw",
-        "letter": LETTER,
-        "system": "crm",
-        "task_id": REQUEST,
-        "file_id": REQUEST,
-    } | doors.NAMES
+    ids |= {"request_id": REQUEST, "move": "withdraw", "letter": LETTER} | connected.NAMES | doors.NAMES
     return path.format_map(ids | {name: quote(value, safe="") for name, value in given.items()})
 
 
