@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from service.kernel import DomainError, Handle, Instant, SubjectId
 from service.requests.domain import Deadlines, Event, IsHoliday, Receipt, Step, deadlines
-from service.requests.lifecycle import OPEN, Happened, Move, Needs, Progress, State
+from service.requests.lifecycle import FULL, OPEN, Happened, Move, Needs, Progress, State
 from service.requests.periods import Period, Whose
 from service.requests.rights import Entitlement, Mark, Marking, Right, Verification
 
@@ -175,7 +175,8 @@ class Seen(Struct, frozen=True, kw_only=True):
     excess: Excess | None = None
     """What may be charged or refused because of how often it is asked; to be judged by staff."""
     standing: Standing
-    overdue: bool
+    elapsed: int | None
+    """The share of its period that is over, in percent: 0, 50, 80 or 100; none where nobody owes an answer."""
     progress: Progress
     dates: Deadlines
     history: Sequence[Happened]
@@ -184,6 +185,10 @@ class Seen(Struct, frozen=True, kw_only=True):
     moves: frozenset[Move]
     """What somebody can do next."""
     refusal: Refusal | None
+
+    @property
+    def overdue(self) -> bool:
+        return self.elapsed == FULL
 
 
 class Position(Struct, frozen=True):

@@ -65,6 +65,8 @@ class Move(StrEnum):
 
 
 S = State
+FULL: Final = 100
+"""Percent: all of a period."""
 OPEN: Final = frozenset({S.RECEIVED, S.VERIFYING, S.ACCEPTED, S.CLARIFYING, S.EXECUTING})
 """The states in which the clock runs: nobody has answered yet."""
 
@@ -222,4 +224,9 @@ def _sensible(progress: Progress, move: Move, needs: Needs) -> bool:
 def escalations(received_at: datetime, due_at: datetime) -> tuple[tuple[int, datetime], ...]:
     """Return the shares of a period, in percent, at which somebody is told, and when those are over."""
     whole = due_at - received_at
-    return tuple((share, received_at + whole * share / 100) for share in (50, 80, 100))
+    return tuple((share, received_at + whole * share / FULL) for share in (50, 80, FULL))
+
+
+def elapsed(received_at: datetime, due_at: datetime, now: datetime) -> int:
+    """Return the last of these shares that is over, in percent; 0 before the first."""
+    return max((share for share, over in escalations(received_at, due_at) if now >= over), default=0)

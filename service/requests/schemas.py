@@ -106,6 +106,8 @@ class RequestView(Struct, frozen=True, kw_only=True):
     """The last day for the answer, or where the law sets none for the confirmation. Null while the clock stands."""
     acknowledge_by: date | None
     overdue: bool
+    elapsed: int | None
+    """How much of its period is over, in percent: 0, 50, 80 or 100. Null where nobody owes an answer any more."""
     dates: Deadlines
     """Every date that the law sets, by its name."""
     identity: IdentityView
@@ -138,6 +140,7 @@ class RequestView(Struct, frozen=True, kw_only=True):
             due_on=standing.due_on,
             acknowledge_by=seen.dates.acknowledge_by,
             overdue=seen.overdue,
+            elapsed=seen.elapsed,
             dates=seen.dates,
             identity=IdentityView(
                 sufficient=[] if seen.entitlement is None else sufficient(seen.entitlement),

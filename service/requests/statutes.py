@@ -9,7 +9,7 @@ from service.kernel import DomainError, SubjectId
 from service.requests.case import Excess, Refusal, Request, Seen, Standing, needs_of, reckoned, standing_of
 from service.requests.check import Calendar, UnknownZone
 from service.requests.domain import Deadlines, NotInForce, UnknownPlace
-from service.requests.lifecycle import Happened, Move, Needs, Progress, possible, progress_of
+from service.requests.lifecycle import Happened, Move, Needs, Progress, elapsed, possible, progress_of
 from service.requests.periods import Period, Periods, Whose
 from service.requests.rights import Entitlement, Frequency, Right, Rights, Use
 
@@ -80,7 +80,7 @@ class Statutes(Struct, frozen=True, kw_only=True):
             request=request,
             subject=subject,
             standing=standing,
-            overdue=standing.open and now >= standing.due_at,
+            elapsed=elapsed(request.received_at, standing.due_at, now) if standing.open else None,
             progress=progress,
             dates=dates,
             history=history,
@@ -109,7 +109,7 @@ class Statutes(Struct, frozen=True, kw_only=True):
                 subject=subject,
                 odd=error.code,
                 standing=standing,
-                overdue=standing.open and now >= standing.due_at,
+                elapsed=elapsed(request.received_at, standing.due_at, now) if standing.open else None,
                 progress=Progress(state=standing.state, version=standing.version),
                 dates=Deadlines(due_on=standing.due_on),
                 history=history,
