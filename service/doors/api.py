@@ -22,7 +22,7 @@ from service.kernel import Caller, DomainError
 from service.web.answers import send_json
 from service.web.auth import needs
 from service.web.bodies import StrictBody, strictly
-from service.web.problems import documented
+from service.web.problems import FORM, documented
 
 STATUS: Final[Mapping[type[DomainError], int]] = {
     CallbackUnusable: HTTPStatus.CONFLICT,
@@ -32,6 +32,14 @@ STATUS: Final[Mapping[type[DomainError], int]] = {
     IntakeUnderWay: HTTPStatus.CONFLICT,
     IntakeUnknown: HTTPStatus.NOT_FOUND,
 }
+
+
+def in_form(status: int, detail: str) -> Mapping[str, Any]:
+    """Return what the protocol says of an error (section 7.6)."""
+    return {"error": {"code": status, "message": detail}}
+
+
+OPT: Final = {**needs("requests:write"), FORM: in_form}
 
 
 class Signed(Response[Any]):
@@ -56,7 +64,7 @@ class OpenDsrController(Controller):
     path = "/v2"
     tags = ("OpenDSR",)
 
-    @get("/discovery", operation_id="discoverOpenDsr", opt=needs("requests:write"), responses=documented(409))
+    @get("/discovery", operation_id="discoverOpenDsr", opt=OPT, responses=documented(409))
     async def discovery(
         self, request: Request[Caller, Any, Any], open_dsr: NamedDependency[OpenDsr]
     ) -> Response[DsrDiscovery]:
@@ -66,7 +74,7 @@ class OpenDsrController(Controller):
     @post(
         "/requests",
         operation_id="takeOpenDsrRequest",
-        opt=needs("requests:write"),
+        opt=OPT,
         responses=documented(409),
         status_code=HTTPStatus.CREATED,
     )
@@ -85,7 +93,7 @@ class OpenDsrController(Controller):
     @get(
         "/requests/{subject_request_id:str}",
         operation_id="readOpenDsrRequest",
-        opt=needs("requests:write"),
+        opt=OPT,
         responses=documented(404, 409),
     )
     async def status(
@@ -100,7 +108,7 @@ class OpenDsrController(Controller):
     @delete(
         "/requests/{subject_request_id:str}",
         operation_id="cancelOpenDsrRequest",
-        opt=needs("requests:write"),
+        opt=OPT,
         responses=documented(404, 409),
         status_code=HTTPStatus.ACCEPTED,
     )

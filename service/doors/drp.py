@@ -6,7 +6,7 @@ A signed message is base64 of an Ed25519 signature (64 bytes) and the JSON that 
 import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
@@ -24,6 +24,8 @@ VERSIONS: Final = ("1.0", "0.9.4")
 """1.0 is 0.9.4 under another number."""
 REVOCABLE: Final = OPEN - {State.EXECUTING}
 AgentName = Annotated[str, exactly("[A-Z0-9_]{1,64}")]
+LONGEST: Final = timedelta(days=1)
+"""How long a message may be good. The protocol advises ten minutes."""
 _SIGNATURE: Final = 64
 _EXTENDED: Final = "The law allows more time where there is a reason, and it is taken."
 _NAMED: Final = "id:"
@@ -170,6 +172,8 @@ def check(
         raise DrpUnusable("the message was issued later than now")
     if claims.expires_at is not None and now >= claims.expires_at:
         raise DrpUnusable("the message has expired")
+    if claims.issued_at is not None and now - claims.issued_at > LONGEST:
+        raise DrpUnusable("the message is too old")
     return meant
 
 
@@ -180,7 +184,7 @@ def intake_of(envelope: Envelope, agent: str, table: DrpTable) -> Intake:
         DrpUnusable: nobody can ask for that here.
     """
     said = _read(envelope.body, _Exercise)
-    members: dict[str, Any] = msgspec.json.decode(envelope.body)
+    members = _read(envelope.body, dict[str, Any])
     if said.version not in VERSIONS:
         raise DrpUnusable("another version of the protocol")
     if said.regime not in (None, "ccpa"):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
@@ -194,6 +195,20 @@ async def test_a_request_whose_period_is_over_is_forgotten_here_too(
         await ExpireAll(begin, WORKER, lambda *_: None, dry=False)(tenant)
 
     assert (await client.get(path)).status_code == 404
+
+
+async def test_the_tables_of_the_doors_name_nobody(client: httpx.AsyncClient, database: Database) -> None:
+    await client.post("/v2/requests", json=asked(status_callback_urls=["https://shop.example/told?key=k1"]))
+
+    with psycopg.connect(database.urls.owner) as connection:
+        rows = [
+            repr(row)
+            for table in ("door_request", "door_callback")
+            for row in connection.execute(f"SELECT * FROM {table}")
+        ]
+
+    assert rows
+    assert not [row for row in rows if "ada" in row or "shop.example" in row]
 
 
 async def test_what_is_too_large_for_a_letter_is_refused(client: httpx.AsyncClient) -> None:

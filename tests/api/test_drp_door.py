@@ -237,6 +237,8 @@ async def test_a_changed_message_is_refused(agent: Agent) -> None:
         ({"issued-at": "2026-11-21T09:00:01Z"}, 400, "the message was issued later than now"),
         ({"expires-at": "2026-11-21T09:00:00Z"}, 400, "the message has expired"),
         ({"issued-at": "2026-11-21T08:00:00"}, 400, "what is signed is none of the protocol's messages"),
+        ({"issued-at": "2026-11-20T08:59:59Z"}, 400, "the message is too old"),
+        ({"issued-at": "0001-01-01T00:00:00+14:00"}, 400, "the message is too old"),
         ({"drp.version": "0.5"}, 400, "another version of the protocol"),
         ({"exercise": "sale:opt-in"}, 400, "unsupported rights action"),
         ({"regime": "gdpr"}, 400, "another regime than ccpa"),
@@ -249,6 +251,21 @@ async def test_a_message_counts_here_now_and_for_what_there_is(
 
     assert refused(answer) == (status, why, True)
     assert await cases(client) == []
+
+
+@pytest.mark.parametrize("odd", [10**30, "\ud800", [[[]]], {"a": -0.0}, 1e300, "\0"])
+async def test_a_claim_may_be_anything_and_is_only_kept(agent: Agent, odd: Any) -> None:
+    answer = await agent.exercise(email=odd, custom=odd, agent_request_id="r-1")
+
+    assert answer.status_code in {200, 400}
+    assert (await agent.exercise(email=odd, custom=odd, agent_request_id="r-1")).status_code == answer.status_code
+
+
+async def test_what_is_nested_too_deeply_is_refused(agent: Agent) -> None:
+    body = json.dumps(agent.wish()).encode()[:-1] + b', "custom": ' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+    signed = base64.b64encode(agent.key.sign(body) + body).decode()
+
+    assert refused(await agent.ask("POST", PATH, signed))[0] == 400
 
 
 @pytest.mark.parametrize("content", ["{}", "AAAA", "!!!!"])

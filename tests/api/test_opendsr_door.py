@@ -193,6 +193,7 @@ async def test_hashes_alone_find_nobody_and_are_refused(client: httpx.AsyncClien
     answer = await client.post("/v2/requests", json=asked(subject_identities=hashed))
 
     assert (answer.status_code, answer.json()["title"]) == (400, "Identities unusable")
+    assert answer.json()["error"] == {"code": 400, "message": answer.json()["detail"]}
     discovered = (await client.get("/v2/discovery")).json()
     assert {each["identity_format"] for each in discovered["supported_identities"]} == {"raw"}
     assert discovered["processor_certificate"] == CERTIFICATE

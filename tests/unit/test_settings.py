@@ -92,6 +92,19 @@ def test_the_address_of_a_part_without_that_of_the_service_would_start_another_d
     assert "VOLENS_DATABASE_URL is not" in refused(**{name: SECRETS})
 
 
+def test_a_door_is_opened_whole_or_not_at_all():
+    assert "VOLENS_OPENDSR_DOMAIN go together" in refused(OPENDSR_DOMAIN="processor.example")
+    assert "VOLENS_OPENDSR_DOMAIN go together" in refused(OPENDSR_KEY_PATH="/srv/dsr.key")
+    whole = {"OPENDSR_DOMAIN": "processor.example", "OPENDSR_KEY_PATH": "k", "OPENDSR_CERTIFICATE_PATH": "c"}
+    assert "https://HOST/PATH" in refused(**whole, OPENDSR_CERTIFICATE_URL="http://processor.example/dsr.pem")
+    assert "VOLENS_DRP_DIRECTORY go together" in refused(DRP_DIRECTORY="agents.json")
+    assert "VOLENS_DRP_DIRECTORY go together" in refused(DRP_BUSINESSES='{"SHOP": "acme"}')
+    for url in ("http://directory.example/agents.json", "ftp://directory.example", "https://"):
+        assert "no file and no address" in refused(DRP_DIRECTORY=url, DRP_BUSINESSES='{"SHOP": "acme"}')
+    for businesses in ("{", '["acme"]', '{"SHOP": "No Tenant"}'):
+        assert refused(DRP_DIRECTORY="agents.json", DRP_BUSINESSES=businesses).startswith("VOLENS_DRP_BUSINESSES ")
+
+
 def test_a_time_stamp_authority_comes_with_whom_to_believe():
     said = "go together"
     assert said in refused(TSA_URL="https://tsa.example")
