@@ -89,7 +89,7 @@ async def timed(lent: Tools, place: Path) -> tuple[float, float, float, int]:
     with place.open("rb") as file:
         await lent.take_in(partial(Download, file), lambda done, total: None, by=BY)
     taken = time.monotonic()
-    followed = await lent.settle(by=BY)
+    followed = (await lent.settle(by=BY)).followed
     return marked - began, taken - marked, time.monotonic() - taken, followed
 
 

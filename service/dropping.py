@@ -69,6 +69,13 @@ ZONE: Final = ZoneInfo("America/Los_Angeles")
 """Of the platform: by its days the lists have to be fetched."""
 
 
+class Settled(Struct, frozen=True, kw_only=True):
+    """How many people were compared with the lists, and of how many something did."""
+
+    compared: int
+    followed: int
+
+
 class Tools(Struct, frozen=True, kw_only=True):
     """What the lists are handled with."""
 
@@ -82,15 +89,15 @@ class Tools(Struct, frozen=True, kw_only=True):
     carry_out: CarryOut
     progress: ReadProgress
 
-    async def settle(self, *, by: Caller) -> int:
-        """Compare with the lists whoever is due, do what follows, and return of how many people something did."""
-        while await self.mark(by.tenant):
-            continue
-        people = 0
+    async def settle(self, *, by: Caller) -> Settled:
+        """Compare with the lists whoever is due, and do what follows."""
+        compared = people = 0
+        while marked := await self.mark(by.tenant):
+            compared += marked
         while due := await self.follow.due(by.tenant):
             await self._follow(iter(due), by)
             people += len(due)
-        return people
+        return Settled(compared=compared, followed=people)
 
     async def _follow(self, waiting: Iterator[Sequence[Found]], by: Caller) -> None:
         """Go on with each. Who can't be gone on with is told when the others are through."""
@@ -185,7 +192,7 @@ async def match(settings: Settings, tenant: str, place: Path, progress_on: Conso
     async with _opened(settings, tenant) as (lent, by):
         with place.open("rb") as file, bar(progress_on, "lines") as advanced:
             added = await lent.take_in(lambda broker: Download(file, broker), advanced, by=by)
-        return added, await lent.settle(by=by)
+        return added, (await lent.settle(by=by)).followed
 
 
 async def carry_out(settings: Settings, tenant: str) -> Carried:
@@ -311,8 +318,9 @@ async def compare_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: T
             try:
                 if due := await _due(look):
                     async with dropping(settings, urls) as lent:
-                        for tenant in due:
-                            await lent.settle(by=Caller(tenant=tenant, actor=WORKER, request=str(app.new_id())))
+                        done = [await lent.settle(by=_worker(tenant)) for tenant in due]
+                    if done == [Settled(compared=0, followed=0)] * len(due):  # what is left can't be opened
+                        pause = AGAIN
             except Unavailable as error:
                 telemetry.log.warning("drop_waits", **described(error))
                 pause = AGAIN
@@ -325,6 +333,10 @@ async def compare_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: T
 async def _due(look: Begin) -> Sequence[TenantId]:
     async with look(NOBODY) as tx:
         return await tx.drop.tenants()
+
+
+def _worker(tenant: TenantId) -> Caller:
+    return Caller(tenant=tenant, actor=WORKER, request=str(app.new_id()))
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

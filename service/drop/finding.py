@@ -1,6 +1,7 @@
 """Finds people by the lists, and does what follows: they are opted out, and asked to be deleted."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from typing import Final
 from uuid import UUID, uuid5
@@ -12,7 +13,19 @@ from service.drop.people import Value, asked, hashes
 from service.drop.ports import Begin, DropTransaction, Mark
 from service.events import Event
 from service.kernel import Caller, Clock, Handle, NewId, SubjectId, TenantId
-from service.requests import Move, MoveNotAllowed, MoveRequest, OpenRequest, Right, Said, Standing, State, Via, Wish
+from service.requests import (
+    Move,
+    MoveNotAllowed,
+    MoveRequest,
+    OpenRequest,
+    RequestMoved,
+    Right,
+    Said,
+    Standing,
+    State,
+    Via,
+    Wish,
+)
 from service.vault import FieldsOf, KeyAccess, Name, OpenValues, Unreadable, drop_mark
 
 PEOPLE: Final = 200
@@ -142,7 +155,8 @@ class Follow:
                 wish = Wish(id=request, subject=name, right=Right.ERASURE, said=said)
                 standing = (await self._open_request(wish, by=by))[0].standing
             if standing.state is State.RECEIVED:  # the register has looked who asks
-                await self._move(request, Move.VERIFY, standing.version, by, reason=self._rules.method)
+                with suppress(RequestMoved):  # another does the same at this moment
+                    await self._move(request, Move.VERIFY, standing.version, by, reason=self._rules.method)
         async with self._begin(by.tenant) as tx:
             await tx.drop.followed(handle, [each.item for each in found], self._clock())
 
@@ -167,10 +181,8 @@ class Follow:
                 wanted = await tx.drop.wanted(request)
                 stored = await tx.requests.find(request)
             if not wanted and stored is not None:
-                try:
+                with suppress(MoveNotAllowed, RequestMoved):
                     await self._move(request, Move.WITHDRAW, stored[1].version, by)
-                except MoveNotAllowed:
-                    continue
         if not found:
             return
         async with self._begin(by.tenant) as tx:
@@ -181,9 +193,11 @@ class Follow:
 
 
 async def _name(tx: DropTransaction, handle: Handle) -> SubjectId | None:
-    """Return the id of somebody; nobody has it any more who was erased."""
-    current = await tx.subjects.current(handle)
-    return None if current is None else (await tx.subjects.names([current])).get(current)
+    """Return the id of somebody, and keep others from them until this ends; nobody has it any more who was erased."""
+    if (current := await tx.subjects.current(handle)) is None:
+        return None
+    await tx.subjects.lock(current)
+    return (await tx.subjects.names([current])).get(current)
 
 
 async def _told(tx: DropTransaction, handle: Handle, by: Caller, clock: Clock) -> None:

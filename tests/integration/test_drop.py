@@ -6,10 +6,14 @@ from datetime import date, timedelta
 import psycopg
 import pytest
 
+from service.audit.holding import PlaceHold
+from service.audit.keeping import Reason
+from service.audit.keeping import Wish as HoldWish
+from service.bridges import resolver
 from service.consent import Action
 from service.drop import Added, Download, List, ListUnusable, NotABroker, Status, StillMatching
 from service.dropping import Tools, tools
-from service.kernel import SubjectId
+from service.kernel import Caller, SubjectId
 from service.requests import PlaceNeeded, State
 from service.requests.case import Filter
 from service.requests.lifecycle import Move
@@ -239,15 +243,29 @@ async def test_a_broken_line_keeps_the_whole_download_out(lists, people, caller,
     assert counts.items == 0
 
 
-async def test_nobody_sees_the_hash_of_a_list_in_the_database(lists, people, begin, caller, broker):
+async def test_nobody_finds_an_address_or_its_hash_anywhere_in_the_database(lists, people, database, caller, broker):
     await people.write("ann", "email", "ann@mail.example")
-    await taken_in(lists, download({"Email": EMAIL}), caller)
+    await taken_in(lists, download({"Email": EMAIL}, [(item(7), base64("gone@mail.example"), "Email")]), caller)
 
-    async with begin(caller.tenant) as tx:
-        kept = await tx.trips("SELECT digest FROM drop_item UNION SELECT digest FROM drop_mark", {})
-    hashes = {hashlib.sha256(f"{name}@mail.example".encode()).digest() for name in ("ann", "nobody")}
-    assert len(kept) == 2
-    assert not hashes & {digest for (digest,) in kept}
+    with psycopg.connect(database.urls.admin) as connection:
+        tables = connection.execute(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'jobs')"
+        )
+        rows = [
+            row
+            for schema, table in tables.fetchall()
+            for (row,) in connection.execute(f'SELECT kept::text FROM {schema}."{table}" AS kept').fetchall()
+        ]
+    assert any(f"({caller.tenant},{item(2)},Email" in row for row in rows)
+    for name in ("ann", "nobody", "gone"):
+        hashed = hashlib.sha256(f"{name}@mail.example".encode())
+        for trace in (
+            f"{name}@mail",
+            f"{name}@mail".encode().hex(),
+            base64(f"{name}@mail.example"),
+            hashed.hexdigest(),
+        ):
+            assert [row for row in rows if trace in row] == []
 
 
 async def test_a_merge_leaves_one_who_has_it(lists, people, begin, caller, broker):
@@ -268,3 +286,46 @@ async def test_the_clock_of_the_request_runs_from_being_found(lists, people, beg
     ((request, standing),) = await requests(begin, caller.tenant)
     assert request.received_at == clock()
     assert standing.due_on == clock().date() + timedelta(days=45)
+
+
+async def test_two_brokers_have_nothing_of_each_other(people, begin, lists, add_tenant, caller, broker, clock, new_id):
+    other = Caller(tenant=add_tenant(), actor="other", request="req-2")
+    await people.write("ann", "email", "ann@mail.example")
+    async with begin(other.tenant) as tx:
+        await tx.drop.register("9999", clock())
+
+    await taken_in(lists, download({"Email": EMAIL}, broker="9999"), other)
+
+    assert await people.acts("ann") == set()
+    _, counts = await lists.progress(caller.tenant)
+    assert (counts.items, counts.people) == (0, 0)
+    assert await told(lists, other) == {item(1): Status.NOT_FOUND, item(2): Status.NOT_FOUND}
+
+
+async def test_whose_value_does_not_open_is_never_told_to_be_nobody(lists, people, database, caller, broker):
+    await people.write("ann", "email", "ann@mail.example")
+    await people.write("bob", "email", "bob@mail.example")
+    with psycopg.connect(database.urls.admin) as connection:
+        connection.execute(
+            "UPDATE vault_value SET sealed = decode('00', 'hex') || sealed WHERE handle = %s",
+            (await people.handle("ann"),),
+        )
+
+    await taken_in(lists, download({"Email": [*EMAIL, (item(3), base64("bob@mail.example"))]}), caller)
+
+    assert await people.acts("bob") == {Action.DROP_LISTED}
+    with pytest.raises(StillMatching):
+        await lists.answers.ready(caller.tenant)
+
+
+async def test_what_a_hold_stands_against_is_tried_again(lists, people, begin, clock, new_id, caller, broker):
+    await people.write("ann", "email", "ann@mail.example")
+    await taken_in(lists, download({"Email": EMAIL}), caller)
+    held = HoldWish(
+        name="claim", subject=SubjectId("ann"), since=None, until=None, reason=Reason.LITIGATION, reference=None
+    )
+    await PlaceHold(begin, resolver(begin), clock)(held, by=caller)
+
+    done = await lists.carry_out(by=caller)
+
+    assert (done.begun, done.held) == (0, 1)

@@ -112,6 +112,21 @@ async def test_of_a_list_and_a_value_that_come_at_one_moment_neither_misses_the_
     assert len(await accepted(begin, tenant)) == len(names)
 
 
+async def test_two_who_follow_at_once_ask_once(people, broker, begin, tenant, caller):
+    names = [f"t-{number}" for number in range(12)]
+    for name in names:
+        await people.write(name, "email", f"{name}@mail.example")
+    file = download({"Email": [(item(number), base64(f"{name}@mail.example")) for number, name in enumerate(names)]})
+    await broker.take_in(partial(Download, file), lambda done, total: None, by=caller)
+    while await broker.mark(tenant):
+        continue
+
+    due, same = await broker.follow.due(tenant), await broker.follow.due(tenant)
+    await asyncio.gather(*[broker.follow(person, by=caller) for each in zip(due, same, strict=True) for person in each])
+
+    assert [state for _, state in await accepted(begin, tenant)] == [State.ACCEPTED] * len(names)
+
+
 async def test_who_is_erased_while_they_are_compared_keeps_no_mark(people, broker, begin, tenant, caller):
     names = [f"gone-{number}" for number in range(12)]
     for name in names:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.dropped import BROKER, DAY, base64, download, item
@@ -94,6 +95,9 @@ def test_a_round_of_a_broker(
     status = json.loads(drop("status", "--json"))
     assert status["counts"] == {"items": 3, "unanswered": 0, "people": 3, "waiting": 0, "unfollowed": 0}
     assert status["overdue"] is False
+    with psycopg.connect(installation.urls.admin) as connection:
+        connection.execute("UPDATE drop_broker SET accessed_at = now() - interval '47 days'")
+    assert "(overdue)" in drop("status", code=1)
 
 
 def test_what_is_wrong_is_said_in_one_line(placed: Mapping[str, str], platform: Platform, key: Path, tmp_path: Path):
