@@ -22,6 +22,8 @@ from service.transaction import Begin
 from service.vault import KeyAccess, OpenValues
 from service.vault.envelope import unseal
 
+MOST: Final = 200
+"""Requests that are told of before tasks are brought again."""
 AGAIN: Final = 30.0
 """Seconds after which one is tried again that could not be told of."""
 
@@ -55,9 +57,7 @@ class Teller:
             due = await tx.tellings.due()
         now = asyncio.get_running_loop().time()
         self._later = {each: at for each, at in self._later.items() if at > now}
-        for each in due:
-            if each in self._later:
-                continue
+        for each in [each for each in due if each not in self._later][:MOST]:
             try:
                 await self._tell(*each)
             except Unavailable:

@@ -7,7 +7,7 @@ from service.kernel import Caller, Clock, NewId, TenantId
 from service.packages.asking import current, language_of, noted
 from service.packages.parcel_ports import BeginParcel, SealedFiles
 from service.packages.parcels import Fate, ParcelState
-from service.requests import Move, MoveNotAllowed, MoveRequest, RequestMoved, State, Statutes
+from service.requests import AnswersOwed, Move, MoveNotAllowed, MoveRequest, RequestMoved, State, Statutes
 from service.vault import SubjectErased
 
 WORKER: Final = "worker"
@@ -72,7 +72,7 @@ class KeepParcels:
                 if (stored := await tx.requests.find(request)) is not None
             }
         for request, version in versions.items():
-            with suppress(RequestMoved, MoveNotAllowed):  # staff were first
+            with suppress(RequestMoved, MoveNotAllowed, AnswersOwed):  # staff were first, or are to say why it goes on
                 await self._move(
                     request, Move.COMPLETE, version=version, reason=None, authority=None, by=self._by(tenant)
                 )

@@ -44,7 +44,7 @@ CONFIG = {
                 "include-operation-id": operation,
                 "checks": {"positive_data_acceptance": {"expected-statuses": BAD_VALUE}},
             }
-            for operation in ("putValue", "deleteValue", "lookUp", "writeLetter", "takeOpenDsrRequest")
+            for operation in ("putValue", "deleteValue", "lookUp", "writeLetter", "takeOpenDsrRequest", "bringFile")
         ),
         # Each line has an outcome of its own, in an answer that is 200.
         {"include-operation-id": "importValues", "checks": {"negative_data_rejection": {"enabled": False}}},

@@ -74,6 +74,17 @@ async def test_what_ended_three_years_ago_goes_with_its_letters_and_the_rest_sta
             assert connection.execute(query, (tenant,)).fetchone() == (1,), table
 
 
+async def test_of_what_others_were_to_be_told_nothing_stays_without_the_request(
+    client: Client, expire: Expire, database: Database, tenant: TenantId
+):
+    noted = "SELECT count(*) FROM request_telling WHERE tenant = %s"
+    with psycopg.connect(database.urls.owner, autocommit=True) as connection:
+        await ended(client, "objection")
+        assert connection.execute(noted, (tenant,)).fetchone() == (1,)
+        assert await expire() == (1, 0)
+        assert connection.execute(noted, (tenant,)).fetchone() == (0,)
+
+
 async def test_a_hold_and_a_restriction_keep_requests(client: Client, clock: FakeClock, expire: Expire):
     await ended(client, subject="held")
     restricted = await asked(client, "restriction", "ben")
