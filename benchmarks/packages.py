@@ -44,6 +44,11 @@ _DECISIONS = """
            sha256('{}'), '{}', 'bench-' || (number %% 7), 'bench'
     FROM (SELECT number, now() - number * interval '1 minute' AS at FROM generate_series(1, %(count)s) AS number)
 """
+_ENTRIES = """
+    INSERT INTO audit_entry (tenant, id, at, event, object_id, subject, actor, request, canonical)
+    SELECT tenant, gen_random_uuid(), decided_at, 'decision.made', id::text, handle, actor, request, '' FROM decision
+"""
+"""By them the decisions about a person are found."""
 _VERDICT = {
     "allow": True,
     "basis": "consent",
@@ -87,8 +92,9 @@ async def fill(urls: DatabaseUrls) -> None:
         log.execute(_JUDGED % (revision, json.dumps(_VERDICT)))
         for each in (handle, Handle(found.handles[BERTA])):
             log.execute(_DECISIONS, {"handle": each, "revision": revision, "count": RECORDS})
+        log.execute(_ENTRIES)
     with psycopg.connect(urls.owner, autocommit=True) as owner:
-        owner.execute("VACUUM (ANALYZE) record, decision")
+        owner.execute("VACUUM (ANALYZE) record, decision, audit_entry")
 
 
 def _record(handle: Handle, number: int, now: datetime) -> StoredRecord:
