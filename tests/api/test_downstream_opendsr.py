@@ -94,6 +94,7 @@ async def processor(key: RSAPrivateKey, client: httpx.AsyncClient, clock: FakeCl
     async with listening(Processor(key)) as processor:
         assert isinstance(processor, Processor)
         said = {"kind": "opendsr", "url": f"{processor.url}/v2", "takes": ["erase", "access"], "domain": DOMAIN}
+        said["identities"] = ["email", "device_id"]
         made = await client.put("/v1/downstreams/ads", json=said | {"certificate": certificate(key, clock)})
         assert made.status_code == 201, made.text
         yield processor
