@@ -160,6 +160,8 @@ class Downstream(Struct, frozen=True, kw_only=True):
                 raise DownstreamUnusable("an OpenDSR processor has a domain and a certificate", pointers=[f"/{member}"])
         if opendsr and not OF_OPENDSR.keys() >= set(self.takes):
             raise DownstreamUnusable("OpenDSR knows erase and access alone", pointers=["/takes"])
+        if opendsr and not {IdentityType.EMAIL} >= set(self.identities):
+            raise DownstreamUnusable("OpenDSR has a word for e-mail addresses alone", pointers=["/identities"])
 
 
 class StoredSecret(Struct, frozen=True, kw_only=True):

@@ -76,6 +76,7 @@ async def processor(key: RSAPrivateKey, client: httpx.AsyncClient, clock: FakeCl
     async with listening(Processor(key)) as processor:
         assert isinstance(processor, Processor)
         said = {"kind": "opendsr", "url": f"{processor.url}/v2", "takes": ["erase", "access"], "domain": DOMAIN}
+        said["identities"] = ["email"]
         made = await client.put("/v1/downstreams/ads", json=said | {"certificate": certificate(key, clock)})
         assert made.status_code == 201, made.text
         yield processor
@@ -259,10 +260,11 @@ async def test_a_certificate_that_proves_nothing_is_not_registered(
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (409, "/certificate")
 
 
+@pytest.mark.parametrize("changed", [{"takes": ["erase", "opt_out"]}, {"identities": ["email", "phone"]}])
 async def test_what_opendsr_has_no_word_for_is_not_registered(
-    client: httpx.AsyncClient, key: RSAPrivateKey, clock: FakeClock
+    client: httpx.AsyncClient, key: RSAPrivateKey, clock: FakeClock, changed: dict[str, list[str]]
 ):
-    said = {"kind": "opendsr", "url": "https://ads.example/v2", "takes": ["erase", "opt_out"], "domain": DOMAIN}
+    said = {"kind": "opendsr", "url": "https://ads.example/v2", "takes": ["erase"], "domain": DOMAIN} | changed
     refused = await client.put("/v1/downstreams/ads", json=said | {"certificate": certificate(key, clock)})
 
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (409, "/takes")
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (409, f"/{next(iter(changed))}")

@@ -37,7 +37,7 @@ async def system() -> AsyncIterator[System]:
 
 @pytest.fixture
 async def secret(client: httpx.AsyncClient, system: System) -> dict[str, str]:
-    said = {"kind": "webhook", "url": f"{system.url}/hooks", "takes": ["erase"]}
+    said = {"kind": "webhook", "url": f"{system.url}/hooks", "takes": ["erase"], "identities": ["email"]}
     made: dict[str, str] = (await client.put("/v1/downstreams/crm", json=said)).json()["secret"]
     return made
 
