@@ -9,6 +9,7 @@ address pass.
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Union, get_args
+from weakref import WeakKeyDictionary
 
 import msgspec
 from litestar.connection import Request
@@ -44,7 +45,8 @@ class Expected(Struct, frozen=True):
     body: bool
 
 
-_expected: dict[HTTPRouteHandler, Expected] = {}
+_expected: WeakKeyDictionary[HTTPRouteHandler, Expected] = WeakKeyDictionary()
+"""Gone with its site: tests make thousands of them."""
 
 
 async def take_literally(request: Request[Any, Any, Any]) -> None:
