@@ -177,8 +177,8 @@ def forget(api: Api, folder: Path, console: Console) -> None:
     for each in plan["stays"]:
         shown.add_row("stays", Text(each["what"]).append(f", {each['citation']}", style="dim"))
     console.print(Padding(shown, (0, 0, 0, 2), expand=False))
-    console.print("\nShe was erased, and has a certificate of it. Verify it without us:\n")
-    command = f"volens audit verify --keys {keys} {certificate}\n"
+    console.print("\nShe was erased, and has a certificate of it. Verify it with the same pack/verify.py:\n")
+    command = f"python3 pack/verify.py --keys {keys} {certificate}\n"
     console.print(command, soft_wrap=True, markup=False, highlight=False)
 
 
