@@ -43,6 +43,10 @@ class DemoRefused(DomainError):
     code = "demo_refused"
 
 
+class DemoErased(DemoRefused):
+    """Somebody of whom the demo asks was erased. The service is as it should be."""
+
+
 class Api:
     """The service as a client sees it: JSON over HTTP with a bearer token."""
 
@@ -177,8 +181,8 @@ def forget(api: Api, folder: Path, console: Console) -> None:
     for each in plan["stays"]:
         shown.add_row("stays", Text(each["what"]).append(f", {each['citation']}", style="dim"))
     console.print(Padding(shown, (0, 0, 0, 2), expand=False))
-    console.print("\nShe was erased, and has a certificate of it. Verify it without us:\n")
-    command = f"volens audit verify --keys {keys} {certificate}\n"
+    console.print("\nShe was erased, and has a certificate of it. Verify it with the same pack/verify.py:\n")
+    command = f"python3 pack/verify.py --keys {keys} {certificate}\n"
     console.print(command, soft_wrap=True, markup=False, highlight=False)
 
 
@@ -272,6 +276,8 @@ def _print_curl(api: Api, console: Console) -> None:
 
 def _expect(answer: tuple[int, Any]) -> Any:
     status, body = answer
+    if status == HTTPStatus.GONE:
+        raise DemoErased(f"somebody of whom the demo asks is not there any more: {body.get('detail')}")
     if status >= 300:
         raise DemoRefused(f"the demo was refused: {status}, {body.get('detail')}")
     return body

@@ -122,11 +122,14 @@ async def _welcome(settings: Settings, url: str, tokens: Tokens | None, ready: a
     _announce(url)
     if tokens is not None:
         api, anna = (demo.Api(url, token) for token in tokens)
-        await asyncio.to_thread(demo.load, api, app.utc_now(), app.new_id)
-        await asyncio.to_thread(demo.ask, api, console)
-        await asyncio.to_thread(demo.show, api, anna, settings.data / "demo-anna.zip", console)
-        await asyncio.to_thread(demo.hand_out, api, settings.data / "demo-pack.zip", console)
-        await asyncio.to_thread(demo.forget, api, settings.data, console)
+        try:
+            await asyncio.to_thread(demo.load, api, app.utc_now(), app.new_id)
+            await asyncio.to_thread(demo.ask, api, console)
+            await asyncio.to_thread(demo.show, api, anna, settings.data / "demo-anna.zip", console)
+            await asyncio.to_thread(demo.hand_out, api, settings.data / "demo-pack.zip", console)
+            await asyncio.to_thread(demo.forget, api, settings.data, console)
+        except demo.DemoErased as erased:
+            console.print(f"The demo ends here: {erased}\n", markup=False, highlight=False)
     console.print(f"Every operation: {url}/docs    Stop with Ctrl-C.\n", highlight=False)
 
 

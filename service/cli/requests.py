@@ -64,7 +64,7 @@ def _told(plan: "PlanView") -> list[str]:
     return [
         f"{plan.request}: {plan.state}, {plan.law}",
         *(f"  goes   {each.count} {each.what}" for each in plan.goes),
-        *(f"  stays  {each.what} until {each.until} ({each.rule}, {each.citation})" for each in plan.stays),
+        *(f"  stays  {each.what}; until: {each.until} ({each.rule}, {each.citation})" for each in plan.stays),
         *(f"  held   {each.ground} {each.hold or ''} ({each.rule}, {each.citation})" for each in plan.against),
         *(f"  told   {each.system}: {each.state}" for each in plan.downstreams),
         *(f"  done   {each.step} {each.at:%FT%TZ}" for each in plan.steps),

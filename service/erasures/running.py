@@ -16,7 +16,7 @@ from service.erasures.ports import Begin, Connected, ErasureTransaction
 from service.events import Event
 from service.kernel import Caller, Clock, Handle, NewId, SubjectId, TenantId
 from service.requests import Request, Right, State, handles_of, standing_against
-from service.subjects import Flags
+from service.subjects import Flags, flagged
 from service.vault import Forget, OpenValues
 
 WORKER: Final = "worker"
@@ -176,6 +176,7 @@ class RunErasure:
             if fresh:
                 # Of a request of its own: the log is not to say which of them was whose.
                 apart = replace(by, request=str(self._new_id()))
+                await tx.audit.append_many([flagged(handle, RETURNED) for handle in fresh.values()], by=apart)
                 await self._append.within(tx, [self._erased(subject, now) for subject in fresh], by=apart)
             if await tx.erasures.hides():
                 for subject in fresh:

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -117,7 +118,7 @@ def test_the_page_of_erasures_shows_what_the_service_answers(installation: Insta
     token = volens("token", "--tenant", "forgetful", "--scope", SCOPES, env=installation.env).stdout.strip()
     with running("serve", "--port", "0", env=installation.env) as service, running("work", env=installation.env):
         with closing(Client(service.url, token)) as client:
-            for block in blocks(ERASURE):
+            for block, shown in pairwise([*blocks(ERASURE), ""]):
                 if block.startswith("{"):
                     assert agrees(json.loads(block), answer), json.dumps(answer, indent=2)
                 for method, path, body in commands(block) if block.startswith("ask ") else ():
@@ -125,7 +126,7 @@ def test_the_page_of_erasures_shows_what_the_service_answers(installation: Insta
                     while path.endswith("/certificate") and status == 409:
                         sleep(0.1)
                         status, answer = client(method, path)
-                    assert status < 300, answer
+                    assert status < 300 or f'"status": {status}' in shown, answer
 
 
 def test_the_page_of_exports_shows_what_the_service_answers(installation: Installation) -> None:

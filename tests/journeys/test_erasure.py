@@ -42,6 +42,8 @@ def test_somebody_is_erased_and_anybody_can_verify_it(
     judged = typed("audit", "verify", "--keys", str(keys), str(place), env={})
     assert judged.exit_code == 0, judged.output
     assert f"stands for the erasure of request {request}" in judged.output
+    whole = typed("audit", "verify", "--tenant", "acme", env=installation.env)
+    assert whole.exit_code == 0, whole.output
     assert (decided(serving, "anna"), revealed(serving, "anna")) == ("deny", 410)
     assert serving("POST", "/v1/records", {"records": [agreed]})[0] == 410, "a replayed event stays gone"
     assert serving("PUT", "/v1/vault/anne/email", {"value": "ANNA@mail.example"})[0] == 409

@@ -91,7 +91,9 @@ def test_the_runbook_lets_a_backup_bring_nobody_back(installation: Installation,
         assert revealed(client, people["erased"]) == 410
         assert client("PUT", f"/v1/vault/b-{form}/email", {"value": f"{people['erased']}@mail.example"})[0] == 409
     assert typed("audit", "verify", "--keys", str(keys), str(kept), env={}).exit_code == 0, "its proof outlives that"
-    assert (recover[:2], verify[:2]) == (["audit", "recover"], ["audit", "verify"])
+    with running("work", env=env):
+        eventually(lambda: typed(*(words.get(word, word) for word in recover), env=env).exit_code == 0)
+        assert "holds" in follow(verify, env)
 
 
 def test_a_file_that_does_not_hold_changes_nothing(installation: Installation, tmp_path: Path) -> None:

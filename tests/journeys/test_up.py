@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 
@@ -38,8 +39,8 @@ def test_the_demo_permits_one_and_refuses_one_and_a_second_start_finds_its_data(
         hers = next(line for line in service.printed if line.endswith("# then open anna/index.html"))
         subprocess.run(["sh", "-c", hers], cwd=tmp_path, check=True)
         assert "anna@mail.example" in (tmp_path / "anna" / "index.html").read_text()
-        verify = next(line for line in service.printed if line.startswith("volens audit verify"))
-        certified = volens(*verify.split()[1:], env={})
+        verify = next(line for line in service.printed if line.startswith("python3 pack/verify.py"))
+        certified = subprocess.run(["sh", "-c", verify], cwd=tmp_path, capture_output=True, text=True, check=True)
         assert "stands for the erasure of request" in certified.stdout
         assert certified.stdout.endswith(" 0 wrong\n")
         assert service.stop(signal.SIGINT) == 0
@@ -54,13 +55,30 @@ def test_the_demo_permits_one_and_refuses_one_and_a_second_start_finds_its_data(
     assert f"{service.url}/docs" in printed
 
     with running("up", "--port", "0", env=env) as again:
-        client = Client(
-            again.url, volens("token", "--tenant", "demo", "--scope", "records:read", env=env).stdout.strip()
-        )
+        scope = "records:read requests:write requests:manage"
+        client = Client(again.url, volens("token", "--tenant", "demo", "--scope", scope, env=env).stdout.strip())
         status, history = client("GET", "/v1/subjects/ben/records")
-        client.close()
         assert status == 200
         assert [record["action"] for record in history["records"]] == ["opt_in", "opt_out"]
+        erase(client, "ben")
+        client.close()
+
+    with running("up", "--demo", "--port", "0", env=env) as without_ben:
+        wait_for(without_ben, "/docs")
+        assert "The demo ends here: somebody of whom the demo asks is not there any more" in without_ben.text
+
+
+def erase(client: Client, subject: str) -> None:
+    request = f"/v1/requests/{uuid4()}"
+    asked = {"id": request.rpartition("/")[2], "subject": subject, "right": "erasure", "via": "phone"}
+    assert client("POST", "/v1/requests", asked)[0] == 201
+    assert client("POST", f"{request}/verify", {"version": 1, "reason": "staff_decision"})[0] == 200
+    assert client("POST", f"{request}/execute", {"version": 2})[0] == 200
+    for _ in range(600):
+        if client("GET", f"{request}/certificate")[0] == 200:
+            return
+        time.sleep(0.1)
+    raise AssertionError("nobody was erased")
 
 
 def wait_for(service: Service, text: str) -> None:
