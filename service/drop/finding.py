@@ -155,8 +155,10 @@ class Follow:
                 wish = Wish(id=request, subject=name, right=Right.ERASURE, said=said)
                 standing = (await self._open_request(wish, by=by))[0].standing
             if standing.state is State.RECEIVED:  # the register has looked who asks
-                with suppress(RequestMoved):  # another does the same at this moment
+                try:
                     await self._move(request, Move.VERIFY, standing.version, by, reason=self._rules.method)
+                except RequestMoved:  # at this moment: the next look sees how far it is
+                    return
         async with self._begin(by.tenant) as tx:
             await tx.drop.followed(handle, [each.item for each in found], self._clock())
 
@@ -181,8 +183,11 @@ class Follow:
                 wanted = await tx.drop.wanted(request)
                 stored = await tx.requests.find(request)
             if not wanted and stored is not None:
-                with suppress(MoveNotAllowed, RequestMoved):
-                    await self._move(request, Move.WITHDRAW, stored[1].version, by)
+                try:
+                    with suppress(MoveNotAllowed):
+                        await self._move(request, Move.WITHDRAW, stored[1].version, by)
+                except RequestMoved:  # at this moment: the next look sees how far it is
+                    return
         if not found:
             return
         async with self._begin(by.tenant) as tx:

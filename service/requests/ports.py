@@ -39,8 +39,10 @@ class RequestStore(Protocol):
         """Store a move of a held request, and where it stands since."""
         ...
 
-    async def open_of(self, handles: Collection[Handle], right: Right, law: str, via: Via) -> UUID | None:
-        """Return the oldest open request of a person for one right of one law that came the same way.
+    async def open_of(
+        self, handles: Collection[Handle], right: Right, law: str, via: Via, *, due_by: datetime
+    ) -> UUID | None:
+        """Return the open request for one right of one law that came the same way and is due by then; the first due.
 
         Somebody who only claims to speak for a person is not to hold up their own request.
         """

@@ -74,7 +74,9 @@ class SqlRequestStore:
         found = await self._connection.execute(theirs.order_by(row.c.received_at, row.c.id))
         return [(_request(each), _standing(each)) for each in found]
 
-    async def open_of(self, handles: Collection[Handle], right: Right, law: str, via: Via) -> UUID | None:
+    async def open_of(
+        self, handles: Collection[Handle], right: Right, law: str, via: Via, *, due_by: datetime
+    ) -> UUID | None:
         found: UUID | None = await self._connection.scalar(
             select(row.c.id)
             .where(
@@ -84,8 +86,9 @@ class SqlRequestStore:
                 row.c.law == law,
                 row.c.via == via,
                 row.c.open,
+                row.c.due_at <= due_by,
             )
-            .order_by(row.c.received_at, row.c.id)
+            .order_by(row.c.due_at, row.c.id)
             .limit(1)
         )
         return found

@@ -96,7 +96,7 @@ class OpenRequest:
         handles = {person.handle, *await tx.subjects.former(person.handle)}
         if (stored := await tx.requests.find(wish.id)) is not None:
             return await self._again(tx, wish, stored[0], handles), False
-        request = await self._received(tx, wish, person, handles, now)
+        request = await self._received(tx, wish, person, handles, now, by)
         history = self._first_moves(request, wish.authority, now, by)
         seen = self._statutes.seen(request, history, wish.subject, now)
         if not await tx.requests.add(request, seen.standing, history):
@@ -128,7 +128,7 @@ class OpenRequest:
         return self._statutes.seen(stored, history, wish.subject, self._clock())
 
     async def _received(
-        self, tx: RequestTransaction, wish: Wish, person: Subject, handles: set[Handle], now: datetime
+        self, tx: RequestTransaction, wish: Wish, person: Subject, handles: set[Handle], now: datetime, by: Caller
     ) -> Request:
         said = wish.said
         place, time_zone = said.place, said.time_zone
@@ -160,13 +160,19 @@ class OpenRequest:
             law = self._statutes.rights.assumed
             self._statutes.rights.of(law, wish.right)
             request = replace(request, law=law, assumed=True)
-        return request if wish.alone else replace(request, joins=await self._open(tx, request, handles))
+        return request if wish.alone else replace(request, joins=await self._open(tx, request, handles, by))
 
-    async def _open(self, tx: RequestTransaction, request: Request, handles: set[Handle]) -> UUID | None:
-        """Return the open request that this one joins. Until we are done it stays open."""
-        found = await tx.requests.open_of(handles, request.right, request.law, request.said.via)
+    async def _open(self, tx: RequestTransaction, request: Request, handles: set[Handle], by: Caller) -> UUID | None:
+        """Return the open request that this one joins. Until we are done it stays open.
+
+        It is due no later than this one would be: nobody's time runs out unseen behind a clock that stands.
+        """
+        now = request.entered_at
+        receipt = Happened(number=1, move=Move.RECEIVE, at=now, actor=by.actor)
+        due = self._statutes.seen(request, [receipt], None, now).standing.due_at
+        found = await tx.requests.open_of(handles, request.right, request.law, request.said.via, due_by=due)
         stored = None if found is None else await tx.requests.find(found, hold=True)
-        return found if stored is not None and stored[1].open else None
+        return found if stored is not None and stored[1].open and stored[1].due_at <= due else None
 
     def _first_moves(self, request: Request, authority: str | None, now: datetime, by: Caller) -> Sequence[Happened]:
         """Return the receipt and what follows from it: it joins another, or an agent may ask, or all is known."""

@@ -209,3 +209,26 @@ async def test_people_see_in_their_timeline_what_became_of_their_requests(client
     items = (await anna.get("/v1/subjects/anna/timeline", params={"kind": "request"})).json()["items"]
     assert [item["event"] for item in items] == ["request.verified", "request.received"]
     assert "actor" not in items[0]
+
+
+async def test_what_is_due_before_the_open_one_is_not_hidden_by_it(client: Client, clock: FakeClock):
+    """A letter that lay about was received first, and is entered last; its own time is over."""
+    late = (clock() - timedelta(days=60)).isoformat()
+    first = await asked(client, "access")
+    letter = await asked(client, "access", received_at=late)
+    after = await asked(client, "access")
+
+    assert (first["state"], letter["state"], letter["overdue"]) == ("received", "received", True)
+    assert (after["state"], after["joins"]) == ("duplicate", letter["id"])
+    overdue = (await client.get("/v1/requests", params={"overdue": "true"})).json()["requests"]
+    assert [each["id"] for each in overdue] == [letter["id"]]
+
+
+async def test_nobody_joins_a_request_whose_clock_stands(client: Client):
+    """What is asked of whoever sent the first says nothing about who sent the second."""
+    first = await asked(client, "access", law="UK_GDPR")
+    await moved(client, first, "ask-identity")
+
+    second = await asked(client, "access", law="UK_GDPR")
+
+    assert (second["state"], second["due_on"] is not None) == ("received", True)

@@ -5,16 +5,20 @@ from datetime import date, timedelta
 from functools import partial
 from itertools import count
 
+import msgspec
 import psycopg
 import pytest
 
+from service import app
 from service.app import utc_now
-from service.consent import Action
-from service.drop import Download, List, Status
+from service.consent import Action, AppendRecords
+from service.drop import Download, Follow, List, Status
+from service.drop.artefacts import read_rules
 from service.dropping import tools
-from service.requests import State
+from service.requests import Move, MoveRequest, OpenRequest, State
 from service.requests.case import Filter
 from tests.dropped import BROKER, base64, download, item
+from tests.erasing import LAW, POLICY
 from tests.integration.dropping_child import take_in
 from tests.integration.expiring_child import killed
 
@@ -146,3 +150,35 @@ async def test_who_is_erased_while_they_are_compared_keeps_no_mark(people, broke
     async with begin(tenant) as tx:
         left = await tx.trips("SELECT count(*) FROM drop_mark", {})
     assert left == [(0,)]
+
+
+async def test_who_took_it_back_while_an_officer_moved_their_request_is_not_deleted(
+    people, broker, begin, tenant, caller, clock, new_id
+):
+    await people.write("ann", "email", "ann@mail.example")
+    line = (item(1), base64("ann@mail.example"))
+    await broker.take_in(partial(Download, download({"Email": [line]})), lambda done, total: None, by=caller)
+    await broker.settle(by=caller)
+    async with begin(tenant) as tx:
+        ((request, _),) = await tx.requests.page(Filter(), after=None, limit=2)
+    move = MoveRequest(begin, clock, LAW)
+
+    async def beaten(request_id, step, *, version, **said):
+        """Move a request on right after an officer did."""
+        if step is Move.WITHDRAW and version == 2:
+            await people.move(request_id, Move.ACKNOWLEDGE, version=version)
+        return await move(request_id, step, version=version, **said)
+
+    append = AppendRecords(begin, clock, POLICY.vocabulary)
+    open_request = OpenRequest(begin, clock, new_id, LAW, append)
+    follow = Follow(begin, read_rules(app.BUILD), append, open_request, beaten, clock, new_id)
+    slow = msgspec.structs.replace(broker, follow=follow)
+    back = download({}, [(*line, "Email")], day="20261122")
+    await slow.take_in(partial(Download, back), lambda done, total: None, by=caller)
+    await slow.settle(by=caller)
+
+    async with begin(tenant) as tx:
+        found = await tx.requests.find(request.id)
+    assert found is not None
+    assert found[1].state is State.WITHDRAWN
+    assert (await broker.carry_out(by=caller)).begun == 0
