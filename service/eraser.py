@@ -62,7 +62,7 @@ async def eraser(settings: Settings, urls: DatabaseUrls) -> AsyncIterator[Tools]
             append = AppendRecords(begin, app.utc_now, policy.vocabulary)
             law = statutes(app.BUILD, policy)
             introduce = introducing(begin, keys, pool, app.utc_now, app.new_id)
-            systems = Systems(introduce, assigning(settings, app.utc_now, app.new_id), law)
+            systems = Systems(introduce, assigning(settings, app.utc_now, app.new_id), law, app.utc_now)
             run = carried_out(
                 begin,
                 opener(removing, app.utc_now, app.new_id),

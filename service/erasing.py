@@ -8,7 +8,17 @@ from uuid import UUID
 from service.audit import ProveEntry, ReceiptSigner
 from service.consent import AppendRecords
 from service.decisions import Policy
-from service.downstreams import AssignTasks, Introduce, Introduced, Person, TaskKind, settled, told
+from service.downstreams import (
+    AssignTasks,
+    Introduce,
+    Introduced,
+    Person,
+    TaskKind,
+    call_off_copies,
+    owed,
+    settled,
+    told,
+)
 from service.erasures import (
     Answers,
     Connected,
@@ -47,10 +57,17 @@ class Known:
 class Systems(Known):
     """The same, to be told as well."""
 
-    def __init__(self, introduce: Introduce, assign: AssignTasks, law: Statutes) -> None:
+    def __init__(self, introduce: Introduce, assign: AssignTasks, law: Statutes, clock: Clock) -> None:
         self._introduce = introduce
         self._assign = assign
         self._law = law
+        self._clock = clock
+
+    async def owed(self, tx: ErasureTransaction, handles: Sequence[Handle]) -> bool:
+        return await owed(tx, handles)
+
+    async def forget(self, tx: ErasureTransaction, handles: Sequence[Handle], *, by: Caller) -> None:
+        await call_off_copies(tx, handles, self._clock, by=by)
 
     async def introduce(self, tenant: TenantId, handles: Sequence[Handle], *, by: Caller) -> Introduced:
         return await self._introduce(tenant, [TaskKind.ERASE], handles, by=by)

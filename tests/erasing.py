@@ -54,6 +54,12 @@ class Answering:
     async def introduce(self, tenant: TenantId, handles: Sequence[Handle], *, by: Caller) -> Introduced:
         return Introduced(key=BoxKey(tenant=tenant, secret=Secret(bytes(32))))
 
+    async def owed(self, tx: ErasureTransaction, handles: Sequence[Handle]) -> bool:
+        return False
+
+    async def forget(self, tx: ErasureTransaction, handles: Sequence[Handle], *, by: Caller) -> None:
+        return
+
     async def systems(self, tx: ErasureTransaction) -> Sequence[str]:
         return [outcome.system for outcome in self.outcomes]
 
@@ -86,7 +92,7 @@ def running(
     """Return what goes on with erasures, as the worker has it, but that systems are told nothing from the vault."""
     keys = Keys(FileRing.open(ring), begin, clock, keep=timedelta(minutes=5))
     introduce = introducing(begin, keys, AsyncConnectionPool(open=False), clock, new_id)
-    known = connected or Systems(introduce, assigning(Settings(), clock, new_id), LAW)
+    known = connected or Systems(introduce, assigning(Settings(), clock, new_id), LAW, clock)
     append = AppendRecords(begin, clock, POLICY.vocabulary)
     plan = planner(app.BUILD, POLICY, LAW, known)
     return carried_out(begin, begin_removing, plan, known, keys, append, clock, new_id)

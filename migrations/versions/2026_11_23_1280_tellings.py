@@ -125,6 +125,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "id", name="downstream_file_pkey"),
         app="SELECT, INSERT, DELETE",
     )
+    op.create_index("downstream_task_tenant_handle_idx", "downstream_task", ["tenant", "handle"])
     op.create_index("downstream_file_tenant_request_idx", "downstream_file", ["tenant", "request"])
     op.execute(TELLINGS)
     op.execute(AWAITED)
@@ -138,6 +139,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Of what nobody was told yet nobody is told. What lies sealed goes."""
     op.execute(WORK.format(awaited="", over=""))
+    op.drop_index("downstream_task_tenant_handle_idx", "downstream_task")
     for function in reversed(FUNCTIONS):
         op.execute(f"DROP FUNCTION {function}")
     op.drop_table("downstream_file")

@@ -1,6 +1,6 @@
 """Connected systems: who is told of an erasure, how it reaches them, and what they answered."""
 
-from service.downstreams.answering import call_off
+from service.downstreams.answering import call_off, call_off_copies, owed
 from service.downstreams.assigning import AssignTasks, is_over, settled, told
 from service.downstreams.domain import (
     LEASE,
@@ -45,9 +45,11 @@ __all__ = [
     "TaskState",
     "Together",
     "call_off",
+    "call_off_copies",
     "drop_brought",
     "is_over",
     "next_attempt",
+    "owed",
     "settled",
     "told",
 ]

@@ -8,6 +8,7 @@ from service.audit import AuditEvent
 from service.downstreams.assigning import MOST_TASKS
 from service.downstreams.domain import (
     CASE_ENDED,
+    OWED,
     SETTLED,
     Answer,
     Fault,
@@ -26,7 +27,7 @@ from service.downstreams.ports import Begin, DownstreamTransaction, Verifies
 from service.downstreams.signatures import Message
 from service.downstreams.speaking import Speaking
 from service.events import Event
-from service.kernel import Caller, Clock, TenantId
+from service.kernel import Caller, Clock, Handle, TenantId
 
 _ENTRIES = {
     TaskState.CONFIRMED: AuditEvent.DOWNSTREAM_CONFIRMED,
@@ -194,10 +195,25 @@ async def call_off(
     tx: DownstreamTransaction, request: UUID, kinds: Collection[TaskKind], clock: Clock, *, by: Caller
 ) -> None:
     """Ask nobody any more for what a request wanted that was refused or withdrawn."""
-    owed = (TaskState.OPEN, TaskState.SILENT)
-    for task in await tx.downstreams.tasks(states=owed, request=request, limit=MOST_TASKS):
+    asked = await tx.downstreams.tasks(states=OWED, request=request, limit=MOST_TASKS)
+    await _excuse([task for task in asked if task.kind in kinds], tx, clock, by)
+
+
+async def call_off_copies(tx: DownstreamTransaction, handles: Collection[Handle], clock: Clock, *, by: Caller) -> None:
+    """Ask nobody any more for a copy of what they hold about somebody who was forgotten: nobody could be given it."""
+    asked = await tx.downstreams.tasks(states=OWED, handles=handles, limit=MOST_TASKS)
+    await _excuse([task for task in asked if task.kind is TaskKind.ACCESS], tx, clock, by)
+
+
+async def owed(tx: DownstreamTransaction, handles: Collection[Handle]) -> bool:
+    """Return whether a system owes an answer about a person, whatever it was asked for."""
+    return bool(await tx.downstreams.tasks(states=OWED, handles=handles, limit=1))
+
+
+async def _excuse(tasks: Sequence[Task], tx: DownstreamTransaction, clock: Clock, by: Caller) -> None:
+    for task in tasks:
         known = await found(tx, task.id, hold=True)
-        if known.kind in kinds and known.state in owed:
+        if known.state in OWED:
             await settle(tx, known, TaskState.EXCUSED, CASE_ENDED, clock, by)
 
 

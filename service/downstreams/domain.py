@@ -121,6 +121,7 @@ class TaskState(StrEnum):
 
 CASE_ENDED: Final = "case_ended"
 """Why nobody waits for the answer to a task whose request was refused or withdrawn."""
+OWED: Final = (TaskState.OPEN, TaskState.SILENT)
 SETTLED: Final = (TaskState.CONFIRMED, TaskState.REFUSED, TaskState.EXCUSED)
 OF_OPENDSR: Final = {TaskKind.ERASE: "erasure", TaskKind.ACCESS: "access"}
 """What OpenDSR 2.0 has words for."""

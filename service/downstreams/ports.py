@@ -10,7 +10,7 @@ from service.audit import AuditTrail
 from service.downstreams.domain import Downstream, Fault, StoredSecret, Task, TaskKind, TaskState
 from service.downstreams.files import Brought, File
 from service.events import Outbox
-from service.kernel import TenantId
+from service.kernel import Handle, TenantId
 from service.subjects import SubjectStore
 from service.vault import KeyStore, TenantKey, ValueStore
 
@@ -77,6 +77,7 @@ class DownstreamStore(Protocol):
         states: Collection[TaskState] = (),
         system: str | None = None,
         request: UUID | None = None,
+        handles: Collection[Handle] = (),
         after: UUID | None = None,
         limit: int,
     ) -> Sequence[Task]:

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.downstreams.domain import (
+    OWED,
     Downstream,
     Fault,
     IdentityType,
@@ -23,7 +24,6 @@ from service.downstreams.tables import downstream, downstream_message, downstrea
 from service.kernel import Handle, TenantId
 
 _WITH_WORK: Final = text("SELECT tenant, system FROM downstream_due(:now)")
-_OWED: Final = (TaskState.OPEN.value, TaskState.SILENT.value)
 _OF_SYSTEM: Final = [downstream.c[name] for name in Downstream.__struct_fields__]
 _OF_SECRET: Final = [downstream_secret.c[name] for name in StoredSecret.__struct_fields__]
 _OF_TASK: Final = [downstream_task.c[name] for name in Task.__struct_fields__]
@@ -124,6 +124,7 @@ class SqlDownstreamStore:
         states: Collection[TaskState] = (),
         system: str | None = None,
         request: UUID | None = None,
+        handles: Collection[Handle] = (),
         after: UUID | None = None,
         limit: int,
     ) -> Sequence[Task]:
@@ -131,6 +132,8 @@ class SqlDownstreamStore:
         wanted = select(*_OF_TASK).where(row.tenant == self._tenant)
         if states:
             wanted = wanted.where(row.state.in_([state.value for state in states]))
+        if handles:
+            wanted = wanted.where(row.handle.in_(handles))
         for column, value in ((row.system, system), (row.request, request)):
             if value is not None:
                 wanted = wanted.where(column == value)
@@ -141,7 +144,11 @@ class SqlDownstreamStore:
 
     async def unsettled(self, name: str) -> bool:
         row = downstream_task.c
-        owed = select(row.id).where(row.tenant == self._tenant, row.system == name, row.state.in_(_OWED)).limit(1)
+        owed = (
+            select(row.id)
+            .where(row.tenant == self._tenant, row.system == name, row.state.in_([state.value for state in OWED]))
+            .limit(1)
+        )
         return await self._connection.scalar(owed) is not None
 
     async def sealed(self, tasks: Sequence[UUID]) -> Mapping[UUID, bytes]:

@@ -56,6 +56,7 @@ downstream_task = Table(
     Column("sealed", LargeBinary),
     UniqueConstraint("tenant", "request", "system", "kind"),
     Index("downstream_task_tenant_state_id_idx", "tenant", "state", "id"),
+    Index(None, "tenant", "handle"),
     Index("downstream_task_tenant_next_at_idx", "tenant", "next_at", postgresql_where=text("next_at IS NOT NULL")),
     Index("downstream_task_tenant_silent_at_idx", "tenant", "silent_at", postgresql_where=text("state = 'open'")),
 )

@@ -110,6 +110,14 @@ class Answers(Protocol):
 class Connected(Answers, Protocol):
     """The same, who can be told."""
 
+    async def owed(self, tx: ErasureTransaction, handles: Sequence[Handle]) -> bool:
+        """Return whether any of them owes an answer about a person, whatever it was asked for."""
+        ...
+
+    async def forget(self, tx: ErasureTransaction, handles: Sequence[Handle], *, by: Caller) -> None:
+        """Ask none of them any more for a copy of what it holds about a person: it could be given to nobody."""
+        ...
+
     async def introduce(self, tenant: TenantId, handles: Sequence[Handle], *, by: Caller) -> Introduced:
         """Open by what they know the person with these handles, before the transaction begins that assigns."""
         ...

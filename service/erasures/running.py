@@ -158,6 +158,7 @@ class RunErasure:
                 return Stage.HELD
             counts = await tx.erasures.counts(erasure.handles)
             marks = [await self._forget.within(tx, opening, each, by=by) for each in erasure.handles]
+            await self._connected.forget(tx, erasure.handles, by=by)
             gone = {what: counts[what] for what in ("index_entries", "tokens", "values")}
             await self._note(tx, erasure, Step.FORGOTTEN, gone | {"suppressed": sum(marks)}, self._clock(), by)
         return Stage.ENDED
@@ -210,7 +211,7 @@ class RunErasure:
         async with self._begin(by.tenant) as tx:
             erasure = await _held(tx, request_id)
             outcomes = await self._connected.settled(tx, request_id)
-            if not all(one.settled for one in outcomes):
+            if not all(one.settled for one in outcomes) or await self._connected.owed(tx, erasure.handles):
                 return Stage.WAITING
             await self._note(tx, erasure, Step.SETTLED, {}, self._clock(), by)
         return Stage.ENDED

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -16,6 +16,9 @@ from service.audit.findings import Kind
 from service.audit.log_keys import LogKeys
 from service.audit.notes import parse_keys
 from service.audit.verifier import Verifier
+from service.downstreams import TaskKind
+from service.kernel import SubjectId, TenantId
+from service.transaction import Begin
 
 BERLIN = {"place": "DE-BE", "time_zone": "Europe/Berlin"}
 Step = Callable[[], Awaitable[None]]
@@ -257,3 +260,34 @@ async def test_the_case_waits_for_a_connected_system_and_certifies_what_it_said(
     [told] = claims_of(certified)["erasure"]["downstreams"]
     assert (told["system"], told["state"], told.get("ground")) == ("ledger", said["outcome"], said.get("ground"))
     assert (await move(client, request, "complete")).status_code == 200
+
+
+async def test_whom_another_task_is_about_is_not_certified_as_erased_until_it_is_answered(
+    client: Client,
+    signed_for: Callable[..., Client],
+    executing: str,
+    assign: Callable[..., Awaitable[UUID]],
+    begin: Begin,
+    tenant: TenantId,
+    erase: Step,
+    sequence: Step,
+):
+    """A task holds, sealed, whom it is about. A copy is asked for no longer: nobody could be given it."""
+    crm = {"kind": "pull", "client": "crm-adapter", "takes": ["opt_out", "access"]}
+    assert (await client.put("/v1/downstreams/crm", json=crm)).status_code == 201
+    async with begin(tenant) as tx:
+        anna = await tx.subjects.handle_of(SubjectId("anna"))
+    for kind in (TaskKind.OPT_OUT, TaskKind.ACCESS):
+        await assign(kind, anna)
+
+    await erase()
+    assert code(await client.get(f"/v1/requests/{executing}/certificate")) == (409, "erasure_not_certified")
+    mine = signed_for("crm-adapter", scope="downstreams:tasks")
+    [left] = (await mine.get("/v1/downstreams/crm/tasks")).json()["tasks"]
+    assert left["kind"] == "opt_out"
+    said = {"task": left["id"], "outcome": "confirmed"}
+    assert (await mine.post(f"/v1/downstreams/crm/tasks/{left['id']}/confirm", json=said)).is_success
+    await erase()
+    await sequence()
+
+    assert (await client.get(f"/v1/requests/{executing}/certificate")).json()["format"].startswith("volens-erasure")
