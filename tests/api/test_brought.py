@@ -304,6 +304,6 @@ async def test_what_was_brought_of_who_is_forgotten_opens_no_more_and_nothing_mo
     await moved(client, accepted, "execute")
     await erase()
 
-    assert problem(await bring(ledger, file_of(tasks["ledger"]))) == (410, "subject_erased")
+    assert problem(await bring(ledger, file_of(tasks["ledger"]))) == (409, "task_settled"), "nobody is asked any more"
     await pack()
     assert lying() == []
