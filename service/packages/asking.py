@@ -160,7 +160,8 @@ async def theirs(
 async def current(tx: ParcelTransaction, request: Request) -> Handle:
     """Raises: SubjectErased"""
     handle = await tx.subjects.current(request.handle)
-    if handle is None:
+    keys = {} if handle is None else await tx.keys.subject_keys([handle])
+    if handle is None or (handle in keys and keys[handle].destroyed):
         raise SubjectErased("this person was forgotten, and what was kept of them can't be opened any more")
     return handle
 

@@ -11,7 +11,7 @@ import pytest
 
 from service.kernel import Handle
 from service.packages.parcels import GRACE
-from tests.api.test_packages import executed, fetch, read, state
+from tests.api.test_packages import executed, fetch, place, read, state
 from tests.api.test_requests import problem
 from tests.exported import told
 from tests.parcelled import sealed
@@ -127,3 +127,15 @@ async def test_a_file_that_is_not_there_or_was_touched_is_never_handed_out(clien
 
     assert read(await fetch(own, request))["subject"] == "anna"
     assert len(await told(client, "package.downloaded")) == 1
+
+
+async def test_of_an_id_whose_person_was_erased_there_is_nothing_to_hand_out(client, work, anna, erase):
+    """Nothing could be sealed for them. That nothing is kept any more is for staff to answer."""
+    await executed(client, "erasure")
+    await erase()
+    request = await executed(client)
+
+    await work()
+    assert problem(await client.post(place(request), json={})) == (410, "subject_erased")
+    done = await client.post(f"/v1/requests/{request['id']}/complete", json={"version": request["version"]})
+    assert done.json()["state"] == "answered"
