@@ -168,6 +168,9 @@ def forget(api: Api, folder: Path, console: Console) -> None:
         plan = _forgotten(api)
         issued = _waited(api, f"/v1/requests/{_REQUEST}/certificate", lambda status, _: status != HTTPStatus.CONFLICT)
         replace_own(certificate, json.dumps(issued).encode())
+        stands = _expect(api("GET", f"/v1/requests/{_REQUEST}"))
+        if stands["state"] == "executing":
+            _expect(api("POST", f"/v1/requests/{_REQUEST}/complete", {"version": stands["version"]}))
         known = _expect(api("GET", f"/.well-known/volens/log-keys?tenant={TENANT}"))["keys"]
         replace_own(keys, "".join(f"{key['verifier_key']}\n" for key in known).encode())
     except DemoRefused as refused:

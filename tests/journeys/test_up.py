@@ -60,6 +60,8 @@ def test_the_demo_permits_one_and_refuses_one_and_a_second_start_finds_its_data(
         status, history = client("GET", "/v1/subjects/ben/records")
         assert status == 200
         assert [record["action"] for record in history["records"]] == ["opt_in", "opt_out"]
+        _, answered = client("GET", "/v1/requests?state=answered")
+        assert "erasure" in {each["right"] for each in answered["requests"]}
         erase(client, "ben")
         client.close()
 
