@@ -1,7 +1,6 @@
 """Composition root of what brings tasks to connected systems: a part of `volens work`, beside the exporter."""
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 import psycopg
@@ -16,6 +15,7 @@ from service.kernel import Clock, Unavailable
 from service.postgres import DatabaseUrls
 from service.root_keys import guarded_root_keys
 from service.settings import Settings
+from service.stopping import pause
 from service.telemetry import Telemetry, described
 from service.teller import Teller, telling
 from service.tenants import NOBODY
@@ -84,7 +84,7 @@ async def bring_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: Tel
                 await _bring(settings, urls, engine, telemetry, stop)
             except Unavailable as error:
                 telemetry.log.warning("courier_waits", **described(error))
-                await _pause(LOST, stop)
+                await pause(LOST, stop)
     finally:
         await engine.dispose()
 
@@ -106,7 +106,7 @@ async def _bring(
             while not stop.is_set():
                 await tell()
                 await courier.look()
-                await _pause(PAUSE, stop)
+                await pause(PAUSE, stop)
         finally:
             await courier.stop()
 
@@ -117,8 +117,3 @@ async def publish(url: str, telemetry: Telemetry) -> None:
         found = await connection.execute("SELECT state, tasks FROM downstream_counts()")
         counted: dict[str, int] = dict(await found.fetchall())
     telemetry.downstream_tasks(counted.get("open", 0), counted.get("silent", 0))
-
-
-async def _pause(seconds: float, stop: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

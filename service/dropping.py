@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager
 from datetime import date, datetime
 from io import BufferedRandom
 from pathlib import Path
@@ -51,6 +51,7 @@ from service.progress import bar
 from service.requests import MoveRequest, OpenRequest, Receipt, deadlines
 from service.root_keys import guarded_root_keys
 from service.settings import Settings
+from service.stopping import pause
 from service.telemetry import Telemetry, described
 from service.tenants import NOBODY
 from service.transaction import Begin, opener
@@ -314,20 +315,20 @@ async def compare_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: T
     """Compare people of brokers with the lists until `stop` is set. A lost database or key ring is waited for."""
     async with operations.transactions(urls.worker) as look:
         while not stop.is_set():
-            pause = PAUSE
+            wait = PAUSE
             try:
                 if due := await _due(look):
                     async with dropping(settings, urls) as lent:
                         done = [await lent.settle(by=_worker(tenant)) for tenant in due]
                     if done == [Settled(compared=0, followed=0)] * len(due):  # what is left can't be opened
-                        pause = AGAIN
+                        wait = AGAIN
             except Unavailable as error:
                 telemetry.log.warning("drop_waits", **described(error))
-                pause = AGAIN
+                wait = AGAIN
             except Exception as error:  # noqa: BLE001 -- the other parts of the worker are not to stop for it
                 telemetry.bug(error, "")
-                pause = AGAIN
-            await _pause(pause, stop)
+                wait = AGAIN
+            await pause(wait, stop)
 
 
 async def _due(look: Begin) -> Sequence[TenantId]:
@@ -337,11 +338,6 @@ async def _due(look: Begin) -> Sequence[TenantId]:
 
 def _worker(tenant: TenantId) -> Caller:
     return Caller(tenant=tenant, actor=WORKER, request=str(app.new_id()))
-
-
-async def _pause(seconds: float, stop: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
 
 
 def _key(place: Path) -> str:

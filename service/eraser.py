@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from service.kernel import TenantId, Unavailable
 from service.postgres import DatabaseUrls
 from service.root_keys import guarded_root_keys
 from service.settings import Settings
+from service.stopping import pause
 from service.telemetry import Telemetry, described
 from service.teller import introducing
 from service.tenants import NOBODY
@@ -90,10 +91,10 @@ async def erase_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: Tel
                         while due and not stop.is_set():
                             await rounds.go_on(tools.run, due)
                             due = await rounds.due(look)
-                await _pause(PAUSE, stop)
+                await pause(PAUSE, stop)
             except Unavailable as error:
                 telemetry.log.warning("eraser_waits", **described(error))
-                await _pause(AGAIN, stop)
+                await pause(AGAIN, stop)
 
 
 class Rounds:
@@ -141,8 +142,3 @@ class Rounds:
             self._later.pop(each, None)
         else:
             self._later[each] = asyncio.get_running_loop().time() + AGAIN, str(why)
-
-
-async def _pause(seconds: float, stop: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

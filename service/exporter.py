@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -28,6 +28,7 @@ from service.reveals.domain import NONCE_BYTES
 from service.reveals.log import SqlRevealLog
 from service.root_keys import guarded_root_keys
 from service.settings import Settings
+from service.stopping import finished, pause
 from service.telemetry import Telemetry, described
 from service.tenants import NOBODY
 from service.transaction import Begin
@@ -131,13 +132,13 @@ async def export_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: Te
         while not stop.is_set():
             try:
                 await _round(settings, urls, look, begin, stop)
-                await _pause(PAUSE, stop)
+                await pause(PAUSE, stop)
             except Unavailable as error:
                 telemetry.log.warning("exporter_waits", **described(error))
-                await _pause(LOST, stop)
+                await pause(LOST, stop)
             except Exception as error:  # noqa: BLE001 -- one tenant's fault is not to stop the others' exports
                 telemetry.bug(error, "")
-                await _pause(LOST, stop)
+                await pause(LOST, stop)
 
 
 async def _round(settings: Settings, urls: DatabaseUrls, look: Begin, begin: Begin, stop: asyncio.Event) -> None:
@@ -149,18 +150,5 @@ async def _round(settings: Settings, urls: DatabaseUrls, look: Begin, begin: Beg
         tenants = await tx.exports.with_work(app.utc_now())
     for tenant in tenants:
         await run.expire(tenant)
-        working = asyncio.ensure_future(run(tenant))
-        stopped = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if not working.done():
-            working.cancel()
-            with suppress(asyncio.CancelledError):
-                await working
+        if not await finished(run(tenant), stop):
             return
-        await working
-
-
-async def _pause(seconds: float, stop: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

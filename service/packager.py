@@ -38,6 +38,7 @@ from service.reveals.domain import NONCE_BYTES
 from service.reveals.log import SqlRevealLog
 from service.root_keys import guarded_root_keys
 from service.settings import Settings
+from service.stopping import finished, pause
 from service.subjects import UnknownSubject
 from service.telemetry import Telemetry, described
 from service.tenants import NOBODY
@@ -180,13 +181,13 @@ async def package_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: T
                         await tend.clear(tenant)
                     swept = time.monotonic()
                 await _round(tend, make, law, look, stop)
-                await _pause(PAUSE, stop)
+                await pause(PAUSE, stop)
             except Unavailable as error:
                 telemetry.log.warning("packager_waits", **described(error))
-                await _pause(LOST, stop)
+                await pause(LOST, stop)
             except Exception as error:  # noqa: BLE001 -- one tenant's fault is not to stop the others' packages
                 telemetry.bug(error, "")
-                await _pause(LOST, stop)
+                await pause(LOST, stop)
 
 
 async def _round(tend: KeepParcels, make: MakeParcels, law: Statutes, look: Begin, stop: asyncio.Event) -> None:
@@ -195,17 +196,5 @@ async def _round(tend: KeepParcels, make: MakeParcels, law: Statutes, look: Begi
         tenants = await tx.parcels.with_work(law.rights.packaged, app.utc_now())
     for tenant in tenants:
         await tend(tenant)
-        working, stopped = asyncio.ensure_future(make(tenant)), asyncio.ensure_future(stop.wait())
-        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if not working.done():
-            working.cancel()
-            with suppress(asyncio.CancelledError):
-                await working
+        if not await finished(make(tenant), stop):
             return
-        await working
-
-
-async def _pause(seconds: float, stop: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

@@ -1,7 +1,6 @@
 """Composition root of what tells senders how far their requests are: a part of `volens work`, beside the courier."""
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,6 +14,7 @@ from service.porch import telling
 from service.postgres import DatabaseUrls
 from service.root_keys import guarded_root_keys
 from service.settings import Settings
+from service.stopping import pause
 from service.telemetry import Telemetry, described
 from service.tenants import NOBODY
 from service.transaction import Begin, opener
@@ -34,7 +34,7 @@ async def tell_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: Tele
                 await _tell(settings, urls, engine, telemetry, stop)
             except Unavailable as error:
                 telemetry.log.warning("replies_wait", **described(error))
-                await _pause(LOST, stop)
+                await pause(LOST, stop)
     finally:
         await engine.dispose()
 
@@ -52,7 +52,7 @@ async def _tell(
         tell = telling(settings, begin, keys, send, app.utc_now, app.new_id)
         while not stop.is_set():
             await asyncio.gather(*(_one(tell, tenant, telemetry) for tenant in await due(look)))
-            await _pause(PAUSE, stop)
+            await pause(PAUSE, stop)
 
 
 async def due(look: Begin) -> list[TenantId]:
@@ -72,8 +72,3 @@ async def _one(tell: TellStatus, tenant: TenantId, telemetry: Telemetry) -> None
     except Exception as error:  # noqa: BLE001 -- one tenant's fault is not to stop the others
         telemetry.bug(error, "")
         await asyncio.sleep(LOST)
-
-
-async def _pause(seconds: float, stop: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +18,7 @@ from service.audit.tree_store import add_public_key, growing, public_keys, with_
 from service.kernel import TenantId, Unavailable
 from service.own_files import FileExposed, FileUnusable
 from service.settings import Settings
+from service.stopping import pause
 from service.telemetry import Telemetry, described
 
 PAUSE: Final = 0.25
@@ -35,7 +35,7 @@ async def sequence(settings: Settings, url: str, telemetry: Telemetry, stop: asy
                 await _place(settings, pool, telemetry, stop)
             except (Unavailable, psycopg.OperationalError, FileExposed, FileUnusable, OSError) as error:
                 telemetry.log.warning("sequencer_waits", **described(error))
-                await _pause(LOST, stop)
+                await pause(LOST, stop)
 
 
 async def _place(settings: Settings, pool: AsyncConnectionPool, telemetry: Telemetry, stop: asyncio.Event) -> None:
@@ -46,7 +46,7 @@ async def _place(settings: Settings, pool: AsyncConnectionPool, telemetry: Telem
     while not stop.is_set():
         for tenant in tenants:
             await _grow(grow, tenant, halted, telemetry)
-        await _pause(PAUSE, stop)
+        await pause(PAUSE, stop)
         tenants = await with_waiting(pool)
 
 
@@ -61,11 +61,6 @@ async def _grow(grow: GrowTree, tenant: TenantId, halted: dict[TenantId, str], t
         if halted.get(tenant) != str(error):  # once, and not at every look
             telemetry.log_halted(tenant, str(error))
         halted[tenant] = str(error)
-
-
-async def _pause(seconds: float, stop: asyncio.Event) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
 
 
 async def log_keys(settings: Settings, pool: AsyncConnectionPool) -> LogKeys:

@@ -58,6 +58,10 @@ class Broken(Struct, frozen=True, kw_only=True):
         return f"{self.file}, line {self.line}"
 
 
+_DAMAGED: Final = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError)
+"""What reading a member raises: one that is broken, packed in a way that the library lacks, or encrypted."""
+
+
 class Download:
     """A download, opened."""
 
@@ -98,7 +102,7 @@ class Download:
                     if line.strip():
                         item = _item(_LINES[removed], line)
                         yield Broken(file=part.name, line=number) if item is None else item
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        except _DAMAGED as error:
             raise ListUnusable(f"{part.name} is damaged, or nobody can read it") from error
 
     def check(self) -> int:

@@ -301,6 +301,7 @@ ROOTS = {
     "sequencer",
     "standing",
     "replies",
+    "stopping",
     "teller",
     "trying",
 }
