@@ -8,7 +8,8 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
-from typing import Any, TypeVar
+from types import FrameType
+from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 import uvicorn
@@ -47,6 +48,9 @@ from service.web.protocol import HttpProtocol
 T = TypeVar("T")
 Tokens = tuple[str, str]
 """One that may do everything, and one of the person who asks what is kept about her."""
+Asked = Callable[[], bool]
+"""Whether a signal has asked for the end."""
+_STOP: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class PortTaken(DomainError):
@@ -80,7 +84,7 @@ class Server(uvicorn.Server):
 def up(settings: Settings, *, demo: bool, console: Console) -> None:
     """Run everything on this machine until a signal comes."""
     _leave_no_core()
-    with _until_signalled(), _listen(settings) as listener, ExitStack() as stack:
+    with _until_signalled() as asked, _listen(settings) as listener, ExitStack() as stack:
         with console.status("Starting the database"):
             if settings.database_url:
                 urls = databases.external(settings, settings.database_url)
@@ -90,7 +94,7 @@ def up(settings: Settings, *, demo: bool, console: Console) -> None:
         databases.refuse_unguarded_app(urls)
         databases.refuse_unguarded_worker(urls)
         tokens = _demo_tokens(settings, urls) if demo else None
-        _run(_run_all(settings, urls, listener, tokens, console))
+        _run_until_asked(_run_all(settings, urls, listener, tokens, console), asked)
 
 
 async def _run_all(
@@ -147,9 +151,9 @@ def _migrate(urls: DatabaseUrls) -> None:
 def serve(settings: Settings) -> None:
     """Serve HTTP until a signal comes."""
     _leave_no_core()
-    with _until_signalled(), _listen(settings) as listener, databases.migrated(settings) as urls:
+    with _until_signalled() as asked, _listen(settings) as listener, databases.migrated(settings) as urls:
         databases.refuse_unguarded_app(urls)
-        _run(_serve(settings, urls, listener))
+        _run_until_asked(_serve(settings, urls, listener), asked)
 
 
 async def _serve(settings: Settings, urls: DatabaseUrls, listener: socket.socket) -> None:
@@ -165,14 +169,14 @@ async def _serve(settings: Settings, urls: DatabaseUrls, listener: socket.socket
 def work(settings: Settings) -> None:
     """Work off jobs until a signal comes."""
     _leave_no_core()
-    with _until_signalled(), ExitStack() as stack:
+    with _until_signalled() as asked, ExitStack() as stack:
         listener = None
         if settings.work_port is not None:
             other = "choose another with VOLENS_HOST and VOLENS_WORK_PORT"
             listener = stack.enter_context(_bound(settings.host, settings.work_port, other))
         urls = stack.enter_context(databases.migrated(settings))
         databases.refuse_unguarded_worker(urls)
-        _run(_work(settings, urls, _telemetry(settings), listener))
+        _run_until_asked(_work(settings, urls, _telemetry(settings), listener), asked)
 
 
 async def _work(settings: Settings, urls: DatabaseUrls, telemetry: Telemetry, listener: socket.socket | None) -> None:
@@ -255,6 +259,18 @@ def _leave_no_core() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def _run_until_asked(main: Coroutine[Any, Any, None], asked: Asked) -> None:
+    """Run what takes signals by `_until_asked`. Before and after they wait: a half-made loop can't be cleaned up."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+    try:
+        if asked():
+            main.close()
+        else:
+            _run(main)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
+
+
 def _run(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` on the loop that uvicorn would choose: uvloop, where it can be had."""
     with asyncio.Runner(loop_factory=uvicorn.Config("", log_config=None).get_loop_factory()) as runner:
@@ -262,15 +278,22 @@ def _run(main: Coroutine[Any, Any, T]) -> T:
 
 
 @contextmanager
-def _until_signalled() -> Iterator[None]:
-    """End the block at Ctrl-C or SIGTERM, by way of its clean-up, at whatever stage it is.
+def _until_signalled() -> Iterator[Asked]:
+    """End the block at Ctrl-C or SIGTERM, by way of its clean-up, at whatever stage it is; lend whether one came.
 
-    SIGINT as well: a shell that starts us in the background has it ignored.
+    SIGINT as well: a shell that starts us in the background has it ignored. The interruption gets lost where Python
+    lets no exception out, in a finalizer or a callback of the garbage collector; that it came does not.
     """
-    before = {sign: signal.signal(sign, signal.default_int_handler) for sign in (signal.SIGINT, signal.SIGTERM)}
+    came: list[int] = []
+
+    def interrupt(sign: int, _: FrameType | None) -> NoReturn:
+        came.append(sign)
+        raise KeyboardInterrupt
+
+    before = {sign: signal.signal(sign, interrupt) for sign in _STOP}
     try:
         with suppress(KeyboardInterrupt):
-            yield
+            yield lambda: bool(came)
     finally:
         for sign, handler in before.items():
             signal.signal(sign, handler)
@@ -280,13 +303,17 @@ def _until_signalled() -> Iterator[None]:
 async def _until_asked() -> AsyncIterator[asyncio.Event]:
     """Lend an event that signals set: while the loop runs they interrupt nothing, also not half a start."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for sign in (signal.SIGINT, signal.SIGTERM):
+    before = {sign: signal.getsignal(sign) for sign in _STOP}
+    for sign in _STOP:
         loop.add_signal_handler(sign, stop.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
     try:
         yield stop
     finally:
-        for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)
+        for sign, handler in before.items():
             loop.remove_signal_handler(sign)
+            signal.signal(sign, handler)
 
 
 def _demo_tokens(settings: Settings, urls: DatabaseUrls) -> Tokens:

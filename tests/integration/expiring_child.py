@@ -54,10 +54,13 @@ async def _stopping(url: str, pipe: Connection, work: Callable[[Begin], Awaitabl
 async def stopping(url: str, pipe: Connection) -> AsyncIterator[Begin]:
     """Lend transactions that stop before and after each commit until they are told to go on."""
     sessions: set[int] = set()
+    alone = asyncio.Lock()
+    """Some work commits side by side: two that read one pipe at a time would each get a part of what was sent."""
 
     async def stop(where: str) -> None:
-        pipe.send((where, sessions))
-        await asyncio.to_thread(pipe.recv)
+        async with alone:
+            pipe.send((where, sessions))
+            await asyncio.to_thread(pipe.recv)
 
     engine = db.engine(url)
     whole = opener(engine, utc_now, new_id)
