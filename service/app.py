@@ -29,6 +29,7 @@ from service.audit.proving import (
 )
 from service.audit.store import statement as audit_statement
 from service.bridges import known_tenant, resolver, when_stored
+from service.bulk import bulk
 from service.candidates import Bench, ReadPeople
 from service.connecting import connected
 from service.consent import (
@@ -98,7 +99,7 @@ from service.transaction import Begin, hot_opener, opener, trip_opener
 from service.trials import ReadChanges, ReadTrial, ReadTrials, RunTrial, StartTrial
 from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
-from service.vault import FieldsOf, MoveValues, Opening, OpenTogether, OpenValues, Wanted
+from service.vault import FieldsOf, LookupMany, MoveValues, Opening, OpenTogether, OpenValues, Wanted
 from service.vault import api as vault_api
 from service.vault.ahead import in_turn, one_ahead
 from service.vault.domain import RootUse
@@ -191,7 +192,9 @@ def assemble(
     append = AppendRecords(begin, clock, policy.vocabulary)
     fields = Fields(begin)
     pace = LookupPace(settings.lookups_per_minute, clock)
-    finder = Grouped(FindHolders(trip_opener(pool, clock, new_id), vault_keys))
+    find = FindHolders(trip_opener(pool, clock, new_id), vault_keys)
+    finder = Grouped(find)
+    put_subject = PutSubject(begin, clock, policy.gazetteer)
     lookup = Lookup(fields, normalised, finder, pace)
     write_values = WriteValues(hot_opener(pool, clock, new_id), vault_keys, seal, clock)
     write = Grouped(write_values)
@@ -221,7 +224,8 @@ def assemble(
         ],
         statuses=STATUSES,
         dependencies={
-            "put_subject": PutSubject(begin, clock, policy.gazetteer),
+            "put_subject": put_subject,
+            **bulk(begin, vault_keys, policy, LookupMany(fields, normalised, find), put_subject, clock, new_id),
             "read_subject": ReadSubject(begin, policy.vocabulary),
             "append_records": append,
             **counter,
@@ -263,7 +267,7 @@ def assemble(
             "read_checkpoint": ReadCheckpoint(begin),
             "read_timestamp": ReadTimestamp(begin),
             "prove_entry": prove,
-            "issue_receipt": IssueReceipt(read_record, prove, receipt_keys, settings.log_name, clock),
+            "issue_receipt": IssueReceipt(begin, read_record, prove, receipt_keys, settings.log_name, clock),
             "export_receipt": ExportReceipt(read_record),
             "prove_consistency": ProveConsistency(begin),
             "read_tiles": ReadTiles(begin),

@@ -21,6 +21,7 @@ from service.audit.keeping_ports import HoldStore, Traces
 from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
 from service.audit.proving import ProveEntries, ProveEntry
 from service.audit.sheet import BOM, harmless
+from service.audit.tree import path_to, tree_hash
 from service.audit.tree_ports import ReceiptSigner
 from service.audit.usecases import ReadEntries
 
@@ -52,6 +53,8 @@ __all__ = [
     "harmless",
     "leaf_hash",
     "origin_of",
+    "path_to",
     "receipt",
     "receipts_of",
+    "tree_hash",
 ]

@@ -31,6 +31,7 @@ from service.consent.domain import (
     UnknownPurpose,
 )
 from service.consent.fold import EMPTY, fold, state_at
+from service.consent.imported import leaf_of
 from service.consent.merging import SettleMerge
 from service.consent.ports import (
     Alongside,
@@ -123,6 +124,7 @@ __all__ = [
     "fold",
     "is_tenant_purpose",
     "joined",
+    "leaf_of",
     "payload_of",
     "purpose_hash",
     "shown",

@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from service.web.auth import NEED, PUBLIC, Need
 from service.web.bodies import JSON, TEXT
-from service.web.lines import LINES, NDJSON, Lined
+from service.web.lines import CSV, LINES, NDJSON, Lined
 from service.web.parameters import expected_by
 from service.web.problems import MEDIA_TYPE, Problem, problem_response
 from service.web.tokens import SELF
@@ -130,9 +130,12 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sc
     if body := _body(handler):
         operation["requestBody"]["content"] = {JSON: {"schema": schemas[body.annotation]}}
     if stream := _lines(handler):
-        told = f"Lines of JSON. The first is described here; each further one is a `{stream.further.__name__}`."
-        content = {NDJSON: {"schema": schemas[stream.first]}}
-        operation["requestBody"] = {"content": content, "description": told, "required": True}
+        if stream.first is not None:
+            told = f"Lines of JSON. The first is described here; each further one is a `{stream.further.__name__}`."
+            content = {NDJSON: {"schema": schemas[stream.first]}}
+            if stream.rows:
+                content[CSV] = {"schema": {"type": "string"}}
+            operation["requestBody"] = {"content": content, "description": told, "required": True}
         content = {NDJSON: {"schema": {"anyOf": [schemas[model] for model in stream.answers]}}}
         operation["responses"][str(int(handler.status_code))] |= {"content": content, "description": "Lines of JSON."}
     if text := handler.opt.get(TEXT):
