@@ -2,6 +2,9 @@
 
 from typing import Any
 
+TO_OTHERS = {"exportRecords": 200}
+"""What another tenant is answered: everybody of its own, and that is nobody."""
+
 
 def bodies(mark: str, subject: str) -> dict[str, Any]:
     """Return what each operation that has a body is sent."""

@@ -196,7 +196,7 @@ class BulkController(Controller):
         """
         after = pages.position_in(cursor, str)
         people = export_records(after=None if after is None else SubjectId(after), by=request.user)
-        return LineResponse(_shown(people))
+        return LineResponse(shown(people))
 
 
 def _mapping(text: str, ready: Ready) -> Columns:
@@ -259,7 +259,7 @@ async def _encoded(outcomes: AsyncIterator[Any], *, refused_only: bool) -> Async
         yield encoder.encode(CutOff(code=error.code, detail=str(error))) + b"\n"
 
 
-async def _shown(people: AsyncIterator[Any]) -> AsyncGenerator[bytes]:
+async def shown(people: AsyncIterator[Any]) -> AsyncGenerator[bytes]:
     encoder = msgspec.json.Encoder()
     subjects = records = 0
     try:

@@ -280,6 +280,7 @@ ROOTS = {
     "brought",
     "bulk",
     "candidates",
+    "carrying",
     "certifying",
     "choosing",
     "clocks",
