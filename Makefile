@@ -126,6 +126,7 @@ bench: opa $(VENV)/test.stamp ## Print what the service, the vault, one evaluati
 	@$(BIN)/python -m benchmarks.queue
 	@$(BIN)/python -m benchmarks.erasures
 	@$(BIN)/python -m benchmarks.drop
+	@$(BIN)/python -m benchmarks.imports
 
 .PHONY: mutants
 mutants: $(VENV)/test.stamp ## Try every small mistake in the verifier of the audit log, half an hour of one core; PLACES="ranges notes.Key" for some.

@@ -69,7 +69,7 @@ async def carrying(settings: Settings, tenant: str) -> AsyncIterator[tuple[Tools
         try:
             async with (
                 db.pool(urls.app, size=1) as pool,
-                guarded_root_keys(settings, app.root_uses(begin), make=False) as root,
+                guarded_root_keys(settings, app.root_uses(begin)) as root,
             ):
                 keys = app.vault_keys(settings, root, engine)
                 holders = FindHolders(trip_opener(pool, app.utc_now, app.new_id), keys)

@@ -51,7 +51,9 @@ async def import_(
 
     used = import_id or app.new_id()
     if not dry:
-        complaints.print(f"import {used}: --import {used} goes on with it", markup=False, highlight=False)
+        complaints.print(
+            f"import {used}: --import {used} goes on with it", markup=False, highlight=False, soft_wrap=True
+        )
 
     def told(done: "LineOutcome") -> None:
         text = f"line {done.line}: {done.outcome}, {done.code}: {done.detail}"
