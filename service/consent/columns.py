@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from service.consent.domain import Statement
 from service.consent.imported import AddressInRecord, Claim, Understood, as_claimed
 from service.consent.vocabulary import Vocabulary
-from service.kernel import Clock, DomainError, SubjectId, SubjectRef
+from service.kernel import Clock, DomainError, IdentifierId, SubjectId, SubjectRef
 from service.vault import LineRefused
 
 Column = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -28,8 +28,17 @@ _MEMBERS: Final = frozenset(Statement.__struct_fields__)
 _TIMES: Final = frozenset({"ts", "expires_at", "original_ts"})
 _ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+")
 _ANY: Final = ("*",)
+_STAND_IN: Final[Mapping[str, Any]] = {"ts": "2000-01-01T00:00:00Z", "channel": "email", "action": "opt_in"}
+"""In the place of what columns have, where constants are looked at."""
 LONGEST: Final = 64 * 1024
 """Bytes of a row."""
+
+
+class _Row(Statement, frozen=True, kw_only=True):
+    """What a row may say: ids of an address and of a person, and neither themselves."""
+
+    address: IdentifierId | None = None
+    subject_ref: SubjectRef | None = None
 
 
 class MappingUnusable(DomainError):
@@ -83,10 +92,22 @@ class Columns(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
         if not self.records or (unknown := named - _MEMBERS):
             what = f"`{min(unknown)}` is no member of a record" if self.records else "it makes no record"
             raise MappingUnusable(what, parameters=["mapping"])
+        for each in self.records:
+            _refuse_constants({**_STAND_IN, **each.set})
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise MappingUnusable("there is no such time zone", parameters=["mapping"]) from None
+
+
+def _refuse_constants(said: Mapping[str, Any]) -> None:
+    """Raises: MappingUnusable"""
+    try:
+        msgspec.convert(said, _Row, strict=False)
+    except msgspec.ValidationError as error:
+        raise MappingUnusable(_fault(str(error)), parameters=["mapping"]) from None
+    if any(isinstance(value, str) and _ADDRESS.search(value) for value in said.values()):
+        raise MappingUnusable("a record holds no e-mail address", parameters=["mapping"])
 
 
 class Chosen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -219,10 +240,10 @@ class Table:
                 raise LineRefused("/ts: it doesn't say when")
             words["ts"] = self._clock()
         try:
-            statement = msgspec.convert(words, Statement, strict=False)
+            row = msgspec.convert(words, _Row, strict=False)
         except msgspec.ValidationError as error:
             raise LineRefused(_fault(str(error))) from None
-        return statement, dated
+        return Statement(**{name: getattr(row, name) for name in Statement.__struct_fields__}), dated
 
     def _time(self, member: str, cell: str, mapping: Columns) -> datetime:
         try:

@@ -38,7 +38,6 @@ from service.vault import CutOff, ImportDiffers, LineRefused
 from service.web import pages
 from service.web.auth import needs, permit
 from service.web.bodies import strictly
-from service.web.faults import Fault
 from service.web.lines import CSV, NDJSON, LineResponse, Lines, begun, lined, told
 from service.web.problems import Refusal, documented
 
@@ -102,7 +101,7 @@ class Reading(Struct, frozen=True, kw_only=True):
         """Return how a file of this media type is read.
 
         Raises:
-            MappingUnusable, Refusal
+            MappingUnusable
         """
         how = f"{kind} {mapping or ''}".encode()
         if mapping == VOLENS and kind == NDJSON:
@@ -200,14 +199,17 @@ class BulkController(Controller):
 
 
 def _mapping(text: str, ready: Ready) -> Columns:
-    """Raises: MappingUnusable, Refusal"""
-    chosen = strictly(text.encode(), Chosen) if text.startswith("{") else Chosen(use=text)
-    if chosen.use is None:
-        return chosen.over(Columns())
-    found = ready(chosen.use)
+    """Raises: MappingUnusable"""
+    chosen = Chosen(use=text)
+    if text.startswith("{"):
+        try:
+            chosen = strictly(text.encode(), Chosen)
+        except Refusal as error:
+            [fault] = error.faults
+            raise MappingUnusable(f"{fault.pointer or 'the mapping'}: {fault.detail}", parameters=["mapping"]) from None
+    found = Columns() if chosen.use is None else ready(chosen.use)
     if found is None:
-        fault = Fault(parameter="mapping", detail="There is no ready mapping of this name")
-        raise Refusal("invalid_request", "A parameter is malformed.", faults=(fault,))
+        raise MappingUnusable("there is no ready mapping of this name", parameters=["mapping"])
     return chosen.over(found)
 
 

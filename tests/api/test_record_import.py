@@ -1,5 +1,6 @@
 """Records come in bulk: each line has its outcome, and an import that broke off goes on where it was."""
 
+import asyncio
 import json
 from datetime import timedelta
 from uuid import uuid4
@@ -8,6 +9,7 @@ import psycopg
 import pytest
 
 from service.consent import importing
+from tests.api.test_import import receiving
 
 NDJSON = {"content-type": "application/x-ndjson"}
 CONSENT = {
@@ -228,3 +230,63 @@ async def test_an_erased_person_is_not_brought_back_by_a_file(client, clock, sea
     assert await asked(client, "ann") == "deny"
     found = await client.post("/v1/vault/lookup", json={"field": "email", "value": "ann@mail.example"})
     assert found.json()["subjects"] == []
+
+
+async def test_two_who_send_the_same_import_at_once_store_each_line_once(client, monkeypatch):
+    monkeypatch.setattr(importing, "LINES", 20)
+    import_id = str(uuid4())
+    body = "\n".join(line(f"s{number}") for number in range(200))
+
+    async def send():
+        answer = await client.post("/v1/records/import", content=body, headers=NDJSON, params={"import": import_id})
+        return [json.loads(each) for each in answer.text.splitlines()]
+
+    answers = await asyncio.gather(send(), send())
+
+    stored = [each["line"] for answer in answers for each in answer if each["outcome"] == "stored"]
+    assert len(stored) == len(set(stored))
+    assert {answer[-1]["outcome"] for answer in answers} <= {"done", "cut_off"}
+    _, summary = await sent(client, *body.split("\n"), **{"import": import_id})
+    assert len(stored) + summary["stored"] == 200
+    for number in (0, 99, 199):
+        assert len(await history(client, f"s{number}")) == 1
+
+
+async def test_two_files_with_the_same_people_at_once_lose_nothing(client):
+    files = [[line(f"s{number}", channel=channel) for number in range(60)] for channel in ("email", "sms", "push")]
+
+    answers = await asyncio.gather(*(sent(client, *lines) for lines in files))
+
+    assert [summary["records"] for _, summary in answers] == [60, 60, 60]
+    for number in (0, 30, 59):
+        assert len((await client.get(f"/v1/subjects/s{number}")).json()["state"]) == 3
+
+
+async def test_a_client_that_goes_away_leaves_what_was_stored_and_can_go_on(site, client, monkeypatch):
+    monkeypatch.setattr(importing, "LINES", 100)
+    import_id = str(uuid4())
+    lines = [line(f"s{number}") for number in range(400)]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/records/import",
+        "raw_path": b"/v1/records/import",
+        "query_string": f"import={import_id}".encode(),
+        "root_path": "",
+        "http_version": "1.1",
+        "headers": [
+            (b"content-type", b"application/x-ndjson"),
+            (b"authorization", client.headers["authorization"].encode()),
+        ],
+    }
+    answered = []
+
+    async def send(message):
+        answered.append(message)
+
+    await site(scope, receiving(*(f"{each}\n".encode() for each in lines[:350])), send)
+
+    assert answered[-1]["more_body"] is True
+    told, summary = await sent(client, *lines, **{"import": import_id})
+    assert (summary["skipped"] + summary["stored"], summary["known"], summary["refused"]) == (400, 0, 0)
+    assert summary["skipped"] in {100, 200, 300}
