@@ -287,6 +287,6 @@ async def test_a_client_that_goes_away_leaves_what_was_stored_and_can_go_on(site
     await site(scope, receiving(*(f"{each}\n".encode() for each in lines[:350])), send)
 
     assert answered[-1]["more_body"] is True
-    told, summary = await sent(client, *lines, **{"import": import_id})
+    _, summary = await sent(client, *lines, **{"import": import_id})
     assert (summary["skipped"] + summary["stored"], summary["known"], summary["refused"]) == (400, 0, 0)
     assert summary["skipped"] in {100, 200, 300}
