@@ -1,6 +1,7 @@
 """What is past its retention goes: `volens vault expire`, `volens audit expire`, and the worker by itself."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from service.decisions.artefacts import read_policy
 from service.kernel import TenantId, Unavailable
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.tenants import NOBODY
 from service.transaction import Begin
 from service.vault.expiring import ExpireVersions
 from service.vault.retention import Expired, Retained
@@ -101,6 +103,12 @@ async def expire_content_by_itself(url: str, telemetry: Telemetry) -> None:
             for each in outcomes:
                 if each.removed:
                     telemetry.content_expired(each.tenant, each.content, each.removed)
+
+
+async def expire_permits_by_itself(url: str) -> None:
+    """Remove permits that have been over for an hour."""
+    async with operations.transactions(url) as begin, begin(NOBODY) as tx:
+        await tx.permits.expire(app.utc_now() - timedelta(hours=1))
 
 
 class ExpireAll:
