@@ -67,6 +67,7 @@ from service.export_parts import parts as export_parts
 from service.kernel import Clock, NewId, TenantId
 from service.laws import activated_laws
 from service.package_parts import parts as package_parts
+from service.permit_parts import permit_parts
 from service.policies import CheckOverlay, PutOverlay, ReadOverlay, ReadOverlayVersions
 from service.policies.governing import Governing
 from service.porch import doors, unhurried
@@ -203,6 +204,7 @@ def assemble(
     open_one: Grouped[Wanted, Opening] = Grouped(OpenTogether(open_values))
     prove, read_record = ProveEntry(begin, when_stored(begin)), ReadRecord(begin)
     receipt_keys = ReceiptKeys(receipt_keys_file(settings), begin, telemetry.receipt_keys_lost)
+    permits = permit_parts(settings, begin, decide, receipt_keys, clock, new_id)
     law, systems = statutes(BUILD, policy), Known()
     plan = planner(BUILD, policy, law, systems)
     counter = desk(begin, clock, new_id, law, append, safe, post)
@@ -236,6 +238,7 @@ def assemble(
             "put_purpose": PutPurpose(begin, clock),
             "read_purposes": ReadPurposes(begin),
             "decide": decide,
+            **permits,
             "simulate_decision": SimulateDecision(profiles, laws, clock, read_schema(FACTS), asyncio.Semaphore(1)),
             "read_decision": ReadDecision(begin, profiles, laws),
             "read_policy": ReadPolicy(profiles, laws),
@@ -281,7 +284,7 @@ def assemble(
             Authenticator(ring, clock, audience=settings.audience, failed=failed), known_tenant(begin), failed
         ),
         hot={
-            "decide": partial(decisions_api.decided, decide),
+            "decide": partial(decisions_api.decided, decide, permits["decide_for_permit"]),
             "lookUp": partial(vault_api.found, lookup),
             "putValue": partial(vault_api.stored, put_value),
             "reveal": partial(reveals_api.revealed, reveal),

@@ -1,6 +1,7 @@
 """What is past its retention goes: `volens vault expire`, `volens audit expire`, and the worker by itself."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from service.decisions.artefacts import read_policy
 from service.kernel import TenantId, Unavailable
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.tenants import NOBODY
 from service.transaction import Begin
 from service.vault.expiring import ExpireVersions
 from service.vault.retention import Expired, Retained
@@ -115,6 +117,12 @@ async def keep_months(url: str, telemetry: Telemetry) -> None:
     for event, months in (("log_months_made", made), ("log_months_dropped", dropped)):
         if months:
             telemetry.log.info(event, count=len(months))
+
+
+async def expire_permits_by_itself(url: str) -> None:
+    """Remove permits that have been over for an hour."""
+    async with operations.transactions(url) as begin, begin(NOBODY) as tx:
+        await tx.permits.expire(app.utc_now() - timedelta(hours=1))
 
 
 class ExpireAll:

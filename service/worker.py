@@ -61,6 +61,12 @@ def build(url: str, telemetry: Telemetry) -> procrastinate.App:
         """Have partitions of the decision log made ahead, and empty ones of the past dropped."""
         await retention.keep_months(url, telemetry)
 
+    @app.periodic(cron="*/10 * * * *")
+    @app.task(name="expire_permits", queue="upkeep", queueing_lock="expire_permits", pass_context=False)
+    async def expire_permits(timestamp: int) -> None:
+        """Remove permits that are over. What a killed one leaves is left for the next."""
+        await retention.expire_permits_by_itself(url)
+
     @app.periodic(cron="* * * * *")
     @app.task(name="watch_clocks", queue="upkeep", pass_context=False)
     async def watch_clocks(timestamp: int) -> None:

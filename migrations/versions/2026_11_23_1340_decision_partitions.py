@@ -13,7 +13,7 @@ from alembic import op
 from migrations.support import APP, OWNER, WORKER, edit_function, guard, owners
 
 revision = "0044"
-down_revision = "0039"
+down_revision = "0043"
 branch_labels = None
 depends_on = None
 

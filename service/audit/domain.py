@@ -51,6 +51,8 @@ class AuditEvent(StrEnum):
     NOTICE_STORED = "notice.stored"
     PURPOSE_STORED = "purpose.stored"
     DECISION_MADE = "decision.made"
+    PERMIT_ISSUED = "permit.issued"
+    PERMIT_BURNED = "permit.burned"
     OVERLAY_STORED = "overlay.stored"
     POLICY_ACTIVATED = "policy.activated"
     POLICY_TRIED = "policy.tried"

@@ -50,3 +50,19 @@ decision = Table(
     comment="One row per decision, pointing to its facts and verdict by hash. The handle outlives the subject's link. "
     "A partition for each month, by the time in the id.",
 )
+
+permit = Table(
+    "permit",
+    metadata,
+    tenant_column(),
+    Column("jti", Uuid, primary_key=True),
+    Column("handle", Uuid, nullable=False),
+    Column("decision", Uuid, nullable=False),
+    Column("stamp", LargeBinary, nullable=False),
+    Column("issued_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("burned_at", UtcDateTime),
+    Index(None, "tenant", "expires_at"),
+    Index(None, "expires_at"),
+    comment="Permits until they are over. `stamp` is a hash of all that was known when each was asked for.",
+)

@@ -30,7 +30,7 @@ from service.decisions.explaining import explain
 from service.decisions.facts import Situation, template
 from service.decisions.overlay import InForce, Overlay
 from service.decisions.policy import Policy
-from service.decisions.ports import Begin, DecisionLog, Law, Laws, Logged
+from service.decisions.ports import Begin, DecisionLog, Issue, Law, Laws, Logged
 from service.decisions.simulation import Case, Simulated, described, meaning, position
 from service.kernel import Caller, Clock, NewId, SubjectId, TenantId, Unavailable
 from service.subjects import NO_FACTS, NO_FLAGS, UnknownZone
@@ -57,9 +57,17 @@ class Decide:
         self._new_id = new_id
 
     async def __call__(
-        self, *, subject: SubjectId, channel: Channel, purpose: str, context: Context, at: datetime | None, by: Caller
+        self,
+        *,
+        subject: SubjectId,
+        channel: Channel,
+        purpose: str,
+        context: Context,
+        at: datetime | None,
+        by: Caller,
+        issue: Issue | None = None,
     ) -> Decision:
-        """Return whether `by` may contact or profile a subject, and why.
+        """Return whether `by` may contact or profile a subject, and why. What `issue` says is stored with it.
 
         A subject nobody has told us about is a stranger, not an error: the policy
         judges what little is known, and no subject comes into being.
@@ -91,6 +99,7 @@ class Decide:
                     judged=answered.judged,
                     by=by,
                     secret=None if profile is None else profile.secret,
+                    permit=None if issue is None else issue(decision, profile),
                 )
             )
         except DecisionUnavailable:

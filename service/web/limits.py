@@ -19,8 +19,8 @@ _ALWAYS: Final = (
 )
 _CLOSED: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _NO_STORE: Final = (b"cache-control", b"no-store")
-_KEPT: Final = "/v1/audit/tile/"
-"""What never changes and tells nothing about anybody: it says itself how long it may be kept."""
+_KEPT: Final = ("/v1/audit/tile/", "/v1/permits/revoked")
+"""What tells nothing about anybody, and says itself how long it may be kept."""
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
