@@ -1,5 +1,6 @@
 """The tamper-evident log: what was done, by whom, to which object."""
 
+from service.audit.commitments import commitment_of, salt_of, withheld
 from service.audit.domain import (
     NOBODYS,
     AuditEvent,
@@ -21,6 +22,7 @@ from service.audit.keeping_ports import HoldStore, Traces
 from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
 from service.audit.proving import ProveEntries, ProveEntry
 from service.audit.sheet import BOM, harmless
+from service.audit.tree import tree_hash
 from service.audit.tree_ports import ReceiptSigner
 from service.audit.usecases import ReadEntries
 
@@ -49,9 +51,13 @@ __all__ = [
     "Traces",
     "canonical",
     "certificate",
+    "commitment_of",
     "harmless",
     "leaf_hash",
     "origin_of",
     "receipt",
     "receipts_of",
+    "salt_of",
+    "tree_hash",
+    "withheld",
 ]
