@@ -53,6 +53,10 @@ EXPIRE = """
                 removed := 1;
             END IF;
         END IF;
+        IF NOT dry AND last IS NULL THEN
+            DELETE FROM frame AS shared WHERE tenant = of_tenant
+                AND NOT EXISTS (SELECT FROM narrow WHERE tenant = of_tenant AND frame = shared.hash);
+        END IF;
         IF NOT dry AND removed > 0 THEN
             INSERT INTO expired (tenant, kind, id, handle, at, expired_at)
             VALUES (of_tenant, 'batch', chunk.id, NULL, chunk.at, clock_timestamp()) ON CONFLICT DO NOTHING;
@@ -64,7 +68,7 @@ EXPIRE = """
     END
     $$
 """
-"""One chunk a step: ids are in the order of time."""
+"""One chunk a step: ids are in the order of time. With the last, frames go that no narrow row names any more."""
 SIGNATURE = "expire_batches(text, timestamptz, integer, boolean, text, uuid, uuid, text)"
 POINTED = "SELECT FROM batch_answer WHERE tenant = of_tenant AND facts_hash"
 EDITS = (

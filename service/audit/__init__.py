@@ -17,7 +17,7 @@ from service.audit.domain import (
 )
 from service.audit.evidence import certificate, receipt
 from service.audit.growing import origin_of, receipts_of
-from service.audit.keeping import Content, ContentExpired
+from service.audit.keeping import Content, ContentExpired, Trace
 from service.audit.keeping_ports import HoldStore, Traces
 from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
 from service.audit.proving import ProveEntries, ProveEntry
@@ -48,6 +48,7 @@ __all__ = [
     "Secret",
     "SubjectLog",
     "SubjectResolver",
+    "Trace",
     "Traces",
     "canonical",
     "certificate",

@@ -10,14 +10,14 @@ from litestar.di import NamedDependency
 from msgspec import UNSET
 
 from service.decisions.batch_schemas import (
-    BatchAnswer,
-    BatchCounts,
-    BatchCreate,
-    BatchFailure,
-    BatchLine,
-    BatchOutcome,
-    BatchSummary,
     BrokenOff,
+    DecisionBatchAnswer,
+    DecisionBatchCounts,
+    DecisionBatchCreate,
+    DecisionBatchFailure,
+    DecisionBatchLine,
+    DecisionBatchOutcome,
+    DecisionBatchSummary,
     answer_text,
 )
 from service.decisions.batches import DecideBatch, Part
@@ -53,7 +53,9 @@ class BatchController(Controller):
     @post(
         "/batch",
         operation_id="decideBatch",
-        opt=needs("decide") | NO | lined(BatchCreate, BatchLine, BatchAnswer, BatchSummary),
+        opt=needs("decide")
+        | NO
+        | lined(DecisionBatchCreate, DecisionBatchLine, DecisionBatchAnswer, DecisionBatchSummary),
         responses=documented(404, 409, 413, 415),
         status_code=HTTPStatus.OK,
     )
@@ -70,7 +72,7 @@ class BatchController(Controller):
         what you don't read holds up what you send.
         """
         lines = Lines.of(request, longest=LONGEST)
-        question = strictly(await lines.first(), BatchCreate)
+        question = strictly(await lines.first(), DecisionBatchCreate)
         asked = _Asked(lines)
         parts = await decide_batch(
             asked.chunks(),
@@ -103,7 +105,7 @@ class _Asked:
         if plain := _PLAIN.fullmatch(text):
             return SubjectId(plain[1].decode())
         try:
-            return SubjectId(strictly(text, BatchLine).subject)
+            return SubjectId(strictly(text, DecisionBatchLine).subject)
         except Refusal as refusal:
             self.faults[place] = tuple(map(_fault, refusal.faults))
             return None
@@ -150,9 +152,9 @@ class _Written:
 
     def _without(self, place: int, subject: SubjectId | None) -> bytes:
         """Return the line of somebody about whom there is no decision."""
-        outcome = BatchOutcome.UNAVAILABLE if subject is not None else BatchOutcome.INVALID
+        outcome = DecisionBatchOutcome.UNAVAILABLE if subject is not None else DecisionBatchOutcome.INVALID
         self.outcomes[outcome] += 1
-        answer = BatchAnswer(
+        answer = DecisionBatchAnswer(
             line=self._number, outcome=outcome, subject=subject or UNSET, errors=self._asked.faults.get(place, UNSET)
         )
         return _encode(answer) + b"\n"
@@ -182,13 +184,13 @@ async def _told(parts: AsyncIterator[Part], asked: _Asked) -> AsyncGenerator[byt
                 text = written.texts[answer]
                 ruled.setdefault(text.outcome, Counter()).update(dict.fromkeys(text.rules, times))
     except DecisionUnavailable as error:
-        failure = BatchFailure(code=error.code, detail=str(error))
+        failure = DecisionBatchFailure(code=error.code, detail=str(error))
         yield _encode(BrokenOff(error=failure)) + b"\n"
         return
-    counts = BatchCounts(
+    counts = DecisionBatchCounts(
         lines=counted.total(),
         outcomes=dict(sorted(counted.items())),
         rules={outcome: dict(sorted(ruled[outcome].items())) for outcome in sorted(ruled)},
         read_at_length=at_length,
     )
-    yield _encode(BatchSummary(summary=counts)) + b"\n"
+    yield _encode(DecisionBatchSummary(summary=counts)) + b"\n"

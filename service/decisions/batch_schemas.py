@@ -15,7 +15,7 @@ from service.kernel import SubjectRef
 Rule = Annotated[str, Meta(description="The id of a rule, such as `EU-EPD-01`.")]
 
 
-class BatchOutcome(StrEnum):
+class DecisionBatchOutcome(StrEnum):
     """What became of a line. Anything but `permit` means no."""
 
     PERMIT = "permit"
@@ -26,7 +26,7 @@ class BatchOutcome(StrEnum):
     """Nobody can say. Ask again."""
 
 
-class BatchCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DecisionBatchCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The first line: what is asked about everybody who follows, now."""
 
     channel: Channel
@@ -35,18 +35,18 @@ class BatchCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """What you declare about the message, the sender and the use. What is left out is unknown."""
 
 
-class BatchLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DecisionBatchLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Each further line: one person. The id alone, as a JSON string, is a line as well."""
 
     subject: SubjectRef
 
 
-class BatchAnswer(Struct, frozen=True, kw_only=True):
+class DecisionBatchAnswer(Struct, frozen=True, kw_only=True):
     """What became of a line. Anything but `permit` means no."""
 
     line: int
     """Its number, from 1 for the first person."""
-    outcome: BatchOutcome
+    outcome: DecisionBatchOutcome
     subject: str | UnsetType = UNSET
     id: UUID | UnsetType = UNSET
     """Of the decision, in the log before this line was sent: `GET /v1/decisions/{id}` tells all of it."""
@@ -65,7 +65,7 @@ class BatchAnswer(Struct, frozen=True, kw_only=True):
     """What is wrong with an `invalid` line."""
 
 
-class BatchCounts(Struct, frozen=True, kw_only=True):
+class DecisionBatchCounts(Struct, frozen=True, kw_only=True):
     lines: int
     outcomes: dict[str, int]
     rules: dict[str, dict[str, int]]
@@ -74,13 +74,13 @@ class BatchCounts(Struct, frozen=True, kw_only=True):
     """How many had no narrow row, or were not told apart by it."""
 
 
-class BatchSummary(Struct, frozen=True, kw_only=True):
+class DecisionBatchSummary(Struct, frozen=True, kw_only=True):
     """The last line. Without it the answer is not whole."""
 
-    summary: BatchCounts
+    summary: DecisionBatchCounts
 
 
-class BatchFailure(Struct, frozen=True, kw_only=True):
+class DecisionBatchFailure(Struct, frozen=True, kw_only=True):
     """The last line of an answer that broke off. Whoever has no line until then is denied."""
 
     code: str
@@ -89,7 +89,7 @@ class BatchFailure(Struct, frozen=True, kw_only=True):
 
 
 class BrokenOff(Struct, frozen=True, kw_only=True):
-    error: BatchFailure
+    error: DecisionBatchFailure
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -98,7 +98,7 @@ _encode: Final = msgspec.json.Encoder().encode
 class AnswerText(Struct, frozen=True):
     """What the lines of all who got one answer have in common, as it is written."""
 
-    outcome: BatchOutcome
+    outcome: DecisionBatchOutcome
     rules: tuple[str, ...]
     told: bytes
     """From `outcome` up to the members that differ, without braces."""
@@ -107,9 +107,10 @@ class AnswerText(Struct, frozen=True):
 def answer_text(given: Given, at: datetime) -> AnswerText:
     """Return how an answer is written in each of its lines."""
     verdict = given.judged.verdict
-    outcome, effect = (BatchOutcome.PERMIT, Effect.PERMIT) if verdict.allow else (BatchOutcome.DENY, Effect.DENY)
+    effect = Effect.PERMIT if verdict.allow else Effect.DENY
+    outcome = DecisionBatchOutcome(effect.value)
     rules = tuple(dict.fromkeys(cited.rule for cited in verdict.reasons if cited.effect is effect))
-    answer = BatchAnswer(
+    answer = DecisionBatchAnswer(
         line=0,
         outcome=outcome,
         basis=verdict.basis,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from service.audit import Content, ContentExpired
+from service.audit import Content, ContentExpired, Trace, Traces
 from service.consent import Channel, Profile, Profiles, StateUnreadable, is_tenant_purpose
 from service.decisions.asking import Answer, answer
 from service.decisions.context import Context
@@ -28,6 +28,7 @@ from service.decisions.explaining import explain
 from service.decisions.facts import template
 from service.decisions.judging import Judge, plausible_in
 from service.decisions.overlay import InForce
+from service.decisions.packed import placed
 from service.decisions.policy import Policy
 from service.decisions.ports import Begin, DecisionLog, Law, Laws, Logged
 from service.decisions.simulation import Case, Simulated, described, meaning, position
@@ -212,7 +213,7 @@ class ReadDecision:
             stored = await tx.decisions.find(decision)
             own = None if by.subject is None else await tx.subjects.handle_of(by.subject)
             theirs = set() if own is None else {own, *await tx.subjects.former(own)}
-            gone = None if stored else (await tx.traces.of(Content.DECISION, [decision])).get(decision)
+            gone = None if stored else await _gone(tx.traces, decision)
         if gone is not None and (by.subject is None or gone.handle in theirs):
             raise ContentExpired("the decision was kept until its period ended")
         if stored is None or (by.subject is not None and stored.handle not in theirs):
@@ -240,6 +241,13 @@ class ReadDecision:
             permit_now=now.allow,
             reasons_now=reasons(now, law.policy),
         )
+
+
+async def _gone(traces: Traces, decision: UUID) -> Trace | None:
+    """Return what is left of a decision, or of the chunk that it was in."""
+    chunk, _ = placed(decision)
+    alone = await traces.of(Content.DECISION, [decision])
+    return alone.get(decision) or (await traces.of(Content.BATCH, [chunk])).get(chunk)
 
 
 def reasons(verdict: Verdict, policy: Policy) -> tuple[Reason, ...]:
