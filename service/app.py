@@ -45,6 +45,7 @@ from service.consent.issuing import ExportReceipt, IssueReceipt, ReadRecord
 from service.consent.profiles import ProfileReader
 from service.decisions import (
     Decide,
+    DecideBatch,
     InForce,
     Laws,
     Policy,
@@ -58,7 +59,9 @@ from service.decisions import (
 from service.decisions import api as decisions_api
 from service.decisions.artefacts import read_policy, read_schema
 from service.decisions.log import SqlDecisionLog
+from service.decisions.narrow_rows import SqlNarrowRows
 from service.decisions.opa import served
+from service.decisions.packed_log import SqlPackedLog
 from service.decisions.wasm import embedded
 from service.decisions.watched import WatchedLog
 from service.desk import Safe, couriers, desk, statutes
@@ -189,6 +192,16 @@ def assemble(
     profiles = ProfileReader(pool, governing)
     log = WatchedLog(SqlDecisionLog(pool, audit_statement, new_id), telemetry)
     decide = Decide(profiles, begin, log, laws, clock, new_id)
+    batch = DecideBatch(
+        SqlNarrowRows(pool, governing),
+        SqlPackedLog(pool, audit_statement, new_id),
+        profiles,
+        begin,
+        laws,
+        clock,
+        new_id,
+        partial(asyncio.sleep, 0),
+    )
     append = AppendRecords(begin, clock, policy.vocabulary)
     fields = Fields(begin)
     pace = LookupPace(settings.lookups_per_minute, clock)
@@ -239,6 +252,7 @@ def assemble(
             "read_purposes": ReadPurposes(begin),
             "decide": decide,
             **permits,
+            "decide_batch": batch,
             "simulate_decision": SimulateDecision(profiles, laws, clock, read_schema(FACTS), asyncio.Semaphore(1)),
             "read_decision": ReadDecision(begin, profiles, laws),
             "read_policy": ReadPolicy(profiles, laws),

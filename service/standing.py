@@ -59,6 +59,7 @@ class _Rows(Struct, frozen=True, kw_only=True):
 _TOLD: Final = {
     "record": _Rows(table="record", events=[AuditEvent.RECORD_STORED], whose="held.handle", which=_NOT_OF_OLD_MERGES),
     "decision": _Rows(table="decision", events=[AuditEvent.DECISION_MADE], whose="held.handle"),
+    "batch": _Rows(table="batch", events=[AuditEvent.BATCH_DECIDED]),
     "reveal": _Rows(table="reveal", events=[AuditEvent.VAULT_REVEALED], whose="held.handle"),
     "request": _Rows(
         table="request", events=[AuditEvent.REQUEST_RECEIVED, AuditEvent.REQUEST_JOINED], whose="held.handle"

@@ -99,6 +99,7 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
                 "over": {"subjects": {"channel": "post", "purpose": "marketing"}},
             },
             "decide": {"subject": subject, "channel": "email", "purpose": "marketing"},
+            "decideBatch": [{"channel": "email", "purpose": "marketing"}, {"subject": subject}],
             "reveal": {
                 "subject": subject,
                 "fields": ["email"],

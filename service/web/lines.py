@@ -23,6 +23,8 @@ LONGEST: Final = 64 * 1024
 """Bytes of a line, unless an operation says otherwise."""
 CHUNK: Final = 250
 """Lines that are worked on together, at most."""
+GATHERED: Final = 0.05
+"""Seconds that lines wait for more to come, where many are to be worked on together."""
 AHEAD: Final = 256 * 1024
 """Bytes of lines that may lie here while others are worked on: behind them could be that the client has gone."""
 PATIENCE: Final = 60.0
@@ -92,8 +94,10 @@ class Lines:
             raise Refusal("body_too_large")
         return line
 
-    async def chunks(self) -> AsyncIterator[Sequence[bytes | None]]:
-        """Yield the further lines as they come, some at a time; one that is too long is ``None``.
+    async def chunks(self, most: int = CHUNK) -> AsyncIterator[Sequence[bytes | None]]:
+        """Yield the further lines as they come, `most` at a time; one that is too long is ``None``.
+
+        With more than `CHUNK` they are gathered as long as they keep coming.
 
         Raises:
             Gone
@@ -103,8 +107,10 @@ class Lines:
                 await self._arrival()
                 if not self._waiting:
                     return
+                while most > CHUNK and len(self._waiting) < most and self._more and await self._soon():
+                    self._accept(await self._next())
                 self._look_ahead()
-                chunk, self._waiting = self._waiting[:CHUNK], self._waiting[CHUNK:]
+                chunk, self._waiting = self._waiting[:most], self._waiting[most:]
                 yield chunk
                 if self._coming is not None and self._coming.done():
                     self._accept(await self._next())
@@ -116,6 +122,13 @@ class Lines:
         """Wait until a line is there, or all have been."""
         while not self._waiting and self._more:
             self._accept(await self._next())
+
+    async def _soon(self) -> bool:
+        """Wait a moment for what comes next."""
+        if self._coming is None:
+            self._coming = asyncio.ensure_future(self._receive())
+        await asyncio.wait([self._coming], timeout=GATHERED)
+        return self._coming.done()
 
     def _look_ahead(self) -> None:
         """Ask for what comes next, unless much lies here already. After the last line that is the news of a leave."""

@@ -95,6 +95,7 @@ BODIES: dict[str, Any] = {
         "purpose": "marketing",
         "context": {"plausible_time_zones": ["Europe/Berlin"], "processor_country": "DE", "bulk": True},
     },
+    "decideBatch": {"channel": "email", "purpose": "marketing", "context": {"processor_country": "DE"}},
     "reveal": {
         "subject": "s-1",
         "fields": ["email"],
