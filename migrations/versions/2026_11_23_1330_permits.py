@@ -11,7 +11,7 @@ from alembic import op
 from migrations.support import INSTANT, WORKER, tenant_table
 
 revision = "0043"
-down_revision = "0041"
+down_revision = "0042"
 branch_labels = None
 depends_on = None
 

@@ -22,7 +22,7 @@ from service.audit.keeping_ports import HoldStore, Traces
 from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
 from service.audit.proving import ProveEntries, ProveEntry
 from service.audit.sheet import BOM, harmless
-from service.audit.tree import tree_hash
+from service.audit.tree import path_to, tree_hash
 from service.audit.tree_ports import ReceiptSigner
 from service.audit.usecases import ReadEntries
 
@@ -57,6 +57,7 @@ __all__ = [
     "jws",
     "leaf_hash",
     "origin_of",
+    "path_to",
     "receipt",
     "receipts_of",
     "salt_of",

@@ -48,6 +48,7 @@ class AuditEvent(StrEnum):
     SUBJECT_MERGED = "subject.merged"
     SUBJECT_TOLD_APART = "subject.told_apart"
     RECORD_STORED = "record.stored"
+    RECORD_IMPORTED = "record.imported"
     NOTICE_STORED = "notice.stored"
     PURPOSE_STORED = "purpose.stored"
     DECISION_MADE = "decision.made"

@@ -33,6 +33,7 @@ from service.consent.domain import (
 from service.consent.fold import EMPTY, FORMAT, fold, state_at
 from service.consent.fold import decode as state_in
 from service.consent.fold import encode as state_out
+from service.consent.imported import leaf_of
 from service.consent.merging import SettleMerge
 from service.consent.ports import (
     Alongside,
@@ -126,6 +127,7 @@ __all__ = [
     "fold",
     "is_tenant_purpose",
     "joined",
+    "leaf_of",
     "payload_of",
     "purpose_hash",
     "shown",

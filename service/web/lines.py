@@ -7,7 +7,7 @@ slowly, and the client must read while it sends. A client that goes away ends th
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from litestar import Request, Response
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -29,7 +29,10 @@ AHEAD: Final = 256 * 1024
 """Bytes of lines that may lie here while others are worked on: behind them could be that the client has gone."""
 PATIENCE: Final = 60.0
 """Seconds that the client may let the answer lie."""
-_KINDS: Final = (NDJSON.encode(), f"{NDJSON}; charset=utf-8".encode(), f"{NDJSON};charset=utf-8".encode())
+CSV: Final = "text/csv"
+
+
+T = TypeVar("T")
 
 
 class Gone(Refusal):
@@ -45,11 +48,43 @@ class Lined(Struct, frozen=True):
     first: Any
     further: Any
     answers: tuple[Any, ...]
+    rows: bool = False
 
 
-def lined(first: Any, further: Any, *answers: Any) -> dict[str, Lined]:
-    """Return the `opt` of a handler that reads and writes lines."""
-    return {LINES: Lined(first, further, answers)}
+def lined(first: Any, further: Any, *answers: Any, rows: bool = False) -> dict[str, Lined]:
+    """Return the `opt` of a handler that reads and writes lines; with `rows`, it reads CSV as well."""
+    return {LINES: Lined(first, further, answers, rows)}
+
+
+def told(*answers: Any) -> dict[str, Lined]:
+    """Return the `opt` of a handler that reads nothing and writes lines."""
+    return {LINES: Lined(None, None, answers)}
+
+
+def _spelled(kind: str) -> tuple[bytes, ...]:
+    return kind.encode(), f"{kind}; charset=utf-8".encode(), f"{kind};charset=utf-8".encode()
+
+
+async def begun(told: AsyncIterator[T], refusal: type[Exception]) -> AsyncIterator[T]:
+    """Return the same when the first of it is there: until then a `refusal` is raised, and the whole is refused."""
+    first: list[T] = []
+    failed: Exception | None = None
+    try:
+        first.append(await anext(told))
+    except refusal:
+        raise
+    except Exception as error:  # noqa: BLE001 -- it is raised where the rest is read
+        failed = error
+
+    async def everything() -> AsyncIterator[T]:
+        if failed is not None:
+            raise failed
+        for each in first:
+            yield each
+        async for each in told:
+            yield each
+
+    return everything()
 
 
 class Lines:
@@ -58,8 +93,10 @@ class Lines:
     Blank ones count for nothing, unless `blank` has them counted: then they are empty.
     """
 
-    def __init__(self, receive: Receive, *, longest: int = LONGEST, blank: bool = False) -> None:
+    def __init__(self, receive: Receive, *, longest: int = LONGEST, blank: bool = False, kind: str = NDJSON) -> None:
         self._receive = receive
+        self.kind = kind
+        """What the request says it is."""
         self._longest = longest
         self._blank = blank
         self._buffer = b""
@@ -70,14 +107,22 @@ class Lines:
         """The next event, which is asked for while lines are worked on: it may be that the client has gone."""
 
     @classmethod
-    def of(cls, request: Request[Any, Any, Any], *, longest: int = LONGEST, blank: bool = False) -> "Lines":
+    def of(
+        cls,
+        request: Request[Any, Any, Any],
+        *,
+        longest: int = LONGEST,
+        blank: bool = False,
+        kinds: Sequence[str] = (NDJSON,),
+    ) -> "Lines":
         """Raises: Refusal: 415; the request says it is something else."""
-        kinds = [value.lower() for name, value in request.scope["headers"] if name == b"content-type"]
+        said = [value.lower() for name, value in request.scope["headers"] if name == b"content-type"]
         encoded = any(name == b"content-encoding" for name, _ in request.scope["headers"])
-        if len(kinds) != 1 or kinds[0] not in _KINDS or encoded:
-            detail = f"This operation reads {NDJSON} in UTF-8, not compressed."
-            raise Refusal("unsupported_media_type", detail, headers={"accept": NDJSON})
-        return cls(request.receive, longest=longest, blank=blank)
+        kind = next((kind for kind in kinds if len(said) == 1 and said[0] in _spelled(kind)), None)
+        if kind is None or encoded:
+            detail = f"This operation reads {' or '.join(kinds)} in UTF-8, not compressed."
+            raise Refusal("unsupported_media_type", detail, headers={"accept": ", ".join(kinds)})
+        return cls(request.receive, longest=longest, blank=blank, kind=kind)
 
     async def first(self) -> bytes:
         """Return the first line.
