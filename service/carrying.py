@@ -41,10 +41,10 @@ _TAIL: Final = 1024 * 1024
 _CURSOR: Final = b'{"kind":"cursor","cursor":"'
 
 
-class ExportUnusable(DomainError):
+class OutUnusable(DomainError):
     """The file is no export, or one that has come to its end."""
 
-    code = "export_unusable"
+    code = "out_unusable"
 
 
 class Tools(Struct, frozen=True, kw_only=True):
@@ -120,7 +120,7 @@ async def take_out(
     Return how many people and records were written by now.
 
     Raises:
-        ExportUnusable, FileExistsError, OSError, Unavailable
+        OutUnusable, FileExistsError, OSError, Unavailable
     """
     async with carrying(settings, tenant) as (tools, by):
         flags = os.O_RDWR if go_on else os.O_RDWR | os.O_CREAT | os.O_EXCL
@@ -142,7 +142,7 @@ async def take_out(
             os.fsync(file.fileno())
     said = msgspec.json.decode(last.splitlines()[-1])
     if said["kind"] != "done":
-        raise ExportUnusable(f"cut off: {said['detail']}; go on with --go-on")
+        raise OutUnusable(f"cut off: {said['detail']}; go on with --go-on")
     return said["subjects"], said["records"]
 
 
@@ -162,7 +162,7 @@ def _cut(file: BinaryIO) -> SubjectId:
     """Cut a file behind its last cursor, and return where that goes on.
 
     Raises:
-        ExportUnusable
+        OutUnusable
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _TAIL))
@@ -170,9 +170,9 @@ def _cut(file: BinaryIO) -> SubjectId:
     at = tail.rfind(_CURSOR)
     end = tail.find(b"\n", at)
     if at < 0 or end < 0:
-        raise ExportUnusable("there is no cursor at its end")
+        raise OutUnusable("there is no cursor at its end")
     if b'{"kind":"done"' in tail[end:]:
-        raise ExportUnusable("it has come to its end")
+        raise OutUnusable("it has come to its end")
     after = pages.position_in(msgspec.json.decode(tail[at:end])["cursor"], str)
     file.truncate(start + end + 1)
     file.seek(0, os.SEEK_END)
