@@ -20,6 +20,7 @@ COMMANDS = {
     "demo",
     "drop",
     "extents",
+    "listening",
     "operations",
     "own_files",
     "processes",
@@ -28,6 +29,7 @@ COMMANDS = {
     "postgres_programs",
     "restoring",
     "trying",
+    "workers",
 }
 
 

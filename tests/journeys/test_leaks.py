@@ -95,6 +95,7 @@ BODIES: dict[str, Any] = {
         "purpose": "marketing",
         "context": {"plausible_time_zones": ["Europe/Berlin"], "processor_country": "DE", "bulk": True},
     },
+    "verifyPermit": {"permit": "none.of.ours"},
     "reveal": {
         "subject": "s-1",
         "fields": ["email"],
