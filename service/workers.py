@@ -51,7 +51,7 @@ class Worker:
         self._process: SpawnProcess | None = None
         self._link: Connection | None = None
 
-    async def begin(self) -> bool:
+    async def start(self) -> bool:
         """Start a process; return whether it got so far as to answer."""
         self._link, theirs = _SPAWN.Pipe(duplex=False)
         self._process = _SPAWN.Process(target=self._target, args=(self._number, theirs))
@@ -132,7 +132,7 @@ async def supervise(
 async def _run(places: list[Worker], telemetry: Telemetry, ready: Callable[[], None]) -> None:
     # The first alone: it makes what a new installation lacks, such as keys.
     first, *others = places
-    if not await first.begin() or not all(await asyncio.gather(*(place.begin() for place in others))):
+    if not await first.start() or not all(await asyncio.gather(*(place.start() for place in others))):
         raise WorkerFailed("a worker ended before it answered")
     ready()
     await asyncio.gather(*(_keep(place, telemetry) for place in places))
@@ -142,7 +142,7 @@ async def _keep(place: Worker, telemetry: Telemetry) -> None:
     while True:
         telemetry.worker_died(await place.ended())
         await asyncio.sleep(PAUSE)
-        await place.begin()
+        await place.start()
 
 
 @contextmanager
@@ -151,7 +151,7 @@ def complaining(telemetry: Telemetry) -> Iterator[None]:
     try:
         yield
     except DomainError as error:
-        print(f"volens: {error}", file=sys.stderr, flush=True)  # noqa: T201 -- as a command does
+        sys.stderr.write(f"volens: {error}\n")  # as a command does
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 -- its message may quote anything
         telemetry.bug(error, "")
