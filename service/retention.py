@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import psycopg
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
@@ -103,6 +104,19 @@ async def expire_content_by_itself(url: str, telemetry: Telemetry) -> None:
             for each in outcomes:
                 if each.removed:
                     telemetry.content_expired(each.tenant, each.content, each.removed)
+
+
+async def keep_months(url: str, telemetry: Telemetry) -> None:
+    """Have the months ahead made in the decision log, and those dropped that are past and empty."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        try:
+            found = await connection.execute("SELECT made, dropped FROM keep_decision_months()")
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            return  # others are at the log; months are made long before they are needed
+        [[made, dropped]] = await found.fetchall()
+    for event, months in (("log_months_made", made), ("log_months_dropped", dropped)):
+        if months:
+            telemetry.log.info(event, count=len(months))
 
 
 async def expire_permits_by_itself(url: str) -> None:

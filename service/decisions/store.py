@@ -52,12 +52,13 @@ class SqlDecisionStore:
         return (await self.several([decision_id])).get(decision_id)
 
     async def several(self, decisions: Collection[UUID]) -> Mapping[UUID, Stored]:
-        ids = cast(func.string_to_array(",".join(map(str, decisions)), ","), ARRAY(Uuid))
+        if not decisions:
+            return {}
         rows = await self._connection.execute(
             select(decision, facts.c.body.label("facts"), verdict.c.body.label("verdict"))
             .join(facts, _POINTS_TO_FACTS)
             .join(verdict, _POINTS_TO_VERDICT)
-            .where(decision.c.tenant == self._tenant, decision.c.id == any_(ids))
+            .where(decision.c.tenant == self._tenant, _among(decisions))
         )
         return {row["id"]: _to_stored(row) for row in rows.mappings()}
 
@@ -93,15 +94,14 @@ class SqlDecisionStore:
         # A cursor: the entries are sought once, and are never all here.
         async with self._connection.stream(entered, execution_options={"yield_per": _AT_ONCE}) as found:
             async for part in found.scalars().partitions():
-                yield await self._made_of(part)
+                yield await self._made_of([UUID(name) for name in part])
 
-    async def _made_of(self, decisions: Collection[str]) -> Sequence[Made]:
+    async def _made_of(self, decisions: Collection[UUID]) -> Sequence[Made]:
         row = decision.c
-        ids = cast(func.string_to_array(",".join(decisions), ","), ARRAY(Uuid))
         found = await self._connection.execute(
             select(*(row[name] for name in _MADE), verdict.c.body.label("verdict"))
             .join(verdict, _POINTS_TO_VERDICT)
-            .where(row.tenant == self._tenant, row.id == any_(ids))
+            .where(row.tenant == self._tenant, _among(decisions))
             .order_by(row.decided_at, row.id)
         )
         return [_to_made(each) for each in found.mappings()]
@@ -120,6 +120,12 @@ class SqlDecisionStore:
     def _made(self, since: datetime, until: datetime) -> ColumnElement[bool]:
         row = decision.c
         return and_(row.tenant == self._tenant, row.decided_at >= since, row.decided_at < until)
+
+
+def _among(decisions: Collection[UUID]) -> ColumnElement[bool]:
+    """Return which rows have one of these ids. The bounds say in which partitions PostgreSQL has to look at all."""
+    ids = cast(func.string_to_array(",".join(map(str, decisions)), ","), ARRAY(Uuid))
+    return and_(decision.c.id == any_(ids), decision.c.id.between(min(decisions), max(decisions)))
 
 
 def _to_stored(row: RowMapping) -> Stored:

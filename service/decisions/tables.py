@@ -46,7 +46,9 @@ decision = Table(
     Column("overlay_version", Integer, nullable=False, server_default="0"),
     Index(None, "tenant", "decided_at", "id"),
     Index(None, "tenant", "facts_hash"),
-    comment="One row per decision, pointing to its facts and verdict by hash. The handle outlives the subject's link.",
+    postgresql_partition_by="RANGE (id)",
+    comment="One row per decision, pointing to its facts and verdict by hash. The handle outlives the subject's link. "
+    "A partition for each month, by the time in the id.",
 )
 
 permit = Table(
