@@ -16,6 +16,7 @@ from rich.table import Table
 
 from benchmarks.bench import load, servers
 from benchmarks.load import measure, request
+from benchmarks.results import Figure, keep
 
 CONNECTIONS = int(os.environ.get("BENCH_CONNECTIONS", "1000"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "10"))
@@ -92,6 +93,14 @@ def main() -> None:
     table.add_row("reference, its answers", "", f"{plain.p50:.1f}", f"{plain.p99:.1f}", "")
     table.add_row("recovery", "", f"{recovered:.1f}", "", f"{RECOVERED_WITHIN:.0f}")
     Console().print(table)
+    keep(
+        "overload",
+        [
+            Figure(name="a refusal: p99", figure=percentile(refused, 0.99), unit="ms", most=REFUSED_WITHIN),
+            Figure(name="the reference at as many connections: p99", figure=plain.p99, unit="ms"),
+            Figure(name="until all is as before", figure=recovered, unit="ms", most=RECOVERED_WITHIN),
+        ],
+    )
 
 
 if __name__ == "__main__":
