@@ -113,20 +113,8 @@ lint: opa $(VENV)/test.stamp ## Check style and types of Python and Rego.
 	@"$(OPA)" check --strict --schema policies/schemas policies
 
 .PHONY: bench
-bench: opa $(VENV)/test.stamp ## Print what the service, the vault, one evaluation, a population and a rotation take, and the targets.
-	@$(BIN)/python -m benchmarks.bench
-	@$(BIN)/python -m benchmarks.vault
-	@$(BIN)/python -m benchmarks.engine
-	@$(BIN)/python -m benchmarks.population
-	@$(BIN)/python -m benchmarks.rotation
-	@$(BIN)/python -m benchmarks.audit
-	@$(BIN)/python -m benchmarks.sequencing
-	@$(BIN)/python -m benchmarks.exporting
-	@$(BIN)/python -m benchmarks.packages
-	@$(BIN)/python -m benchmarks.queue
-	@$(BIN)/python -m benchmarks.erasures
-	@$(BIN)/python -m benchmarks.drop
-	@$(BIN)/python -m benchmarks.imports
+bench: opa $(VENV)/test.stamp ## Print every figure beside its target, and write benchmarks/results.json; ONLY="check growth" for some.
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 .PHONY: mutants
 mutants: $(VENV)/test.stamp ## Try every small mistake in the verifier of the audit log, half an hour of one core; PLACES="ranges notes.Key" for some.

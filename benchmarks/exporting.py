@@ -19,7 +19,8 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench import VOLENS
+from benchmarks.results import Figure, keep
+from benchmarks.site import VOLENS
 from service import app, db, operations
 from service.audit import AuditEvent, Draft
 from service.audit.growing import GrowTree
@@ -155,6 +156,14 @@ def main() -> None:
             f"{took.size / ENTRIES:.0f}",
         )
     Console(width=110).print(table)
+    found = []
+    for form, took in measured.items():
+        seconds = start.seconds + (took.seconds - start.seconds) * times
+        found += [
+            Figure(name=f"{form}: a million entries", figure=seconds, unit="s", most=60),
+            Figure(name=f"{form}: memory", figure=took.memory, unit="MiB", most=256),
+        ]
+    keep("exporting", found)
 
 
 if __name__ == "__main__":

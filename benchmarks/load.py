@@ -17,6 +17,7 @@ Request = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class Measured:
+    count: int
     rate: float
     """Answers a second, errors included."""
     errors: int
@@ -93,6 +94,7 @@ async def _all(port: int, connections: int, seconds: float, make: Request, first
     took = time.perf_counter() - start
     spans.sort()
     return Measured(
+        count=len(spans),
         rate=len(spans) / took,
         errors=sum(connection.errors for connection in opened),
         p50=spans[len(spans) // 2] * 1000,

@@ -17,8 +17,9 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench import VOLENS
 from benchmarks.exporting import Took
+from benchmarks.results import Figure, keep
+from benchmarks.site import VOLENS
 from service import app, operations
 from service.consent import EMPTY, Action, Channel, NoticeContent, StoredRecord, fold
 from service.consent.domain import Statement
@@ -142,6 +143,13 @@ def main() -> None:
     for name, each in {"measured": took, "of which the start": start}.items():
         table.add_row(name, f"{each.seconds:.1f}", f"{each.processor:.1f}", f"{each.memory:.0f}", f"{each.size:,}")
     Console(width=110).print(table)
+    keep(
+        "packages",
+        [
+            Figure(name="a package", figure=took.seconds, unit="s", most=TARGETS["seconds"]),
+            Figure(name="its memory", figure=took.memory, unit="MiB", most=TARGETS["memory"]),
+        ],
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench import VOLENS
+from benchmarks.results import Figure, keep
+from benchmarks.site import VOLENS
 from service import app, db
 from service.decisions.artefacts import read_policy
 from service.desk import statutes
@@ -96,6 +97,8 @@ def main() -> None:
             name, f"{statistics.median(times):.1f}", f"{statistics.quantiles(times, n=20)[-1]:.1f}", f"≤ {TARGET:.0f}"
         )
     Console(width=100).print(table)
+    pages = {name: statistics.median(times) for name, times in took.items()}
+    keep("queue", [Figure(name=f"a page: {name}", figure=ms, unit="ms", most=TARGET) for name, ms in pages.items()])
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench import VOLENS, answers, free_port
 from benchmarks.load import Measured, measure, request
+from benchmarks.results import Figure, keep
+from benchmarks.site import VOLENS, answers, free_port
 from service import app, operations
 from service.kernel import Caller, SubjectId, TenantId
 from service.postgres import EmbeddedPostgres
@@ -93,6 +94,9 @@ def main() -> None:
             server.terminate()
             server.wait()
     show(rotated["moved"] / took * 60, took, before, meanwhile)
+    failed = sum(figure.errors for figure in (before, *meanwhile)) + SUBJECTS - rotated["moved"]
+    rate = rotated["moved"] / took * 60
+    keep("rotation", [Figure(name="keys wrapped anew", figure=rate, unit="a minute", least=TARGET, errors=failed)])
     if rotated["moved"] != SUBJECTS or any(figure.errors for figure in (before, *meanwhile)):
         raise SystemExit("somebody was left out, or a reader got no answer")
 

@@ -44,30 +44,24 @@ from service.consent import (
 )
 from service.consent.issuing import ExportReceipt, IssueReceipt, ReadRecord
 from service.consent.profiles import ProfileReader
+from service.decision_parts import decision_parts
 from service.decisions import (
-    Decide,
     InForce,
     Laws,
     Policy,
     PolicyEngine,
-    ReadCoverage,
-    ReadDecision,
-    ReadPolicy,
-    ReadRule,
-    SimulateDecision,
 )
 from service.decisions import api as decisions_api
 from service.decisions.artefacts import read_policy, read_schema
-from service.decisions.log import SqlDecisionLog
 from service.decisions.opa import served
 from service.decisions.wasm import embedded
-from service.decisions.watched import WatchedLog
 from service.desk import Safe, couriers, desk, statutes
 from service.erasing import Known, planner, shown
 from service.export_parts import parts as export_parts
 from service.kernel import Clock, NewId, TenantId
 from service.laws import activated_laws
 from service.package_parts import parts as package_parts
+from service.permit_parts import permit_parts
 from service.policies import CheckOverlay, PutOverlay, ReadOverlay, ReadOverlayVersions
 from service.policies.governing import Governing
 from service.porch import doors, unhurried
@@ -187,8 +181,8 @@ def assemble(
     policy = laws.shipped.policy
     governing = Governing(lambda revision: telemetry.policy(revision or policy.revision))
     profiles = ProfileReader(pool, governing)
-    log = WatchedLog(SqlDecisionLog(pool, audit_statement, new_id), telemetry)
-    decide = Decide(profiles, begin, log, laws, clock, new_id)
+    parts = decision_parts(begin, pool, profiles, governing, laws, read_schema(FACTS), telemetry, clock, new_id)
+    decide = parts["decide"]
     append = AppendRecords(begin, clock, policy.vocabulary)
     fields = Fields(begin)
     pace = LookupPace(settings.lookups_per_minute, clock)
@@ -206,6 +200,7 @@ def assemble(
     open_one: Grouped[Wanted, Opening] = Grouped(OpenTogether(open_values))
     prove, read_record = ProveEntry(begin, when_stored(begin)), ReadRecord(begin)
     receipt_keys = ReceiptKeys(receipt_keys_file(settings), begin, telemetry.receipt_keys_lost)
+    permits = permit_parts(settings, begin, decide, receipt_keys, clock, new_id)
     law, systems = statutes(BUILD, policy), Known()
     plan = planner(BUILD, policy, law, systems)
     counter = desk(begin, clock, new_id, law, append, safe, post)
@@ -217,7 +212,7 @@ def assemble(
             proof_api.WELL_KNOWN,
             health(
                 checks(engine, active_law(profiles, governing, laws)),
-                telemetry.registry,
+                telemetry.expose,
                 lambda: governing.revision or policy.revision,
                 tolerated=TOLERATED,
             ),
@@ -239,12 +234,8 @@ def assemble(
             "read_notice": ReadNotice(begin),
             "put_purpose": PutPurpose(begin, clock),
             "read_purposes": ReadPurposes(begin),
-            "decide": decide,
-            "simulate_decision": SimulateDecision(profiles, laws, clock, read_schema(FACTS), asyncio.Semaphore(1)),
-            "read_decision": ReadDecision(begin, profiles, laws),
-            "read_policy": ReadPolicy(profiles, laws),
-            "read_rule": ReadRule(profiles, laws),
-            "read_coverage": ReadCoverage(profiles, laws, clock),
+            **parts,
+            **permits,
             "put_overlay": PutOverlay(begin, CheckOverlay(begin, profiles, laws, clock), clock),
             "read_overlay": ReadOverlay(begin),
             "read_overlay_versions": ReadOverlayVersions(begin),
@@ -285,7 +276,7 @@ def assemble(
             Authenticator(ring, clock, audience=settings.audience, failed=failed), known_tenant(begin), failed
         ),
         hot={
-            "decide": partial(decisions_api.decided, decide),
+            "decide": partial(decisions_api.decided, decide, permits["decide_for_permit"]),
             "lookUp": partial(vault_api.found, lookup),
             "putValue": partial(vault_api.stored, put_value),
             "reveal": partial(reveals_api.revealed, reveal),
@@ -293,6 +284,7 @@ def assemble(
         observer=telemetry,
         new_id=uuid_utils.uuid7,  # only its text counts, which costs a sixth of that of `new_id`
         body_limit=settings.body_limit,
+        at_once=settings.requests_at_once,
         hsts=settings.hsts,
         otlp_endpoint=settings.otlp_endpoint,
     )

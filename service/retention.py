@@ -1,10 +1,12 @@
 """What is past its retention goes: `volens vault expire`, `volens audit expire`, and the worker by itself."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import msgspec
+import psycopg
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
@@ -19,6 +21,7 @@ from service.decisions.artefacts import read_policy
 from service.kernel import TenantId, Unavailable
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.tenants import NOBODY
 from service.transaction import Begin
 from service.vault.expiring import ExpireVersions
 from service.vault.retention import Expired, Retained
@@ -101,6 +104,25 @@ async def expire_content_by_itself(url: str, telemetry: Telemetry) -> None:
             for each in outcomes:
                 if each.removed:
                     telemetry.content_expired(each.tenant, each.content, each.removed)
+
+
+async def keep_months(url: str, telemetry: Telemetry) -> None:
+    """Have the months ahead made in the decision log, and those dropped that are past and empty."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        try:
+            found = await connection.execute("SELECT made, dropped FROM keep_decision_months()")
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            return  # others are at the log; months are made long before they are needed
+        [[made, dropped]] = await found.fetchall()
+    for event, months in (("log_months_made", made), ("log_months_dropped", dropped)):
+        if months:
+            telemetry.log.info(event, count=len(months))
+
+
+async def expire_permits_by_itself(url: str) -> None:
+    """Remove permits that have been over for an hour."""
+    async with operations.transactions(url) as begin, begin(NOBODY) as tx:
+        await tx.permits.expire(app.utc_now() - timedelta(hours=1))
 
 
 class ExpireAll:

@@ -10,6 +10,7 @@ from service.audit import hold_api, proof_api
 from service.consent import api as consent_api
 from service.consent import import_api, receipt_api
 from service.decisions import api as decisions_api
+from service.decisions import batch_api, permit_api
 from service.doors import api as doors_api
 from service.doors import drp_api
 from service.downstreams import api as downstreams_api
@@ -63,6 +64,8 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     subjects_api.SubjectController,
     timeline_api.TimelineController,
     decisions_api.DecisionController,
+    permit_api.PermitController,
+    batch_api.BatchController,
     decisions_api.LawController,
     policies_api.PolicyController,
     trials_api.TrialController,

@@ -72,6 +72,7 @@ _TOLD: Final = {
     ),
     "imported records": _Rows(table="record_chunk", events=[AuditEvent.RECORD_IMPORTED]),
     "decision": _Rows(table="decision", events=[AuditEvent.DECISION_MADE], whose="held.handle"),
+    "batch": _Rows(table="batch", events=[AuditEvent.BATCH_DECIDED]),
     "reveal": _Rows(table="reveal", events=[AuditEvent.VAULT_REVEALED], whose="held.handle"),
     "request": _Rows(
         table="request", events=[AuditEvent.REQUEST_RECEIVED, AuditEvent.REQUEST_JOINED], whose="held.handle"

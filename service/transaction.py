@@ -13,6 +13,7 @@ from service.consent.chunk_store import SqlImportStore
 from service.consent.keeping_store import SqlOldRecordStore
 from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStore, SqlStateStore
 from service.db import TENANT_SETTING, answering, lease
+from service.decisions.permit_store import SqlPermitStore
 from service.decisions.store import SqlDecisionStore
 from service.doors.store import SqlDoorStore
 from service.downstreams.brought_store import SqlBroughtStore
@@ -74,6 +75,7 @@ class Transaction:
         self.notices = SqlNoticeStore(connection, tenant, clock)
         self.purposes = SqlPurposeStore(connection, tenant, clock)
         self.decisions = SqlDecisionStore(connection, tenant)
+        self.permits = SqlPermitStore(connection, tenant)
         self.overlays = SqlOverlayStore(connection, tenant)
         self.revisions = SqlRevisionStore(connection)
         self.recent = SqlRecentFacts(connection)

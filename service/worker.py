@@ -54,6 +54,19 @@ def build(url: str, telemetry: Telemetry) -> procrastinate.App:
         """Remove content whose period of retention has ended. What a killed one leaves is left for the next."""
         await retention.expire_content_by_itself(url, telemetry)
 
+    # After content went, which may have emptied a month.
+    @app.periodic(cron="7 4 * * *")
+    @app.task(name="keep_months", queue="upkeep", queueing_lock="keep_months", pass_context=False)
+    async def keep_months(timestamp: int) -> None:
+        """Have partitions of the decision log made ahead, and empty ones of the past dropped."""
+        await retention.keep_months(url, telemetry)
+
+    @app.periodic(cron="*/10 * * * *")
+    @app.task(name="expire_permits", queue="upkeep", queueing_lock="expire_permits", pass_context=False)
+    async def expire_permits(timestamp: int) -> None:
+        """Remove permits that are over. What a killed one leaves is left for the next."""
+        await retention.expire_permits_by_itself(url)
+
     @app.periodic(cron="* * * * *")
     @app.task(name="watch_clocks", queue="upkeep", pass_context=False)
     async def watch_clocks(timestamp: int) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from migrations.support import INSTANT, append_only, tenant_table
 
 revision = "0042"
-down_revision = "0039"
+down_revision = "0041"
 branch_labels = None
 depends_on = None
 

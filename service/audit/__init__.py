@@ -1,5 +1,6 @@
 """The tamper-evident log: what was done, by whom, to which object."""
 
+from service.audit.commitments import commitment_of, salt_of, withheld
 from service.audit.domain import (
     NOBODYS,
     AuditEvent,
@@ -14,9 +15,9 @@ from service.audit.domain import (
     canonical,
     leaf_hash,
 )
-from service.audit.evidence import certificate, receipt
+from service.audit.evidence import certificate, jws, receipt
 from service.audit.growing import origin_of, receipts_of
-from service.audit.keeping import Content, ContentExpired
+from service.audit.keeping import Content, ContentExpired, Trace
 from service.audit.keeping_ports import HoldStore, Traces
 from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
 from service.audit.proving import ProveEntries, ProveEntry
@@ -47,14 +48,19 @@ __all__ = [
     "Secret",
     "SubjectLog",
     "SubjectResolver",
+    "Trace",
     "Traces",
     "canonical",
     "certificate",
+    "commitment_of",
     "harmless",
+    "jws",
     "leaf_hash",
     "origin_of",
     "path_to",
     "receipt",
     "receipts_of",
+    "salt_of",
     "tree_hash",
+    "withheld",
 ]

@@ -30,15 +30,16 @@ def consistency_text(old: str, new: str, hashes: Iterable[bytes]) -> str:
 
 def receipt(claims: Mapping[str, Any], signer: Signer) -> str:
     """Return the claims as a compact JWS (RFC 7515). They name the entry by `jti` and `leaf`."""
-    return _jws(RECEIPT_TYPE, claims, signer)
+    return jws(RECEIPT_TYPE, claims, signer)
 
 
 def certificate(claims: Mapping[str, Any], signer: Signer) -> str:
     """Return the claims as a JWS like that of a receipt. The entry commits to what is in `erasure`."""
-    return _jws(CERTIFICATE_TYPE, claims, signer)
+    return jws(CERTIFICATE_TYPE, claims, signer)
 
 
-def _jws(kind: str, claims: Mapping[str, Any], signer: Signer) -> str:
+def jws(kind: str, claims: Mapping[str, Any], signer: Signer) -> str:
+    """Return the claims as a compact JWS of typ `kind`. What else is signed by the same key has another."""
     header = {"alg": "EdDSA", "typ": kind, "kid": f"{signer.key.name}+{signer.key.id.hex()}"}
     message = f"{_base64url(_ASCII(header).encode())}.{_base64url(_ASCII(claims).encode())}"
     return f"{message}.{_base64url(signer.sign(message.encode()))}"

@@ -18,6 +18,7 @@ _STEP: Final = """
 """
 _STEPS: Final = {
     Content.DECISION: text(_STEP.format("expire_decisions")),
+    Content.BATCH: text(_STEP.format("expire_batches")),
     Content.FACTS: text(_STEP.format("expire_facts")),
     Content.SUBJECT: text(_STEP.format("expire_versions")),
     Content.REQUEST: text(_STEP.format("expire_requests")),

@@ -14,18 +14,19 @@ from service.decisions.domain import (
     DecisionUnavailable,
     DecisionUnknown,
     InstantOutOfRange,
-    PermitsNotOffered,
     QuestionTooFarAhead,
     RuleUnknown,
 )
 from service.decisions.inquiries import ReadCoverage, ReadPolicy, ReadRule
 from service.decisions.law_schemas import CoverageView, PolicyView, RuleId, RuleView
+from service.decisions.permits import PermitIsForNow, Wish
+from service.decisions.permitting import DecideForPermit
 from service.decisions.schemas import DecisionCreate, LoggedDecisionView, SimulationCreate, SimulationView
 from service.decisions.simulation import Jurisdiction
 from service.decisions.told import DecisionView
 from service.decisions.usecases import Decide, ReadDecision, SimulateDecision
-from service.kernel import Caller, DomainError
-from service.web.auth import needs, own_subject
+from service.kernel import Caller, DomainError, SubjectId
+from service.web.auth import needs, own_subject, permit
 from service.web.bodies import StrictBody, strictly
 from service.web.problems import ON_FAILURE, documented
 
@@ -33,7 +34,7 @@ STATUS: Final[Mapping[type[DomainError], int]] = {
     DecisionUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     DecisionUnknown: HTTPStatus.NOT_FOUND,
     InstantOutOfRange: HTTPStatus.CONFLICT,
-    PermitsNotOffered: HTTPStatus.CONFLICT,
+    PermitIsForNow: HTTPStatus.CONFLICT,
     QuestionTooFarAhead: HTTPStatus.CONFLICT,
     RuleUnknown: HTTPStatus.NOT_FOUND,
 }
@@ -52,14 +53,12 @@ Residence = Annotated[Jurisdiction, QueryParameter(description="A country or its
 Again = Annotated[bool, QueryParameter(description="Also ask the stored facts again, under the policy of today.")]
 
 
-async def decided(decide: Decide, caller: Caller, body: Any) -> DecisionView:
+async def decided(decide: Decide, for_permit: DecideForPermit, caller: Caller, body: Any) -> DecisionView:
     """Answer the question in a body: what `POST /v1/decisions` is, in front of Litestar and within."""
     question = strictly(body, DecisionCreate)
     subject = own_subject(caller, question.subject)
     if question.permit:
-        raise PermitsNotOffered(
-            "signed permits are not issued by this version; leave `permit` out", pointers=["/permit"]
-        )
+        return await _permitted(for_permit, caller, question, subject)
     decision = await decide(
         subject=subject,
         channel=question.channel,
@@ -69,6 +68,24 @@ async def decided(decide: Decide, caller: Caller, body: Any) -> DecisionView:
         by=caller,
     )
     return DecisionView.of(decision)
+
+
+async def _permitted(
+    for_permit: DecideForPermit, caller: Caller, question: DecisionCreate, subject: SubjectId
+) -> DecisionView:
+    """Answer a question with a permit. Nobody needs one to contact themselves."""
+    permit(caller, "decide", own=False, subject=None)
+    if question.at is not None:
+        raise PermitIsForNow("a permit is about now; leave `at` out", pointers=["/at"])
+    decision, token = await for_permit(
+        question.permit if isinstance(question.permit, Wish) else Wish(),
+        subject=subject,
+        channel=question.channel,
+        purpose=question.purpose,
+        context=question.context or Context(),
+        by=caller,
+    )
+    return DecisionView.of(decision, token)
 
 
 class DecisionController(Controller):
@@ -85,15 +102,20 @@ class DecisionController(Controller):
         status_code=HTTPStatus.OK,
     )
     async def decide(
-        self, request: Request[Caller, Any, Any], data: StrictBody[DecisionCreate], decide: NamedDependency[Decide]
+        self,
+        request: Request[Caller, Any, Any],
+        data: StrictBody[DecisionCreate],
+        decide: NamedDependency[Decide],
+        decide_for_permit: NamedDependency[DecideForPermit],
     ) -> DecisionView:
         """Ask whether a subject may be contacted or profiled.
 
         Treat anything but `permit` as no, a problem included: 503 carries
         `"decision": "deny"`. A subject that is unknown is denied, with the reason. Every
-        answer is logged before it is given.
+        answer is logged before it is given. With `permit`, a yes comes with a signed permit
+        for whoever sends: see `POST /v1/permits/verify`.
         """
-        return await decided(decide, request.user, data)
+        return await decided(decide, decide_for_permit, request.user, data)
 
     @get(
         "/decisions/{decision:uuid}",

@@ -205,12 +205,6 @@ class InstantOutOfRange(DomainError):
     code = "instant_out_of_range"
 
 
-class PermitsNotOffered(DomainError):
-    """The caller wants a signed permit, which this service doesn't issue."""
-
-    code = "permits_not_offered"
-
-
 class RuleUnknown(DomainError):
     """The policy in force has no rule with this id."""
 

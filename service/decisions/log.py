@@ -18,6 +18,7 @@ from psycopg_pool import AsyncConnectionPool
 from service.audit import NOBODYS, AuditEvent, Draft, Entry, Secret
 from service.db import TENANT_SETTING, Coalescer, lease
 from service.decisions.domain import Stored
+from service.decisions.permits import Permit
 from service.decisions.ports import Logged
 from service.kernel import NewId, TenantId
 from service.wire import Statement, exchange
@@ -56,6 +57,12 @@ _DECISIONS: Final = """
         id uuid, handle uuid, channel text, purpose text, at timestamptz, decided_at timestamptz, permit boolean,
         revision text, overlay_version integer, facts_hash text, verdict_hash text, records uuid[],
         retry_after text, valid_until timestamptz, actor text, request text)
+"""
+_PERMITS: Final = """
+    INSERT INTO permit (tenant, jti, handle, decision, stamp, issued_at, expires_at)
+    SELECT %(tenant)s, jti, handle, decision, decode(stamp, 'hex'), issued_at, expires_at
+    FROM json_to_recordset(%(rows)s::json) AS row (
+        jti uuid, handle uuid, decision uuid, stamp text, issued_at timestamptz, expires_at timestamptz)
 """
 
 
@@ -98,7 +105,9 @@ class SqlDecisionLog:
         own = self._secrets.get(tenant)
         if own is None and any(logged.decision.handle is None for logged in decisions):
             own = await self._own(tenant)
-        audit, entries = self._audit([self._entry(logged, own) for logged in decisions])
+        permitted = [(logged, logged.permit) for logged in decisions if logged.permit is not None]
+        issued = [self._issued(logged, permit) for logged, permit in permitted]
+        audit, entries = self._audit([*(self._entry(logged, own) for logged in decisions), *issued])
         statements: list[Statement] = [(_ENTER, {"tenant": tenant})]
         if new:
             statements += [
@@ -106,6 +115,8 @@ class SqlDecisionLog:
                 (_VERDICTS, {"tenant": tenant, "rows": _json(map(_verdict, new.values()))}),
             ]
         statements += [(_DECISIONS, {"tenant": tenant, "rows": _json(map(_row, decisions))}), (audit, entries)]
+        if permitted:
+            statements.append((_PERMITS, {"tenant": tenant, "rows": _json(_kept(permit) for _, permit in permitted)}))
         async with lease(self._pool) as connection:
             await exchange(connection, statements)
         # Only now is it known that they are stored.
@@ -137,9 +148,17 @@ class SqlDecisionLog:
         secret = own if decision.handle is None else logged.secret
         return Entry.of(draft, by=logged.by, entry_id=self._new_id(), at=decision.decided_at, secret=secret)
 
+    def _issued(self, logged: Logged, permit: Permit) -> Entry:
+        draft = Draft(event=AuditEvent.PERMIT_ISSUED, object_id=str(permit.jti), subject=permit.handle)
+        return Entry.of(draft, by=logged.by, entry_id=self._new_id(), at=permit.issued_at)
+
 
 def _json(rows: Iterable[dict[str, Any]]) -> str:
     return msgspec.json.encode(list(rows)).decode()
+
+
+def _kept(permit: Permit) -> dict[str, Any]:
+    return msgspec.structs.asdict(permit) | {"stamp": permit.stamp.hex()}
 
 
 def _facts(logged: Logged) -> dict[str, Any]:

@@ -9,10 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from service.audit import Secret, Traces
-from service.consent import StoredRecord
+from service.consent import Profile, StoredRecord
 from service.decisions.asking import Engine, Judged
 from service.decisions.domain import Decision, Stored, Verdict
 from service.decisions.memo import Memo
+from service.decisions.permits import Permit
 from service.decisions.policy import Policy
 from service.kernel import Caller, Handle, SubjectId, TenantId
 
@@ -71,6 +72,12 @@ class Logged(Struct, frozen=True, kw_only=True, eq=False):
     by: Caller
     secret: Secret | None = None
     """Of the subject. A decision about nobody we know is committed to under the tenant's."""
+    permit: Permit | None = None
+    """What is kept of the permit that goes with it."""
+
+
+Issue = Callable[[Decision, Profile | None], Permit | None]
+"""Returns what is to be kept of the permit that goes with a decision, if one does."""
 
 
 class DecisionLog(Protocol):

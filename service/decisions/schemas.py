@@ -9,6 +9,7 @@ from service.consent import Channel, PurposeName
 from service.decisions.context import Context
 from service.decisions.domain import Basis, Decision, Replay, Stored
 from service.decisions.law_schemas import ExplanationView
+from service.decisions.permits import Wish
 from service.decisions.simulation import Case, Simulated, Warned, position
 from service.decisions.told import DecisionView, Outcome, ReasonView
 from service.kernel import Instant, SubjectRef
@@ -24,8 +25,8 @@ class DecisionCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What you declare about the message, the sender and the use. What is left out is unknown."""
     at: Instant | None = None
     """The instant asked about: any past one, or up to 24 hours ahead. Now when it is left out."""
-    permit: bool | None = None
-    """Whether a signed permit is wished. None are issued yet."""
+    permit: bool | Wish | None = None
+    """Whether a signed permit is wished, or for whom and for which message. Only for a question about now."""
 
 
 class ReplayView(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, RowMapping, Uuid, and_, any_, cast, column
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.decisions.batch_store import SqlBatchStore
 from service.decisions.domain import Stored
 from service.decisions.ports import LogEntry, LogPlace, Made
 from service.decisions.tables import decision, facts, verdict
@@ -47,19 +48,24 @@ class SqlDecisionStore:
     def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
         self._connection = connection
         self._tenant = tenant
+        self._batches = SqlBatchStore(connection, tenant)
 
     async def find(self, decision_id: UUID) -> Stored | None:
         return (await self.several([decision_id])).get(decision_id)
 
     async def several(self, decisions: Collection[UUID]) -> Mapping[UUID, Stored]:
-        ids = cast(func.string_to_array(",".join(map(str, decisions)), ","), ARRAY(Uuid))
+        if not decisions:
+            return {}
         rows = await self._connection.execute(
             select(decision, facts.c.body.label("facts"), verdict.c.body.label("verdict"))
             .join(facts, _POINTS_TO_FACTS)
             .join(verdict, _POINTS_TO_VERDICT)
-            .where(decision.c.tenant == self._tenant, decision.c.id == any_(ids))
+            .where(decision.c.tenant == self._tenant, _among(decisions))
         )
-        return {row["id"]: _to_stored(row) for row in rows.mappings()}
+        found = {row["id"]: _to_stored(row) for row in rows.mappings()}
+        if others := set(decisions) - found.keys():
+            found |= await self._batches.several(others)
+        return found
 
     async def verdict(self, revision: str, facts_hash: bytes) -> bytes | None:
         body = await self._connection.scalar(
@@ -93,15 +99,14 @@ class SqlDecisionStore:
         # A cursor: the entries are sought once, and are never all here.
         async with self._connection.stream(entered, execution_options={"yield_per": _AT_ONCE}) as found:
             async for part in found.scalars().partitions():
-                yield await self._made_of(part)
+                yield await self._made_of([UUID(name) for name in part])
 
-    async def _made_of(self, decisions: Collection[str]) -> Sequence[Made]:
+    async def _made_of(self, decisions: Collection[UUID]) -> Sequence[Made]:
         row = decision.c
-        ids = cast(func.string_to_array(",".join(decisions), ","), ARRAY(Uuid))
         found = await self._connection.execute(
             select(*(row[name] for name in _MADE), verdict.c.body.label("verdict"))
             .join(verdict, _POINTS_TO_VERDICT)
-            .where(row.tenant == self._tenant, row.id == any_(ids))
+            .where(row.tenant == self._tenant, _among(decisions))
             .order_by(row.decided_at, row.id)
         )
         return [_to_made(each) for each in found.mappings()]
@@ -120,6 +125,12 @@ class SqlDecisionStore:
     def _made(self, since: datetime, until: datetime) -> ColumnElement[bool]:
         row = decision.c
         return and_(row.tenant == self._tenant, row.decided_at >= since, row.decided_at < until)
+
+
+def _among(decisions: Collection[UUID]) -> ColumnElement[bool]:
+    """Return which rows have one of these ids. The bounds say in which partitions PostgreSQL has to look at all."""
+    ids = cast(func.string_to_array(",".join(map(str, decisions)), ","), ARRAY(Uuid))
+    return and_(decision.c.id == any_(ids), decision.c.id.between(min(decisions), max(decisions)))
 
 
 def _to_stored(row: RowMapping) -> Stored:

@@ -41,10 +41,11 @@ class DecisionView(Struct, frozen=True, kw_only=True):
     valid_until: datetime | None
     """The next instant at which the answer could change by time alone."""
     policy_revision: str
-    permit: None = None
+    permit: str | None = None
+    """Signed, for whoever sends: only with a yes, and only where it was wished for."""
 
     @classmethod
-    def of(cls, decision: Decision) -> "DecisionView":
+    def of(cls, decision: Decision, permit: str | None = None) -> "DecisionView":
         return cls(
             id=decision.id,
             decision="permit" if decision.permit else "deny",
@@ -56,4 +57,5 @@ class DecisionView(Struct, frozen=True, kw_only=True):
             retry_after=decision.retry_after,
             valid_until=decision.valid_until,
             policy_revision=decision.policy,
+            permit=permit,
         )

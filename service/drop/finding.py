@@ -199,10 +199,9 @@ class Follow:
 
 async def _name(tx: DropTransaction, handle: Handle) -> SubjectId | None:
     """Return the id of somebody, and keep others from them until this ends; nobody has it any more who was erased."""
-    if (current := await tx.subjects.current(handle)) is None:
+    if (found := await tx.subjects.lock_current(handle)) is None:
         return None
-    await tx.subjects.lock(current)
-    return (await tx.subjects.names([current])).get(current)
+    return (await tx.subjects.names([found.handle])).get(found.handle)
 
 
 async def _told(tx: DropTransaction, handle: Handle, by: Caller, clock: Clock) -> None:

@@ -99,8 +99,7 @@ async def held(tx: RequestTransaction, request_id: UUID, by: Caller) -> tuple[Re
     stored = await tx.requests.find(request_id)
     if stored is None or not await is_theirs(tx, stored[0].handle, by):
         return None
-    if (handle := await tx.subjects.current(stored[0].handle)) is not None:
-        await tx.subjects.lock(handle)
+    await tx.subjects.lock_current(stored[0].handle)
     return await tx.requests.find(request_id, hold=True)
 
 

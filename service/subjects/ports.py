@@ -41,7 +41,15 @@ class SubjectStore(Protocol):
         ...
 
     async def lock(self, handle: Handle) -> Subject:
-        """Return an ensured subject, whom no other transaction changes until this one ends."""
+        """Return an ensured subject, whom no other transaction changes until this one ends.
+
+        Raises:
+            Contended: they were merged with another or erased at this moment.
+        """
+        ...
+
+    async def lock_current(self, handle: Handle) -> Subject | None:
+        """Return who has `handle` now, as `lock` does; ``None`` for one who was erased."""
         ...
 
     async def versions(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[tuple[int, SubjectFacts]]]:

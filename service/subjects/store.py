@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.audit import NOBODYS, ContentExpired
-from service.kernel import Handle, NewId, SubjectId, TenantId, Unavailable
+from service.kernel import Contended, Handle, NewId, SubjectId, TenantId, Unavailable
 from service.subjects.directory import UNKNOWN, SqlDirectory, from_flags, to_flags
 from service.subjects.domain import NO_FACTS, FactsVersion, Flags, Named, Subject, SubjectFacts
 from service.subjects.tables import subject as row
@@ -120,9 +120,21 @@ class SqlSubjectStore(SqlDirectory):
             raise ContentExpired("what was known then was kept until its period ended")
 
     async def lock(self, handle: Handle) -> Subject:
+        if (found := await self._locked(handle)) is None:
+            raise Contended("somebody was merged or erased at this moment; asking again is safe")
+        return found
+
+    async def lock_current(self, handle: Handle) -> Subject | None:
+        while (current := await self.current(handle)) is not None:
+            if (found := await self._locked(current)) is not None:
+                return found
+        return None
+
+    async def _locked(self, handle: Handle) -> Subject | None:
         wanted = _SUBJECT.where(row.c.tenant == self._tenant, row.c.handle == handle, row.c.merged_at.is_(None))
         # Not for the key: that would wait for those who ensured the subject, who may wait for this as well.
-        return _to_subject((await self._connection.execute(wanted.with_for_update(key_share=True))).one())
+        found = (await self._connection.execute(wanted.with_for_update(key_share=True))).one_or_none()
+        return None if found is None else _to_subject(found)
 
     async def versions(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[tuple[int, SubjectFacts]]]:
         wanted = ",".join(handle.hex for handle in handles)

@@ -219,7 +219,7 @@ async def test_a_malformed_question_is_refused_where_it_is_wrong(
 @pytest.mark.parametrize(
     ("changes", "code", "pointer"),
     [
-        ({"permit": True}, "permits_not_offered", "/permit"),
+        ({"permit": True, "at": "2026-11-21T09:00:00Z"}, "permit_is_for_now", "/at"),
         ({"at": "2026-11-22T09:00:01Z"}, "question_too_far_ahead", "/at"),
         ({"at": "0001-01-01T00:00:00Z"}, "instant_out_of_range", "/at"),
         ({"purpose": "x-unheard-of"}, "unknown_purpose", "/purpose"),

@@ -46,6 +46,7 @@ CHANGING = {
     "public",
     "since",
     "receipt",
+    "revocations",
     "proof",
     "certificate",
     "checkpoint",

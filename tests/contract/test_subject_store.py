@@ -3,7 +3,10 @@
 import asyncio
 from datetime import date, timedelta
 
-from service.kernel import SubjectId
+import pytest
+from uuid_utils.compat import uuid7
+
+from service.kernel import Contended, SubjectId
 from service.subjects import NO_FACTS, NO_FLAGS, Flags, Signals
 from tests.builders import DAY, NOON, some_facts
 
@@ -150,3 +153,46 @@ async def test_a_handle_of_before_a_merge_leads_to_the_one_of_today(begin, tenan
     async with begin(tenant) as tx:
         assert [await tx.subjects.current(handle) for handle in (ann, ben, cem)] == [cem] * 3
         assert await tx.subjects.current(new_id()) is None
+
+
+async def test_who_is_parted_from_their_handle_while_others_wait_is_nobody(begin, tenant):
+    async with begin(tenant) as tx:
+        handle = (await tx.subjects.ensure([ANN], NOON)).handles[ANN]
+
+    async def gone() -> None:
+        async with begin(tenant) as tx:
+            assert await tx.subjects.lock_current(handle) is None
+
+    async def refused() -> None:
+        with pytest.raises(Contended):
+            async with begin(tenant) as tx:
+                await tx.subjects.lock(handle)
+
+    async with begin(tenant) as tx:
+        held = await tx.subjects.hold([ANN])
+        waiting = [asyncio.create_task(each()) for each in (gone, refused)]
+        await asyncio.sleep(0.2)
+        assert not any(task.done() for task in waiting)
+        await tx.subjects.part({ANN: uuid7()}, NO_FLAGS)
+    assert held[ANN].subject.handle == handle
+    await asyncio.gather(*waiting)
+
+
+async def test_who_is_merged_while_others_wait_is_who_they_were_merged_into(begin, tenant):
+    async with begin(tenant) as tx:
+        handles = (await tx.subjects.ensure([ANN, BEN], NOON)).handles
+
+    async def current() -> None:
+        async with begin(tenant) as tx:
+            found = await tx.subjects.lock_current(handles[ANN])
+            assert found is not None
+            assert found.handle == handles[BEN]
+
+    async with begin(tenant) as tx:
+        held = await tx.subjects.hold([ANN, BEN])
+        await tx.subjects.settle(handles[ANN], handles[BEN], NOON, same=True)
+        waiting = asyncio.create_task(current())
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        await tx.subjects.merge(handles[ANN], held[BEN].subject, NOON)
+    await waiting

@@ -9,7 +9,8 @@ import pytest
 from service import kernel
 from service.postgres import DatabaseUrls
 from tests.conftest import Database
-from tests.journeys.processes import environment, volens
+from tests.journeys.commands import typed
+from tests.journeys.processes import environment
 
 SCOPES = " ".join(kernel.SCOPES)
 
@@ -25,7 +26,7 @@ class Installation:
 def installation(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     data: Path = tmp_path_factory.mktemp("data")
     env = environment(data, database.urls)
-    volens("migrate", env=env)
-    volens("tenant", "add", "acme", env=env)
-    token = volens("token", "--tenant", "acme", "--scope", SCOPES, env=env).stdout.strip()
+    assert typed("migrate", env=env).exit_code == 0
+    assert typed("tenant", "add", "acme", env=env).exit_code == 0
+    token = typed("token", "--tenant", "acme", "--scope", SCOPES, env=env).stdout.strip()
     return Installation(env=env, urls=database.urls, token=token)

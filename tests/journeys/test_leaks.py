@@ -95,6 +95,8 @@ BODIES: dict[str, Any] = {
         "purpose": "marketing",
         "context": {"plausible_time_zones": ["Europe/Berlin"], "processor_country": "DE", "bulk": True},
     },
+    "decideBatch": {"channel": "email", "purpose": "marketing", "context": {"processor_country": "DE"}},
+    "verifyPermit": {"permit": "none.of.ours"},
     "reveal": {
         "subject": "s-1",
         "fields": ["email"],
