@@ -23,7 +23,6 @@ def upgrade() -> None:
         op,
         "record_import",
         sa.Column("id", sa.Uuid, nullable=False),
-        sa.Column("began_at", INSTANT, nullable=False),
         sa.Column("done", sa.Integer, nullable=False),
         sa.Column("seen", sa.LargeBinary, nullable=False),
         sa.Column("at", INSTANT, nullable=False),

@@ -1,5 +1,6 @@
 """How far imports have got, and the trees over what they brought, in PostgreSQL."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -14,8 +15,8 @@ from service.kernel import TenantId
 
 _ADVANCE: Final = text(
     """
-    INSERT INTO record_import AS import (tenant, id, began_at, done, seen, at)
-    VALUES (:tenant, :id, :began_at, :done, :seen, :at)
+    INSERT INTO record_import AS import (tenant, id, done, seen, at)
+    VALUES (:tenant, :id, :done, :seen, :at)
     ON CONFLICT (tenant, id) DO UPDATE SET done = excluded.done, seen = excluded.seen, at = excluded.at
         WHERE import.done = :before
     RETURNING done
@@ -27,6 +28,16 @@ _ADD: Final = text(
     VALUES (:tenant, :id, :import, :at, CAST(string_to_array(:records, ',') AS uuid[]), :leaves)
     """
 )
+_BROUGHT: Final = text(
+    """
+    SELECT want.id
+    FROM unnest(
+        CAST(string_to_array(:ids, ',') AS uuid[]), CAST(string_to_array(:times, ',') AS timestamptz[])
+    ) AS want (id, at)
+    JOIN record_chunk AS chunk ON chunk.tenant = :tenant AND chunk.import = :import AND chunk.at = want.at
+        AND want.id = ANY(chunk.records)
+    """
+)
 
 
 class SqlImportStore:
@@ -36,17 +47,23 @@ class SqlImportStore:
         self._connection = connection
         self._tenant = tenant
 
-    async def progress(self, import_id: UUID) -> tuple[int, bytes, datetime | None]:
+    async def progress(self, import_id: UUID) -> tuple[int, bytes]:
         row = record_import.c
-        wanted = select(row.done, row.seen, row.began_at).where(row.tenant == self._tenant, row.id == import_id)
+        wanted = select(row.done, row.seen).where(row.tenant == self._tenant, row.id == import_id)
         found = (await self._connection.execute(wanted)).one_or_none()
-        return (0, b"", None) if found is None else (found.done, found.seen, found.began_at)
+        return (0, b"") if found is None else (found.done, found.seen)
 
-    async def advance(
-        self, import_id: UUID, before: int, done: int, seen: bytes, began_at: datetime, at: datetime
-    ) -> bool:
-        there = {"id": import_id, "before": before, "done": done, "seen": seen, "began_at": began_at, "at": at}
-        return (await self._connection.execute(_ADVANCE, {"tenant": self._tenant, **there})).first() is not None
+    async def advance(self, import_id: UUID, before: int, done: int, seen: bytes, at: datetime) -> bool:
+        there = {"tenant": self._tenant, "id": import_id, "before": before, "done": done, "seen": seen, "at": at}
+        return (await self._connection.execute(_ADVANCE, there)).first() is not None
+
+    async def brought(self, import_id: UUID, records: Mapping[UUID, datetime]) -> frozenset[UUID]:
+        wanted = {
+            "ids": ",".join(map(str, records)),
+            "times": ",".join(at.isoformat() for at in records.values()),
+        }
+        found = await self._connection.execute(_BROUGHT, {"tenant": self._tenant, "import": import_id, **wanted})
+        return frozenset(found.scalars())
 
     async def add(self, chunk: Chunk) -> None:
         row = {"tenant": self._tenant, "id": chunk.id, "import": chunk.import_id, "at": chunk.at}

@@ -1,8 +1,9 @@
 """Store a piece of an import: many records, what they amount to, one audit entry and one event, or nothing.
 
-An import opens no door (promise 5). Who had refused something before it began, on a channel, is not brought back on
-that channel by what a file says that they agreed to later: such a record isn't stored, and the line says so. What the
-file itself says in its own order stands as it says; and what people do by themselves comes by other ways.
+An import opens no door (promise 5). Who has refused something on a channel, otherwise than by the import itself, is not
+brought back on that channel by what a file says that they agreed to later: such a record isn't stored, and the line
+says so. What the file itself says in its own order stands as it says; and what people do by themselves comes by other
+ways.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +51,6 @@ class AppendChunk:
         lines: Lines,
         *,
         import_id: UUID,
-        began_at: datetime | None,
         derived: frozenset[UUID],
         now: datetime,
         by: Caller,
@@ -65,7 +65,7 @@ class AppendChunk:
         new = await self._new(tx, wanted, refused, derived, now)
         if any(new.values()):
             states = await tx.states.lock({record.handle for each in new.values() for record in each})
-            await self._shut(tx, states, new, refused, began_at or now)
+            await self._shut(tx, states, new, refused, import_id)
             await self._store(tx, states, [one for each in new.values() for one in each], import_id, now, by)
         return Became(new={line: len(each) for line, each in new.items()}, refused=refused)
 
@@ -131,26 +131,28 @@ class AppendChunk:
         states: Mapping[Handle, State | None],
         new: dict[int, list[StoredRecord]],
         refused: dict[int, DomainError],
-        began_at: datetime,
+        import_id: UUID,
     ) -> None:
-        """Take out of `new` what would answer a refusal from before the import."""
+        """Take out of `new` what would answer a refusal that didn't come with the import itself."""
         may = {record.handle for each in new.values() for record in each if self._may_answer(states, record)}
         if not may:
             return
-        held = {
-            handle: [
-                act
-                for record in history
-                if record.received_at < began_at and record.statement.action in self._vocabulary.refusals
-                for act in acts_of(record, self._vocabulary)
-            ]
-            for handle, history in (await tx.records.histories(may)).items()
-        }
+        refusals = [
+            record
+            for history in (await tx.records.histories(may)).values()
+            for record in history
+            if record.statement.action in self._vocabulary.refusals
+        ]
+        own = await tx.imports.brought(import_id, {record.id: record.received_at for record in refusals})
+        held: dict[Handle, list[Act]] = {}
+        for record in refusals:
+            if record.id not in own:
+                held.setdefault(record.handle, []).extend(acts_of(record, self._vocabulary))
         for line, each in new.items():
             left = [record for record in each if not self._answers(record, held.get(record.handle, ()))]
             if len(left) < len(each):
                 new[line] = left
-                refused[line] = RefusalStands("they refused before this import, and only their own act answers that")
+                refused[line] = RefusalStands("they have refused, and only their own act answers that")
 
     def _may_answer(self, states: Mapping[Handle, State | None], record: StoredRecord) -> bool:
         state = states[record.handle]

@@ -147,8 +147,8 @@ class BulkController(Controller):
         """Store records in bulk: lines of JSON, or CSV with a mapping of its columns, of any number.
 
         A line of JSON is a record as `POST /v1/records` takes it; `id` may be left out, and `ts` of a refusal. What a
-        file says without evidence is stored as claimed, and proves nothing. Who refused something before the import
-        began is not brought back by it: such a record is left out, and its line says `refusal_stands`.
+        file says without evidence is stored as claimed, and proves nothing. Who refused something
+        is not brought back by it: such a record is left out, and its line says `refusal_stands`.
 
         The answer has a line for each, in their order, as soon as it is durable, and a summary at the end: without one
         it was cut off. Then send the same lines again with the same `import` and `mapping`: what was dealt with is

@@ -71,7 +71,7 @@ class AddressShared(DomainError):
 
 
 class RefusalStands(DomainError):
-    """Somebody had refused before the import began. A file brings nobody back; their own act does."""
+    """Somebody has refused, and not by this import itself. A file brings nobody back; their own act does."""
 
     code = "refusal_stands"
 
@@ -114,7 +114,7 @@ class ImportSummary(Struct, frozen=True, kw_only=True, tag_field="outcome", tag=
     records: int
     """New ones."""
     shut: int
-    """Lines of which something was left out, since a refusal from before the import stands."""
+    """Lines of which something was left out, since a refusal stands that the import didn't bring."""
 
 
 class Chunk(Struct, frozen=True, kw_only=True):

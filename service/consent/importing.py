@@ -6,7 +6,6 @@ gives its records no ids, they follow from what the records say, so the same fil
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -94,10 +93,10 @@ class ImportRecords:
             ImportMoved: another connection goes on with it.
             RingUnavailable, Unavailable: what was yielded is stored; go on from there.
         """
-        skipped, seen, began_at = 0, b"", None
+        skipped, seen = 0, b""
         if not dry:
             async with self._begin(by.tenant) as tx:
-                skipped, seen, began_at = await tx.imports.progress(import_id)
+                skipped, seen = await tx.imports.progress(import_id)
         sameness = Sameness(await self._keys.suppression_key(by.tenant), import_id, skipped, seen, how)
         told = _Told()
         async with aclosing(self._ahead(self._read(lines, read, sameness))) as coming:
@@ -105,8 +104,7 @@ class ImportRecords:
                 told.lines = piece.done
                 if piece.before == piece.done:
                     continue
-                began_at = began_at or self._clock()
-                became = await self._stored(piece, import_id, began_at, dry=dry, by=by)
+                became = await self._stored(piece, import_id, dry=dry, by=by)
                 yield told.of(piece, became)
         yield told.summary(import_id, skipped=min(skipped, told.lines), dry=dry)
 
@@ -143,7 +141,7 @@ class ImportRecords:
             yield piece
         sameness.check()
 
-    async def _stored(self, piece: _Piece, import_id: UUID, began_at: datetime, *, dry: bool, by: Caller) -> Became:
+    async def _stored(self, piece: _Piece, import_id: UUID, *, dry: bool, by: Caller) -> Became:
         await self._know(piece, dry=dry, by=by)
         await self._found(piece, by)
         submissions, derived = await self._submissions(piece, by)
@@ -155,14 +153,13 @@ class ImportRecords:
                         tx,
                         submissions,
                         import_id=import_id,
-                        began_at=began_at,
                         derived=derived,
                         now=now,
                         by=by,
                     )
                     if dry:
                         raise _NotKept(became)
-                    if not await tx.imports.advance(import_id, piece.before, piece.done, piece.seen, began_at, now):
+                    if not await tx.imports.advance(import_id, piece.before, piece.done, piece.seen, now):
                         raise ImportMoved("another connection goes on with this import")
                     return became
             except _NotKept as tried:

@@ -1,4 +1,4 @@
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -12,20 +12,19 @@ from service.kernel import Caller, DomainError, SubjectId, TenantId
 class ImportStore(Protocol):
     """How far imports have got, and the trees over what they brought."""
 
-    async def progress(self, import_id: UUID) -> tuple[int, bytes, datetime | None]:
-        """Return how many lines have been dealt with, what hashes them, and when the first were."""
+    async def progress(self, import_id: UUID) -> tuple[int, bytes]:
+        """Return how many lines have been dealt with, and what hashes them."""
         ...
 
-    async def advance(
-        self, import_id: UUID, before: int, done: int, seen: bytes, began_at: datetime, at: datetime
-    ) -> bool:
-        """Store that so many lines have been dealt with; return whether it had been `before` until now.
-
-        `began_at` is kept from the first time.
-        """
+    async def advance(self, import_id: UUID, before: int, done: int, seen: bytes, at: datetime) -> bool:
+        """Store that so many lines have been dealt with; return whether it had been `before` until now."""
         ...
 
     async def add(self, chunk: Chunk) -> None: ...
+
+    async def brought(self, import_id: UUID, records: Mapping[UUID, datetime]) -> frozenset[UUID]:
+        """Return those of `records`, with when they arrived, that came with an import."""
+        ...
 
     async def chunk(self, chunk_id: UUID) -> Chunk | None: ...
 

@@ -54,7 +54,6 @@ record_import = Table(
     metadata,
     tenant_column(),
     Column("id", Uuid, primary_key=True),
-    Column("began_at", UtcDateTime, nullable=False),
     Column("done", Integer, nullable=False),
     Column("seen", LargeBinary, nullable=False),
     Column("at", UtcDateTime, nullable=False),

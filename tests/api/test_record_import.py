@@ -172,6 +172,23 @@ async def test_what_a_file_says_in_its_own_order_stands_whatever_the_pieces(clie
     assert [await asked(client, each) for each in ("ann", "bob")] == ["permit", "deny"]
 
 
+async def test_who_refuses_while_an_import_runs_has_refused(client, clock, monkeypatch):
+    monkeypatch.setattr(importing, "LINES", 2)
+    await known(client, "ann")
+    import_id = str(uuid4())
+    some = [line("ann", ts="2026-11-01T10:00:00Z"), line("x1")]
+    await sent(client, *some, **{"import": import_id})
+    refusal = {**CONSENT, "id": str(uuid4()), "subject": "ann", "ts": clock().isoformat(), "action": "opt_out"}
+    assert (await client.post("/v1/records", json={"records": [refusal]})).status_code == 201
+    clock.advance(timedelta(minutes=10))
+    later = (clock() - timedelta(minutes=2)).isoformat()
+
+    told, _ = await sent(client, *some, line("ann", ts=later), **{"import": import_id})
+
+    assert [each.get("code") for each in told] == ["refusal_stands"]
+    assert await asked(client, "ann") == "deny"
+
+
 async def test_a_dry_run_tells_the_same_and_keeps_nothing(client, database, tenant):
     lines = [line("a"), line("a"), line("b", ts=...), ""]
 
