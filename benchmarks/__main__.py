@@ -23,6 +23,7 @@ MODULES = {
     "queue": "benchmarks.queue",
     "erasures": "benchmarks.erasures",
     "drop": "benchmarks.drop",
+    "imports": "benchmarks.imports",
     "overload": "benchmarks.overload",
     "growth": "benchmarks.growth",
     "compare": "benchmarks.compare",

@@ -42,10 +42,10 @@ COLD = 1_000
 """Checks after a start, each of another subject."""
 
 WHY = {
-    "same": "the same state as after one record: what differs is noise of the run",
-    "long": "the state of a mixed history is at its bound, twelve signatures of each act, and a check reads all of it; "
-    "it grows no further, whatever the history does",
-    "log": "the audit log's entries, which are not partitioned, have five indexes that outgrow the database's memory",
+    "same": "the same bytes of state and facts as after one record, so the same work: the rest is noise of the run",
+    "long": "a state at its bound has 78 acts, 16 KB, and makes 12 KB of facts: 410 µs of a processor to decode and "
+    "state them, where one act takes 19; it grows no further, whatever the history does",
+    "log": "what grew with the decisions are entries of the audit log, in one table with five indexes",
     "subjects": "each check touches pages of three tables and their indexes at random, and 256 MiB of buffers hold a "
     "fraction of them",
 }

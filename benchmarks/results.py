@@ -116,7 +116,8 @@ def show(rows: Sequence[Row]) -> None:
     console.print(table)
     for row in rows:
         if row.met is False or row.figure is None:
-            console.print(f"{row.benchmark}, {row.name}: investigated: {row.why or 'not yet'}", highlight=False)
+            why = row.why or f"not yet; others used {row.others:.1f} cores meanwhile"
+            console.print(f"{row.benchmark}, {row.name}: investigated: {why}", highlight=False)
 
 
 def _written(figure: float | None) -> str:

@@ -29,6 +29,7 @@ from service.audit.proving import (
 )
 from service.audit.store import statement as audit_statement
 from service.bridges import known_tenant, resolver, when_stored
+from service.bulk import bulk
 from service.candidates import Bench, ReadPeople
 from service.connecting import connected
 from service.consent import (
@@ -43,24 +44,17 @@ from service.consent import (
 )
 from service.consent.issuing import ExportReceipt, IssueReceipt, ReadRecord
 from service.consent.profiles import ProfileReader
+from service.decision_parts import decision_parts
 from service.decisions import (
-    Decide,
     InForce,
     Laws,
     Policy,
     PolicyEngine,
-    ReadCoverage,
-    ReadDecision,
-    ReadPolicy,
-    ReadRule,
-    SimulateDecision,
 )
 from service.decisions import api as decisions_api
 from service.decisions.artefacts import read_policy, read_schema
-from service.decisions.log import SqlDecisionLog
 from service.decisions.opa import served
 from service.decisions.wasm import embedded
-from service.decisions.watched import WatchedLog
 from service.desk import Safe, couriers, desk, statutes
 from service.erasing import Known, planner, shown
 from service.export_parts import parts as export_parts
@@ -99,7 +93,7 @@ from service.transaction import Begin, hot_opener, opener, trip_opener
 from service.trials import ReadChanges, ReadTrial, ReadTrials, RunTrial, StartTrial
 from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
-from service.vault import FieldsOf, MoveValues, Opening, OpenTogether, OpenValues, Wanted
+from service.vault import FieldsOf, LookupMany, MoveValues, Opening, OpenTogether, OpenValues, Wanted
 from service.vault import api as vault_api
 from service.vault.ahead import in_turn, one_ahead
 from service.vault.domain import RootUse
@@ -187,12 +181,14 @@ def assemble(
     policy = laws.shipped.policy
     governing = Governing(lambda revision: telemetry.policy(revision or policy.revision))
     profiles = ProfileReader(pool, governing)
-    log = WatchedLog(SqlDecisionLog(pool, audit_statement, new_id), telemetry)
-    decide = Decide(profiles, begin, log, laws, clock, new_id)
+    parts = decision_parts(begin, pool, profiles, governing, laws, read_schema(FACTS), telemetry, clock, new_id)
+    decide = parts["decide"]
     append = AppendRecords(begin, clock, policy.vocabulary)
     fields = Fields(begin)
     pace = LookupPace(settings.lookups_per_minute, clock)
-    finder = Grouped(FindHolders(trip_opener(pool, clock, new_id), vault_keys))
+    find = FindHolders(trip_opener(pool, clock, new_id), vault_keys)
+    finder = Grouped(find)
+    put_subject = PutSubject(begin, clock, policy.gazetteer)
     lookup = Lookup(fields, normalised, finder, pace)
     write_values = WriteValues(hot_opener(pool, clock, new_id), vault_keys, seal, clock)
     write = Grouped(write_values)
@@ -223,7 +219,8 @@ def assemble(
         ],
         statuses=STATUSES,
         dependencies={
-            "put_subject": PutSubject(begin, clock, policy.gazetteer),
+            "put_subject": put_subject,
+            **bulk(begin, vault_keys, policy, LookupMany(fields, normalised, find), put_subject, clock, new_id),
             "read_subject": ReadSubject(begin, policy.vocabulary),
             "append_records": append,
             **counter,
@@ -237,13 +234,8 @@ def assemble(
             "read_notice": ReadNotice(begin),
             "put_purpose": PutPurpose(begin, clock),
             "read_purposes": ReadPurposes(begin),
-            "decide": decide,
+            **parts,
             **permits,
-            "simulate_decision": SimulateDecision(profiles, laws, clock, read_schema(FACTS), asyncio.Semaphore(1)),
-            "read_decision": ReadDecision(begin, profiles, laws),
-            "read_policy": ReadPolicy(profiles, laws),
-            "read_rule": ReadRule(profiles, laws),
-            "read_coverage": ReadCoverage(profiles, laws, clock),
             "put_overlay": PutOverlay(begin, CheckOverlay(begin, profiles, laws, clock), clock),
             "read_overlay": ReadOverlay(begin),
             "read_overlay_versions": ReadOverlayVersions(begin),
@@ -266,7 +258,7 @@ def assemble(
             "read_checkpoint": ReadCheckpoint(begin),
             "read_timestamp": ReadTimestamp(begin),
             "prove_entry": prove,
-            "issue_receipt": IssueReceipt(read_record, prove, receipt_keys, settings.log_name, clock),
+            "issue_receipt": IssueReceipt(begin, read_record, prove, receipt_keys, settings.log_name, clock),
             "export_receipt": ExportReceipt(read_record),
             "prove_consistency": ProveConsistency(begin),
             "read_tiles": ReadTiles(begin),

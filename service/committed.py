@@ -40,6 +40,7 @@ _NAMED: Final = {
     AuditEvent.SUBJECT_MERGED: "the merge of",
     AuditEvent.VAULT_APPROVAL_REQUESTED: "approval",
     AuditEvent.VAULT_APPROVAL_GIVEN: "approval",
+    AuditEvent.RECORD_IMPORTED: "imported records",
     AuditEvent.NOTICE_STORED: "notice",
     AuditEvent.PURPOSE_STORED: "purpose",
     AuditEvent.OVERLAY_STORED: "overlay",
@@ -289,6 +290,8 @@ async def _expired(tx: Transaction, entry: Happened, stored: Sequence[Behind]) -
 
 async def _published(tx: Transaction, entry: Happened) -> bytes | None:
     """Return the hash of what an entry without a salt tells of. None where it is gone."""
+    if entry.event is AuditEvent.RECORD_IMPORTED:
+        return await _imported(tx, UUID(entry.object))
     if entry.event is AuditEvent.NOTICE_STORED:
         notice = await tx.notices.find(*entry.object.rsplit("/", 1))
         return None if notice is None else notice.content.sha256()
@@ -297,3 +300,25 @@ async def _published(tx: Transaction, entry: Happened) -> bytes | None:
         return None if own is None else consent.purpose_hash(own)
     stored = await tx.overlays.version(int(entry.object.rpartition(".")[2]))
     return None if stored is None else hashlib.sha256(msgspec.json.encode(stored.overlay, order="sorted")).digest()
+
+
+async def _imported(tx: Transaction, chunk_id: UUID) -> bytes | None:
+    """Return the root over the records of a chunk as they are now. None where one is gone that no trace tells of.
+
+    Of who was erased, and of what went when its period was over, the leaf that was stored stands.
+    """
+    chunk = await tx.imports.chunk(chunk_id)
+    if chunk is None:
+        return None
+    records = await tx.records.find(chunk.records)
+    missing = [each for each in chunk.records if each not in records]
+    if missing and len(await tx.traces.of(Content.RECORD, missing)) < len(missing):
+        return None
+    secrets = await tx.audit.secrets({record.handle for record in records.values()})
+    return chunk.root_with(
+        {
+            id_: consent.leaf_of(record, secrets[record.handle])
+            for id_, record in records.items()
+            if record.handle in secrets
+        }
+    )

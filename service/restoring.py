@@ -52,6 +52,7 @@ WANTED: Final = frozenset(
         AuditEvent.ERASURE_FORGOTTEN,
         AuditEvent.VAULT_KEY_DESTROYED,
         AuditEvent.RECORD_STORED,
+        AuditEvent.RECORD_IMPORTED,
         AuditEvent.REQUEST_RECEIVED,
     }
 )
@@ -79,6 +80,8 @@ class Replayed(Struct, kw_only=True):
     """Records that refuse something, stored again."""
     suppressed: int = 0
     """People of whom the file doesn't say what they said: they count as having refused until they say yes anew."""
+    imports: int = 0
+    """Pieces of imports that are lost: import the same files again, which adds what is missing and nothing else."""
     unknown: int = 0
     """Records of people whom the database has never known."""
     requests: list[str] = []
@@ -125,6 +128,8 @@ class Replaying:
         for index, each in newer:
             if each.event is AuditEvent.RECORD_STORED and each.subject not in gone:
                 await self._say(each, said.get(index))
+            elif each.event is AuditEvent.RECORD_IMPORTED:
+                self._done.imports += 1
             elif each.event is AuditEvent.REQUEST_RECEIVED and each.subject not in gone:
                 await self._miss(each)
         return self._done

@@ -8,9 +8,9 @@ from litestar import Controller
 from service.audit import api as audit_api
 from service.audit import hold_api, proof_api
 from service.consent import api as consent_api
-from service.consent import receipt_api
+from service.consent import import_api, receipt_api
 from service.decisions import api as decisions_api
-from service.decisions import permit_api
+from service.decisions import batch_api, permit_api
 from service.doors import api as doors_api
 from service.doors import drp_api
 from service.downstreams import api as downstreams_api
@@ -37,6 +37,7 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
     **subjects_api.STATUS,
     **consent_api.STATUS,
     **receipt_api.RECEIPT_STATUS,
+    **import_api.IMPORT_STATUS,
     **decisions_api.STATUS,
     **policies_api.STATUS,
     **trials_api.STATUS,
@@ -57,12 +58,14 @@ STATUSES: Final[Mapping[type[DomainError], int]] = {
 CONTROLLERS: Final[Sequence[type[Controller]]] = (
     consent_api.RecordController,
     receipt_api.ReceiptController,
+    import_api.BulkController,
     consent_api.MergeController,
     consent_api.RegistryController,
     subjects_api.SubjectController,
     timeline_api.TimelineController,
     decisions_api.DecisionController,
     permit_api.PermitController,
+    batch_api.BatchController,
     decisions_api.LawController,
     policies_api.PolicyController,
     trials_api.TrialController,

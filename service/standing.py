@@ -44,6 +44,13 @@ _NOT_OF_OLD_MERGES: Final = """
     )
 """
 """Until merges committed to anything, the records that they copied had no entries."""
+_NOT_IMPORTED: Final = """
+    NOT EXISTS (
+        SELECT FROM record_chunk AS chunk CROSS JOIN LATERAL unnest(chunk.records) AS one
+        WHERE chunk.tenant = %(tenant)s AND one = held.id
+    )
+"""
+"""Records that were imported together have one entry, which names their chunk."""
 
 
 class _Rows(Struct, frozen=True, kw_only=True):
@@ -57,8 +64,15 @@ class _Rows(Struct, frozen=True, kw_only=True):
 
 
 _TOLD: Final = {
-    "record": _Rows(table="record", events=[AuditEvent.RECORD_STORED], whose="held.handle", which=_NOT_OF_OLD_MERGES),
+    "record": _Rows(
+        table="record",
+        events=[AuditEvent.RECORD_STORED],
+        whose="held.handle",
+        which=f"{_NOT_OF_OLD_MERGES} AND {_NOT_IMPORTED}",
+    ),
+    "imported records": _Rows(table="record_chunk", events=[AuditEvent.RECORD_IMPORTED]),
     "decision": _Rows(table="decision", events=[AuditEvent.DECISION_MADE], whose="held.handle"),
+    "batch": _Rows(table="batch", events=[AuditEvent.BATCH_DECIDED]),
     "reveal": _Rows(table="reveal", events=[AuditEvent.VAULT_REVEALED], whose="held.handle"),
     "request": _Rows(
         table="request", events=[AuditEvent.REQUEST_RECEIVED, AuditEvent.REQUEST_JOINED], whose="held.handle"

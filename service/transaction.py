@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.audit.keeping_store import SqlContentStore, SqlHoldStore, SqlTraces
 from service.audit.store import SqlAuditAppender, SqlAuditTrail, SqlLogKeys, SqlSubjectLog, SqlTree
+from service.consent.chunk_store import SqlImportStore
 from service.consent.keeping_store import SqlOldRecordStore
 from service.consent.store import SqlNoticeStore, SqlPurposeStore, SqlRecordStore, SqlStateStore
 from service.db import TENANT_SETTING, answering, lease
@@ -68,6 +69,7 @@ class Transaction:
         self.moving = SqlMovingStore(connection, tenant)
         self.subjects = SqlSubjectStore(connection, trips, tenant, new_id)
         self.records = SqlRecordStore(connection, tenant)
+        self.imports = SqlImportStore(connection, tenant)
         self.old_records = SqlOldRecordStore(connection, tenant)
         self.states = SqlStateStore(connection, tenant, clock)
         self.notices = SqlNoticeStore(connection, tenant, clock)

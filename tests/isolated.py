@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 from msgspec import Struct
 
-from tests import connected, doors, parcelled, permitted
+from tests import bulked, connected, doors, parcelled, permitted
 from tests.asked import request_bodies, request_names
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "openapi" / "openapi.json").read_text())
@@ -99,6 +99,7 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
                 "over": {"subjects": {"channel": "post", "purpose": "marketing"}},
             },
             "decide": {"subject": subject, "channel": "email", "purpose": "marketing"},
+            "decideBatch": [{"channel": "email", "purpose": "marketing"}, {"subject": subject}],
             "reveal": {
                 "subject": subject,
                 "fields": ["email"],
@@ -129,6 +130,7 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
             "countEntries": {"wanted": {"actors": [mark]}},
             "putFilter": {"actors": [mark]},
         }
+        | bulked.bodies(mark, subject)
         | connected.bodies(mark)
         | parcelled.BODIES
         | permitted.BODIES

@@ -11,7 +11,7 @@ from alembic import op
 from migrations.support import ID, INSTANT, WORKER, tenant_table
 
 revision = "0043"
-down_revision = "0039"
+down_revision = "0042"
 branch_labels = None
 depends_on = None
 

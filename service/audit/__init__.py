@@ -1,5 +1,6 @@
 """The tamper-evident log: what was done, by whom, to which object."""
 
+from service.audit.commitments import commitment_of, salt_of, withheld
 from service.audit.domain import (
     NOBODYS,
     AuditEvent,
@@ -16,11 +17,12 @@ from service.audit.domain import (
 )
 from service.audit.evidence import certificate, jws, kid_of, receipt
 from service.audit.growing import origin_of, receipts_of
-from service.audit.keeping import Content, ContentExpired
+from service.audit.keeping import Content, ContentExpired, Trace
 from service.audit.keeping_ports import HoldStore, Traces
 from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
 from service.audit.proving import ProveEntries, ProveEntry
 from service.audit.sheet import BOM, harmless
+from service.audit.tree import path_to, tree_hash
 from service.audit.tree_ports import ReceiptSigner
 from service.audit.usecases import ReadEntries
 
@@ -46,14 +48,20 @@ __all__ = [
     "Secret",
     "SubjectLog",
     "SubjectResolver",
+    "Trace",
     "Traces",
     "canonical",
     "certificate",
+    "commitment_of",
     "harmless",
     "jws",
     "kid_of",
     "leaf_hash",
     "origin_of",
+    "path_to",
     "receipt",
     "receipts_of",
+    "salt_of",
+    "tree_hash",
+    "withheld",
 ]

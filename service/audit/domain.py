@@ -48,11 +48,13 @@ class AuditEvent(StrEnum):
     SUBJECT_MERGED = "subject.merged"
     SUBJECT_TOLD_APART = "subject.told_apart"
     RECORD_STORED = "record.stored"
+    RECORD_IMPORTED = "record.imported"
     NOTICE_STORED = "notice.stored"
     PURPOSE_STORED = "purpose.stored"
     DECISION_MADE = "decision.made"
     PERMIT_ISSUED = "permit.issued"
     PERMIT_BURNED = "permit.burned"
+    BATCH_DECIDED = "batch.decided"
     OVERLAY_STORED = "overlay.stored"
     POLICY_ACTIVATED = "policy.activated"
     POLICY_TRIED = "policy.tried"
@@ -201,8 +203,9 @@ class Draft(Struct, frozen=True, kw_only=True):
     commitment: bytes | None = None
     """In place of a payload, a hash that needs no salt, since nothing in it is about a person.
 
-    `overlay.stored`, `notice.stored`, `purpose.stored` and `erasure.certified` commit to the SHA-256 of their JSON
-    per RFC 8785, and `audit.exported` to that of the file that was handed out, so that it can be told from another.
+    `overlay.stored`, `notice.stored`, `purpose.stored`, `erasure.certified` and `batch.decided` commit to the SHA-256
+    of their JSON per RFC 8785, and `audit.exported` to that of the file that was handed out, so that it can be told
+    from another.
     """
 
 

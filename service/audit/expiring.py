@@ -11,7 +11,7 @@ from service.kernel import Caller, Clock, NewId, TenantId
 BATCH: Final = 1_000
 """Rows that one transaction looks at."""
 _NO_TENANT: Final = TenantId("")
-ORDER: Final = (Content.DECISION, Content.FACTS, Content.SUBJECT, Content.REQUEST, Content.EVENT)
+ORDER: Final = (Content.DECISION, Content.BATCH, Content.FACTS, Content.SUBJECT, Content.REQUEST, Content.EVENT)
 """Facts after the decisions that point to them."""
 
 

@@ -26,6 +26,8 @@ class Content(StrEnum):
     """What entries tell of, as far as it ends some day."""
 
     DECISION = "decision"
+    BATCH = "batch"
+    """Chunks of the decisions of a batch, each as a whole."""
     FACTS = "facts"
     """Facts and verdicts that no decision points to."""
     RECORD = "record"

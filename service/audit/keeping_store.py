@@ -18,11 +18,18 @@ _STEP: Final = """
 """
 _STEPS: Final = {
     Content.DECISION: text(_STEP.format("expire_decisions")),
+    Content.BATCH: text(_STEP.format("expire_batches")),
     Content.FACTS: text(_STEP.format("expire_facts")),
     Content.SUBJECT: text(_STEP.format("expire_versions")),
     Content.REQUEST: text(_STEP.format("expire_requests")),
     Content.EVENT: text(_STEP.format("expire_events")),
 }
+_TRACES: Final = text(
+    """
+    SELECT id, handle, at FROM expired
+    WHERE tenant = :tenant AND kind = :kind AND id = ANY(CAST(string_to_array(:ids, ',') AS uuid[]))
+    """
+)
 
 
 class SqlContentStore:
@@ -56,11 +63,8 @@ class SqlTraces:
         self._tenant = tenant
 
     async def of(self, content: Content, ids: Collection[UUID]) -> Mapping[UUID, Trace]:
-        row = expired.c
-        wanted = select(row.id, row.handle, row.at).where(
-            row.tenant == self._tenant, row.kind == content.value, row.id.in_(ids)
-        )
-        found = await self._connection.execute(wanted)
+        wanted = {"tenant": self._tenant, "kind": content.value, "ids": ",".join(map(str, ids))}
+        found = await self._connection.execute(_TRACES, wanted)
         return {each.id: msgspec.convert(each, Trace, from_attributes=True) for each in found}
 
     async def of_person(self, content: Content, handle: Handle, until: datetime, since: datetime | None = None) -> bool:

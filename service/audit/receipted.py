@@ -1,7 +1,12 @@
 """Verify receipts: what a log says of the records that its entries tell of.
 
 A receipt is a JWS (RFC 7515, compact, EdDSA) of typ consent-receipt+jwt, signed by the key "origin/receipts" (kid:
-name+id). Its claim `jti` is the object of the entry, `leaf` the entry's hash. A certificate of an erasure is one of typ
+name+id). Its claim `jti` is the object of the entry, `leaf` the entry's hash. Of a record that was imported with others
+the entry names the piece of the import, and commits to the root of a tree (RFC 9162, section 2.1) over them: claim
+`imported` has the piece, place and size, the path from the leaf to the root, and payload and salt, with which the leaf
+is the leaf hash of SHA-256(0x01 || salt || payload); `jti` and `sub` are the payload's `id` and `handle`.
+
+A certificate of an erasure is one of typ
 erasure-certificate+jwt. Its claim `erasure` says what was done; the entry commits to the SHA-256 of that claim's JSON
 per RFC 8785.
 """
@@ -14,11 +19,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from service.audit.commitments import commitment_of
 from service.audit.ed25519 import verify_ed25519
 from service.audit.findings import Kind, Report, Wrong
 from service.audit.notes import LOG, Keys, decoded
 from service.audit.ranges import members_of
-from service.audit.tree import leaf_hash
+from service.audit.tree import leaf_hash, verify_inclusion
 
 MANY_RECEIPTS: Final = "volens-receipts/v1"
 RECEIPTS: Final = "/receipts"
@@ -26,6 +32,8 @@ RECEIPTS: Final = "/receipts"
 RECEIPT_TYPE: Final = "consent-receipt+jwt"
 CERTIFICATE_TYPE: Final = "erasure-certificate+jwt"
 CERTIFIED: Final = "erasure.certified"
+IMPORTED: Final = "record.imported"
+_HEX: Final = re.compile("[0-9a-f]{64}")
 _RECEIPT: Final = re.compile(rb'\{"entry":(0|[1-9][0-9]{0,18}),"receipt":"([A-Za-z0-9_.-]+)"\}')
 
 
@@ -50,9 +58,35 @@ def _about(claims: dict[str, Any], entry: bytes) -> dict[str, Any]:
     """Return claims that are about an entry."""
     if claims.get("leaf") != leaf_hash(entry).hex():
         raise Wrong(Kind.RECEIPT, "the receipt is about another entry")
-    if claims.get("jti") != members_of(entry).get("object"):
+    told = members_of(entry)
+    if told.get("event") == IMPORTED:
+        _among(claims, told)
+    elif claims.get("jti") != told.get("object"):
         raise Wrong(Kind.RECEIPT, "the receipt is about another object than its entry")
     return claims
+
+
+def _among(claims: dict[str, Any], told: dict[str, Any]) -> None:
+    """Verify that a record is among those to which the entry of a piece of an import commits."""
+    place = claims.get("imported")
+    if not isinstance(place, dict) or place.get("chunk") != told.get("object"):
+        raise Wrong(Kind.RECEIPT, "the receipt is about another object than its entry")
+    index, size, path = place.get("index"), place.get("size"), place.get("path")
+    salt, payload = place.get("salt"), place.get("payload")
+    if not (type(index) is int and type(size) is int and isinstance(path, list)):
+        raise Wrong(Kind.FORMAT, "the receipt doesn't say where its record is among others")
+    if not (isinstance(salt, str) and isinstance(payload, str)):
+        raise Wrong(Kind.RECEIPT, "the record can't be opened any more: its person was erased")
+    said = members_of(payload)
+    if (said.get("id"), said.get("handle")) != (claims.get("jti"), claims.get("sub")):
+        raise Wrong(Kind.RECEIPT, "the receipt is about another record than the one it proves")
+    if not (_HEX.fullmatch(salt) and all(isinstance(each, str) and _HEX.fullmatch(each) for each in path)):
+        raise Wrong(Kind.FORMAT, "not a list of hashes")
+    leaf = leaf_hash(commitment_of(bytes.fromhex(salt), payload.encode()))
+    root = told.get("commitment")
+    if not (isinstance(root, str) and _HEX.fullmatch(root)):
+        raise Wrong(Kind.RECEIPT, "the entry commits to nothing")
+    verify_inclusion(leaf, index, size, [bytes.fromhex(each) for each in path], bytes.fromhex(root))
 
 
 def read_receipts(

@@ -36,6 +36,18 @@ def tree_hash(hashes: Sequence[bytes]) -> bytes:
     return level[0]
 
 
+def path_to(hashes: Sequence[bytes], index: int) -> list[bytes]:
+    """Return what leads from the leaf at `index` to the root, from its sibling upwards (2.1.3.1)."""
+    level, path = list(hashes), []
+    while len(level) > 1:
+        if index ^ 1 < len(level):
+            path.append(level[index ^ 1])
+        pairs = zip(level[::2], level[1::2])  # noqa: B905, the odd one is left over on purpose
+        level = [node_hash(left, right) for left, right in pairs] + (level[-1:] if len(level) % 2 else [])
+        index >>= 1
+    return path
+
+
 def divide(first: int, after: int) -> int:
     """Return where a tree over the entries [first, after) divides: at the largest power of two below its size."""
     return first + (1 << ((after - first - 1).bit_length() - 1))

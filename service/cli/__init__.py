@@ -6,6 +6,7 @@ Commands load what they need when they run: that takes a second, which help and 
 from service.cli import (
     activation,
     audit,
+    carrying,
     checks,
     described,
     drop,
@@ -24,6 +25,7 @@ from service.cli.frame import main
 __all__ = [
     "activation",
     "audit",
+    "carrying",
     "checks",
     "described",
     "drop",

@@ -40,6 +40,7 @@ def main() -> None:
     volens deadlines check FILE  play vectors of when requests are due
     volens keys status           what the vault's keys hang from
     volens vault expire          remove what is past its retention
+    volens import FILE           bring records in bulk; volens export takes them elsewhere
     volens drop match FILE       find who is on a list of California's DROP
     volens subject package       everything that is kept about one person, for them
     volens audit verify          whether the audit log is what was signed

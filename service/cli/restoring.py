@@ -40,6 +40,7 @@ async def restore_replay(file: Path, keys: Path | None, as_json: bool, data_dir:
         f"{done.tenant}: {done.entries} entries that the database lacked",
         f"{done.erased} erased again, {done.forgotten} forgotten again, {done.refusals} refusals stored again, "
         f"{done.suppressed} people taken to refuse, {done.unknown} records of people whom it never knew",
+        *[f"{done.imports} pieces of imports are lost: import the same files again"] * bool(done.imports),
         *(f"request {request}: a hold keeps the records" for request in done.held),
         *(f"request {request} is lost: enter it anew" for request in done.requests),
     ]

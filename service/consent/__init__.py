@@ -30,7 +30,10 @@ from service.consent.domain import (
     UnknownNotice,
     UnknownPurpose,
 )
-from service.consent.fold import EMPTY, fold, state_at
+from service.consent.fold import EMPTY, FORMAT, fold, state_at
+from service.consent.fold import decode as state_in
+from service.consent.fold import encode as state_out
+from service.consent.imported import leaf_of
 from service.consent.merging import SettleMerge
 from service.consent.ports import (
     Alongside,
@@ -68,6 +71,7 @@ from service.consent.vocabulary import (
 __all__ = [
     "ANY",
     "EMPTY",
+    "FORMAT",
     "Act",
     "Action",
     "Alongside",
@@ -123,8 +127,11 @@ __all__ = [
     "fold",
     "is_tenant_purpose",
     "joined",
+    "leaf_of",
     "payload_of",
     "purpose_hash",
     "shown",
     "state_at",
+    "state_in",
+    "state_out",
 ]

@@ -14,6 +14,8 @@ from service.audit import (
     receipt,
     receipts_of,
 )
+from service.consent.imported import opened
+from service.consent.importing_ports import BeginImport
 from service.consent.ports import Begin, ConsentTransaction
 from service.consent.receipts import GIVEN, NotAConsent, Receipt, Told, UnknownRecord, content, shown, status
 from service.kernel import Caller, Clock, Handle
@@ -50,8 +52,11 @@ class ReadRecord:
 class IssueReceipt:
     """Sign what a record says, with the proof that it is in the log."""
 
-    def __init__(self, read: ReadRecord, prove: ProveEntry, sign: ReceiptSigner, log: str, clock: Clock) -> None:
+    def __init__(
+        self, begin: BeginImport, read: ReadRecord, prove: ProveEntry, sign: ReceiptSigner, log: str, clock: Clock
+    ) -> None:
         """`log` is the log's name; with a tenant's it makes the issuer."""
+        self._begin = begin
         self._read = read
         self._prove = prove
         self._sign = sign
@@ -66,10 +71,33 @@ class IssueReceipt:
             Unavailable: there is no key to sign with.
         """
         told = await self._read(record_id, by=by)
-        proved = await self._prove.of_stored(AuditEvent.RECORD_STORED, record_id, told.record.received_at, by=by)
+        at = told.record.received_at
+        chunk, place = await self._imported(told, by)
+        event, named = (AuditEvent.RECORD_STORED, record_id) if chunk is None else (AuditEvent.RECORD_IMPORTED, chunk)
+        proved = await self._prove.of_stored(event, named, at, by=by)
         origin = origin_of(self._log, by.tenant)
-        claims = claimed(told, origin, proved.entry) | {"iat": int(self._clock().timestamp())}
+        claims = claimed(told, origin, proved.entry) | place | {"iat": int(self._clock().timestamp())}
         return Receipt(jws=receipt(claims, await self._sign(receipts_of(origin))), proof=proved.text)
+
+    async def _imported(self, told: Told, by: Caller) -> tuple[UUID | None, dict[str, Any]]:
+        """Return the chunk in which a record was imported, and the claim that it is among its leaves."""
+        record = told.record
+        async with self._begin(by.tenant) as tx:
+            chunk = await tx.imports.chunk_of(record.id, record.received_at)
+            secret = (await tx.audit.secrets([record.handle])).get(record.handle) if chunk is not None else None
+        if chunk is None:
+            return None, {}
+        index, path = chunk.path(record.id)
+        place: dict[str, Any] = {
+            "chunk": str(chunk.id),
+            "index": index,
+            "size": len(chunk.records),
+            "path": [each.hex() for each in path],
+        }
+        if secret is not None:
+            shown = opened(record, secret)
+            place |= {"salt": shown.salt.hex(), "payload": shown.content.decode()}
+        return chunk.id, {"imported": place}
 
 
 def claimed(told: Told, origin: str, entry: bytes) -> dict[str, Any]:

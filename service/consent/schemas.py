@@ -1,5 +1,5 @@
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import Meta, Struct, field
@@ -33,12 +33,16 @@ class RecordCreate(Statement, frozen=True, kw_only=True, omit_defaults=True, for
     """Whose act it was, where that is somebody else's: a subject's id, never an address."""
 
     def to_submission(self) -> Submission:
-        """Return what is meant: the same instants in UTC, and each channel once."""
+        """Return what is meant."""
+        return Submission(id=self.id, subject=SubjectId(self.subject), statement=Statement(**self.said()))
+
+    def said(self) -> dict[str, Any]:
+        """Return the members of the statement that is meant: the same instants in UTC, and each channel once."""
         said = {name: getattr(self, name) for name in Statement.__struct_fields__}
         said |= {name: _utc(said[name]) for name in ("ts", "expires_at", "original_ts")}
         if isinstance(self.channel, tuple):
             said["channel"] = tuple(sorted(set(self.channel)))
-        return Submission(id=self.id, subject=SubjectId(self.subject), statement=Statement(**said))
+        return said
 
 
 class RecordsCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,11 +148,11 @@ class SubjectView(Struct, frozen=True, kw_only=True):
             version=overview.version,
             facts=overview.facts,
             flags=overview.flags,
-            state=_states(overview.state.acts),
+            state=states(overview.state.acts),
         )
 
 
-def _states(acts: tuple[Act, ...]) -> list[StateView]:
+def states(acts: tuple[Act, ...]) -> list[StateView]:
     groups: dict[tuple[str, str], list[Act]] = {}
     for act in reversed(acts):
         groups.setdefault((act.signature.purpose or "", act.signature.channel), []).append(act)

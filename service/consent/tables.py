@@ -1,4 +1,5 @@
-from sqlalchemy import Column, Index, LargeBinary, SmallInteger, Table, Text, Uuid
+from sqlalchemy import Column, Index, Integer, LargeBinary, SmallInteger, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from service.db import Id, UtcDateTime, metadata, tenant_column
 
@@ -47,3 +48,28 @@ purpose = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 """The tenant's own purposes. The application may add rows and change none."""
+
+record_import = Table(
+    "record_import",
+    metadata,
+    tenant_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("seen", LargeBinary, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""How many lines of an import have been dealt with, and a keyed hash of them: it can go on where it broke off."""
+
+record_chunk = Table(
+    "record_chunk",
+    metadata,
+    tenant_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("import", Uuid, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("records", ARRAY(Uuid), nullable=False),
+    Column("leaves", LargeBinary, nullable=False),
+    Index(None, "tenant", "at"),
+)
+"""Records that were imported together, and the tree over them, whose root one audit entry commits to. Append-only."""

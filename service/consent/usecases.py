@@ -24,6 +24,7 @@ from service.consent.domain import (
     RecordFromTheFuture,
     RecordIdReused,
     State,
+    Statement,
     StoredRecord,
     Submission,
     UnknownNotice,
@@ -70,7 +71,7 @@ class AppendRecords:
         now = self._clock()
         wanted = _one_of_each(submissions)
         for number, submission in enumerate(submissions):
-            self._refuse_the_future(submission, number, now)
+            refuse_the_future(submission.statement, f"/records/{number}", now, self._vocabulary)
             _refuse_what_is_not_theirs(submission, number, by)
 
         purposes = [submission.statement.purpose for submission in submissions]
@@ -87,7 +88,7 @@ class AppendRecords:
             known = stored.get(submission.id)
             if known is None:
                 new.append(_received(submission, handle, now))
-            elif known.statement != submission.statement or not await _is_of(tx, known.handle, handle):
+            elif known.statement != submission.statement or not await is_of(tx, known.handle, handle):
                 raise _reused(submission.id, submissions)
         if new:
             # With the subjects locked, an id that is taken meanwhile was taken for somebody else.
@@ -95,35 +96,40 @@ class AppendRecords:
             for record in new:
                 if record.id not in added:
                     raise _reused(record.id, submissions)
-            await tx.states.write(await self._grown(tx, states, new))
+            await tx.states.write(await grown(tx, states, new, self._vocabulary))
             await _tell(tx, ensured, new, now, by)
             stored.update({record.id: record for record in new})
         records = [stored[submission.id].of(submission.subject) for submission in submissions]
         return Appended(records=records, stored=len(new))
 
-    def _refuse_the_future(self, submission: Submission, number: int, now: datetime) -> None:
-        statement = submission.statement
-        latest = max(statement.ts, statement.happened_at)
-        if statement.action not in self._vocabulary.refusals and latest > now + SKEW:
-            raise RecordFromTheFuture("only a refusal may be dated later than now", pointers=[f"/records/{number}"])
 
-    async def _grown(
-        self, tx: ConsentTransaction, states: Mapping[Handle, State | None], new: Iterable[StoredRecord]
-    ) -> dict[Handle, State]:
-        by_handle: dict[Handle, list[StoredRecord]] = {}
-        for record in new:
-            by_handle.setdefault(record.handle, []).append(record)
-        grown = {}
-        for handle, records in by_handle.items():
-            before = states[handle]
-            if before is None:
-                grown[handle] = fold(EMPTY, await tx.records.history(handle), self._vocabulary)
-            else:
-                grown[handle] = fold(before, records, self._vocabulary)
-        return grown
+def refuse_the_future(said: Statement, place: str, now: datetime, vocabulary: Vocabulary) -> None:
+    """Raises: RecordFromTheFuture: `place` is where the record stands."""
+    if said.action not in vocabulary.refusals and max(said.ts, said.happened_at) > now + SKEW:
+        raise RecordFromTheFuture("only a refusal may be dated later than now", pointers=[place])
 
 
-async def _is_of(tx: ConsentTransaction, stored: Handle, handle: Handle) -> bool:
+async def grown(
+    tx: ConsentTransaction,
+    states: Mapping[Handle, State | None],
+    new: Iterable[StoredRecord],
+    vocabulary: Vocabulary,
+) -> dict[Handle, State]:
+    """Return the states of locked subjects whose histories have grown by `new`, which is stored."""
+    by_handle: dict[Handle, list[StoredRecord]] = {}
+    for record in new:
+        by_handle.setdefault(record.handle, []).append(record)
+    after = {}
+    for handle, records in by_handle.items():
+        before = states[handle]
+        if before is None:
+            after[handle] = fold(EMPTY, await tx.records.history(handle), vocabulary)
+        else:
+            after[handle] = fold(before, records, vocabulary)
+    return after
+
+
+async def is_of(tx: ConsentTransaction, stored: Handle, handle: Handle) -> bool:
     """Return whether a record under a handle is that of whoever has `handle` now."""
     return stored == handle or stored in await tx.subjects.former(handle)
 

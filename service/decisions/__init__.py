@@ -1,6 +1,7 @@
 """May we? Facts, the policy that judges them, and the log of every answer."""
 
 from service.decisions.asking import Engine
+from service.decisions.batches import DecideBatch
 from service.decisions.cases import CheckResult, Failure, check_cases
 from service.decisions.context import Context
 from service.decisions.domain import (
@@ -42,6 +43,7 @@ __all__ = [
     "CheckResult",
     "Context",
     "Decide",
+    "DecideBatch",
     "Decision",
     "DecisionLog",
     "DecisionStore",

@@ -94,7 +94,11 @@ def taken(answer: Any, shape: type[T]) -> T:
 
 async def answer(template: Template, at: datetime, evaluate: Evaluate) -> Answer:
     """Return what the policy says about `template` at an instant."""
-    filled = fill(template, at)
+    return await answer_to(template, fill(template, at), at, evaluate)
+
+
+async def answer_to(template: Template, filled: Filled, at: datetime, evaluate: Evaluate) -> Answer:
+    """Return what it says about the facts that `template` was filled to."""
     judged = await evaluate(filled.facts)
     retry = await _opening(template, filled, at, evaluate) if judged.verdict.closed_hours else None
     return Answer(filled=filled, judged=judged, retry_after=retry)

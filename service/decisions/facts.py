@@ -6,7 +6,7 @@ as of one instant. Both are pure. Nothing here decides what a fact means.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from service.decisions.bands import Ladder, ages, declared_ages, floor, law_day,
 from service.decisions.clocks import IsHoliday, Zones, later_by, local_day, midnight, minute_of, next_minute_edge
 from service.decisions.context import COMPARED, Context
 from service.decisions.domain import Flags, Question
+from service.decisions.instants import Now
 from service.decisions.measures import INTERACTION, NOWHERE, SENT, heard, month_edges
 from service.decisions.overlay import NO_OVERLAY, Overlay, overlay_facts
 from service.decisions.overlay import edges as minutes_of
@@ -71,6 +72,8 @@ class Template(Struct, frozen=True, kw_only=True):
     """The minutes of the day at which a window opens or closes: what the local minute is told by, where it is."""
     minutes: tuple[int, ...]
     """These, and those of the hours that the person agreed to."""
+    months: Mapping[str, tuple[int, ...]]
+    """The edges that months are told by, for each span that is measured."""
     data: PolicyData
     is_holiday: IsHoliday
 
@@ -136,6 +139,7 @@ def template(situation: Situation, data: PolicyData, is_holiday: IsHoliday) -> T
         approved_at=question.context.approved_at,
         floors=floors,
         minutes=_with(floors, agreed) if clocked else (),
+        months=edges,
         data=data,
         is_holiday=is_holiday,
     )
@@ -149,7 +153,7 @@ def fill(template: Template, at: datetime) -> Filled:
         document["subject"] = {**document.get("subject", {}), **subject}
     if template.reassigned_on is not None and now.reached(template.reassigned_on):
         document["signals"] = {**document.get("signals", {}), "number_reassigned": True}
-    if template.approved_at is not None and now.passed(later_by(template.approved_at, _INSTANT)):
+    if _approved(template, now):
         document["context"] = {**document.get("context", {}), "approved_earlier": True}
     document["clock"] = _clock(template, now)
     document["attempts"] = counted(template.attempts, template.data.bands, now.passed)
@@ -160,54 +164,16 @@ def fill(template: Template, at: datetime) -> Filled:
     )
 
 
-class Now:
-    """One instant, which remembers the nearest later one that anybody asked it about."""
+def stands_until(template: Template, at: datetime) -> datetime | None:
+    """Return until when the facts stay as they are, were there no dates in what is known of the person."""
+    now = Now(at, template.zones)
+    _approved(template, now)
+    _clock(template, now)
+    return now.changes()
 
-    def __init__(self, at: datetime, zones: Zones) -> None:
-        self.at = at
-        self.today = at.astimezone(zones.of_dates).date()
-        self._zone = zones.of_dates
-        self._waiting = zones.of_waits
-        self._day: date | None = None
-        self._instant: datetime | None = None
 
-    def rung(self, ladder: Ladder) -> int:
-        number, day = ladder.on(self.today)
-        self._later_day(day)
-        return number
-
-    def waited(self, ladder: Ladder) -> int:
-        """Return the rung of a wait or an age: on no account a higher one than is true where the person lives."""
-        number, day = ladder.on(self.at.astimezone(self._waiting).date())
-        if day is not None:
-            self.later(midnight(day, self._waiting))
-        return number
-
-    def reached(self, day: date) -> bool:
-        if self.today >= day:
-            return True
-        self._later_day(day)
-        return False
-
-    def passed(self, instant: datetime) -> bool:
-        """Whether `instant` has come; the instant itself is already past it."""
-        if self.at >= instant:
-            return True
-        self.later(instant)
-        return False
-
-    def later(self, instant: datetime) -> None:
-        if self._instant is None or instant < self._instant:
-            self._instant = instant
-
-    def _later_day(self, day: date | None) -> None:
-        if day is not None and (self._day is None or day < self._day):
-            self._day = day
-
-    def changes(self) -> datetime | None:
-        if self._day is not None:
-            self.later(midnight(self._day, self._zone))
-        return None if self._instant is None else self._instant.astimezone(UTC)
+def _approved(template: Template, now: Now) -> bool:
+    return template.approved_at is not None and now.passed(later_by(template.approved_at, _INSTANT))
 
 
 def _act(item: Item, template: Template, now: Now) -> dict[str, Any]:

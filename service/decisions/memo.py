@@ -27,6 +27,9 @@ class Memo:
     def policy(self) -> Policy:
         return self._engine.policy
 
+    def __contains__(self, facts_hash: bytes) -> bool:
+        return facts_hash in self._known
+
     async def judge(self, facts: bytes, recall: Recall | None = None) -> Judged:
         """Return the verdict on canonical `facts`.
 

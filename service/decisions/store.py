@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, RowMapping, Uuid, and_, any_, cast, column
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.decisions.batch_store import SqlBatchStore
 from service.decisions.domain import Stored
 from service.decisions.ports import LogEntry, LogPlace, Made
 from service.decisions.tables import decision, facts, verdict
@@ -47,6 +48,7 @@ class SqlDecisionStore:
     def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
         self._connection = connection
         self._tenant = tenant
+        self._batches = SqlBatchStore(connection, tenant)
 
     async def find(self, decision_id: UUID) -> Stored | None:
         return (await self.several([decision_id])).get(decision_id)
@@ -60,7 +62,10 @@ class SqlDecisionStore:
             .join(verdict, _POINTS_TO_VERDICT)
             .where(decision.c.tenant == self._tenant, _among(decisions))
         )
-        return {row["id"]: _to_stored(row) for row in rows.mappings()}
+        found = {row["id"]: _to_stored(row) for row in rows.mappings()}
+        if others := set(decisions) - found.keys():
+            found |= await self._batches.several(others)
+        return found
 
     async def verdict(self, revision: str, facts_hash: bytes) -> bytes | None:
         body = await self._connection.scalar(

@@ -1,4 +1,4 @@
-"""Three tables that only grow: the application role may SELECT and INSERT, no more."""
+"""Tables that only grow: the application role may SELECT and INSERT, no more."""
 
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -66,4 +66,58 @@ permit = Table(
     Index(None, "tenant", "expires_at"),
     Index(None, "expires_at"),
     comment="Permits until they are over. `stamp` is a hash of all that was known when each was asked for.",
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    tenant_column(),
+    Column("id", Uuid, primary_key=True),
+    Column("channel", Id, nullable=False),
+    Column("purpose", Id, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("revision", Id, nullable=False),
+    Column("overlay_version", Integer, nullable=False),
+    Column("actor", Id, nullable=False),
+    Column("request", Id, nullable=False),
+    Column("decisions", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    comment="A chunk of the decisions of a batch, laid out as `packed.py` says.",
+)
+
+batch_answer = Table(
+    "batch_answer",
+    metadata,
+    tenant_column(),
+    Column("batch", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("permit", Boolean, nullable=False),
+    Column("facts_hash", LargeBinary, nullable=False),
+    Column("verdict_hash", LargeBinary, nullable=False),
+    Column("shown", Id, nullable=False),
+    Column("retry_after", Text),
+    Index(None, "tenant", "facts_hash"),
+    comment="What people of a chunk were answered, each once.",
+)
+
+frame = Table(
+    "frame",
+    metadata,
+    tenant_column(),
+    Column("hash", LargeBinary, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    comment="What is known of people but for its instants, once per content (`narrow.py`).",
+)
+
+narrow = Table(
+    "narrow",
+    metadata,
+    tenant_column(),
+    Column("subject", Id, primary_key=True),
+    Column("handle", Uuid, nullable=False),
+    Column("frame", LargeBinary, nullable=False),
+    Column("days", LargeBinary, nullable=False),
+    Index(None, "tenant", "handle"),
+    comment="A frame and the instants beside it. Triggers take the row away with whatever changes its person.",
 )

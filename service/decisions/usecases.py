@@ -3,14 +3,12 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from service.audit import Content, ContentExpired
-from service.consent import Channel, Profile, Profiles, State, StateUnreadable, is_tenant_purpose, state_at
+from service.audit import Content, ContentExpired, Trace, Traces
+from service.consent import Channel, Profile, Profiles, StateUnreadable, is_tenant_purpose
 from service.decisions.asking import Answer, answer
-from service.decisions.clocks import Zones
 from service.decisions.context import Context
 from service.decisions.domain import (
     FURTHEST_AHEAD,
@@ -27,13 +25,14 @@ from service.decisions.domain import (
     in_range,
 )
 from service.decisions.explaining import explain
-from service.decisions.facts import Situation, template
-from service.decisions.overlay import InForce, Overlay
+from service.decisions.facts import template
+from service.decisions.judging import Judge, plausible_in
+from service.decisions.overlay import InForce
+from service.decisions.packed import placed
 from service.decisions.policy import Policy
 from service.decisions.ports import Begin, DecisionLog, Issue, Law, Laws, Logged
 from service.decisions.simulation import Case, Simulated, described, meaning, position
 from service.kernel import Caller, Clock, NewId, SubjectId, TenantId, Unavailable
-from service.subjects import NO_FACTS, NO_FLAGS, UnknownZone
 
 
 class Decide:
@@ -49,7 +48,7 @@ class Decide:
         new_id: NewId,
     ) -> None:
         self._profiles = profiles
-        self._begin = begin
+        self._judge = Judge(begin, laws.shipped.policy)
         self._log = log
         self._laws = laws
         self._shipped = laws.shipped.policy
@@ -81,7 +80,7 @@ class Decide:
         at = now if at is None else in_range(at)
         if at > now + FURTHEST_AHEAD:
             raise QuestionTooFarAhead("a question may look 24 hours ahead", pointers=["/at"], hours=24)
-        plausible = _plausible(context, self._shipped)
+        plausible = plausible_in(context, self._shipped)
         try:
             mapped = await self._profiles.maps_to(by.tenant, purpose) if is_tenant_purpose(purpose) else None
             question = Question(
@@ -89,8 +88,8 @@ class Decide:
             )
             profile, in_force = await self._profiles.read(by.tenant, subject)
             law = await self._laws.of(in_force.revision)
-            situation = await self._situation(question, subject, profile, plausible, in_force.overlay, by.tenant)
-            answered = await self._ask(law, situation, by.tenant)
+            situation = await self._judge.situation(question, subject, profile, plausible, in_force.overlay, by.tenant)
+            answered = await self._judge(law, situation, by.tenant)
             decision = self._decision(law.policy, in_force, question, profile, answered, now)
             await self._log.append(
                 Logged(
@@ -108,47 +107,6 @@ class Decide:
             # Whatever keeps us from knowing is a no, and says so in the problem.
             raise DecisionUnavailable(str(error)) from error
         return decision
-
-    async def _situation(
-        self,
-        question: Question,
-        subject: SubjectId,
-        profile: Profile | None,
-        plausible: tuple[ZoneInfo, ...],
-        overlay: Overlay,
-        tenant: TenantId,
-    ) -> Situation:
-        facts = NO_FACTS if profile is None else profile.facts
-        return Situation(
-            question=question,
-            subject=subject,
-            facts=facts,
-            flags=NO_FLAGS if profile is None else profile.flags,
-            state=State() if profile is None else await self._state(question, subject, profile, tenant),
-            zones=Zones(known=_zone(facts.time_zone, self._shipped), plausible=plausible),
-            overlay=overlay,
-        )
-
-    async def _state(self, question: Question, subject: SubjectId, profile: Profile, tenant: TenantId) -> State:
-        """Return the state that answers about `question.at`.
-
-        The stored one forgets a permission that a newer one outshines. A question about
-        an instant before the newest is answered from the history.
-        """
-        newest = profile.state.newest
-        if newest is None or question.at >= newest:
-            return profile.state
-        async with self._begin(tenant) as tx:
-            history = await tx.records.history(profile.handle)
-        return state_at([stored.of(subject) for stored in history], self._shipped.vocabulary, question.at)
-
-    async def _ask(self, law: Law, situation: Situation, tenant: TenantId) -> Answer:
-        async def recall(revision: str, facts_hash: bytes) -> bytes | None:
-            async with self._begin(tenant) as tx:
-                return await tx.decisions.verdict(revision, facts_hash)
-
-        asked = template(situation, law.policy.data, law.policy.is_holiday)
-        return await answer(asked, situation.question.at, lambda facts: law.memo.judge(facts, recall))
 
     def _decision(
         self,
@@ -264,7 +222,7 @@ class ReadDecision:
             stored = await tx.decisions.find(decision)
             own = None if by.subject is None else await tx.subjects.handle_of(by.subject)
             theirs = set() if own is None else {own, *await tx.subjects.former(own)}
-            gone = None if stored else (await tx.traces.of(Content.DECISION, [decision])).get(decision)
+            gone = None if stored else await _gone(tx.traces, decision)
         if gone is not None and (by.subject is None or gone.handle in theirs):
             raise ContentExpired("the decision was kept until its period ended")
         if stored is None or (by.subject is not None and stored.handle not in theirs):
@@ -292,6 +250,13 @@ class ReadDecision:
             permit_now=now.allow,
             reasons_now=reasons(now, law.policy),
         )
+
+
+async def _gone(traces: Traces, decision: UUID) -> Trace | None:
+    """Return what is left of a decision, or of the chunk that it was in."""
+    chunk, _ = placed(decision)
+    alone = await traces.of(Content.DECISION, [decision])
+    return alone.get(decision) or (await traces.of(Content.BATCH, [chunk])).get(chunk)
 
 
 def reasons(verdict: Verdict, policy: Policy) -> tuple[Reason, ...]:
@@ -328,16 +293,3 @@ def _told(stored: Stored, verdict: Verdict, policy: Policy) -> Decision:
         revision=stored.revision,
         overlay=stored.overlay_version,
     )
-
-
-def _zone(name: str | None, policy: Policy) -> ZoneInfo | None:
-    """A zone that has left the database since it was stored is unknown."""
-    return ZoneInfo(name) if name is not None and name in policy.gazetteer.zones else None
-
-
-def _plausible(context: Context, policy: Policy) -> tuple[ZoneInfo, ...]:
-    zones = context.plausible_time_zones or []
-    for number, name in enumerate(zones):
-        if name not in policy.gazetteer.zones:
-            raise UnknownZone("no such time zone", pointers=[f"/context/plausible_time_zones/{number}"])
-    return tuple(ZoneInfo(name) for name in zones)

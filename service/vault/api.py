@@ -34,7 +34,7 @@ from service.vault.writing import ImportMoved
 from service.web.auth import needs, permit
 from service.web.bodies import StrictBody, strictly
 from service.web.faults import fault_in_body
-from service.web.lines import LineResponse, Lines, lined
+from service.web.lines import LineResponse, Lines, begun, lined
 from service.web.problems import Refusal, documented
 
 STATUS: Final[Mapping[type[DomainError], int]] = {
@@ -156,30 +156,6 @@ def _may_repeat(sent: bytes, value: Any) -> bool:
     """
     members = _MEMBERS + (len(value) if isinstance(value, dict) else 0)
     return sent.count(b":") != members and not (isinstance(value, str) and sent.count(b'"') == _QUOTES)
-
-
-async def _begun(told: AsyncIterator[list[Done] | Summary]) -> AsyncIterator[list[Done] | Summary]:
-    """Return the same when the first of it is there. Until then an import of other lines is refused as a whole.
-
-    Raises:
-        ImportDiffers
-    """
-    first: list[Done] | Summary | DomainError
-    try:
-        first = await anext(told)
-    except ImportDiffers:
-        raise
-    except DomainError as error:
-        first = error
-
-    async def everything() -> AsyncIterator[list[Done] | Summary]:
-        if isinstance(first, DomainError):
-            raise first
-        yield first
-        async for each in told:
-            yield each
-
-    return everything()
 
 
 async def _encoded(told: AsyncIterator[list[Done] | Summary], *, refused_only: bool) -> AsyncGenerator[bytes]:
@@ -341,7 +317,9 @@ class ValueController(Controller):
         """
         lines = Lines.of(request, longest=LONGEST, blank=True)
         told = import_values(lines.chunks(), _line, import_id=import_id or uuid4(), by=request.user)
-        return LineResponse(_encoded(told if import_id is None else await _begun(told), refused_only=refused_only))
+        return LineResponse(
+            _encoded(told if import_id is None else await begun(told, ImportDiffers), refused_only=refused_only)
+        )
 
     @get(
         "/{subject:str}",

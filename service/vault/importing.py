@@ -147,11 +147,11 @@ class ImportValues:
         """
         async with self._begin(by.tenant) as tx:
             skipped, seen = await tx.values.import_done(import_id)
-        sameness = _Sameness(await self._keys.suppression_key(by.tenant), import_id, skipped, seen)
+        sameness = Sameness(await self._keys.suppression_key(by.tenant), import_id, skipped, seen)
         done, stored, refused = 0, 0, 0
         async with (
-            aclosing(self._ahead(self._checked(lines, read, sameness, by))) as pieces,
-            aclosing(self._in_turn(partial(self._store, piece, import_id, by) async for piece in pieces)) as answers,
+            aclosing(self._ahead(self._checked(lines, read, sameness, by))) as checked,
+            aclosing(self._in_turn(partial(self._store, piece, import_id, by) async for piece in checked)) as answers,
         ):
             async for answer in answers:
                 done, told = answer
@@ -172,11 +172,11 @@ class ImportValues:
         return piece.done, [_told(piece.before + number, outcome) for number, outcome in enumerate(outcomes, start=1)]
 
     async def _checked(
-        self, lines: AsyncIterator[Sequence[bytes | None]], read: Read, sameness: "_Sameness", by: Caller
+        self, lines: AsyncIterator[Sequence[bytes | None]], read: Read, sameness: "Sameness", by: Caller
     ) -> AsyncIterator[Checked]:
         """Yield the pieces read, without the lines that were dealt with."""
         done = 0
-        async for piece in _pieces(lines):
+        async for piece in pieces(lines, LINES):
             fresh = sameness.after(piece)
             done += len(piece)
             outcomes: list[Outcome | None] = [None] * len(fresh)
@@ -203,15 +203,18 @@ class ImportValues:
         return Write(subject=SubjectId(said.subject), name=name, field=known, value=value, by=by)
 
 
-class _Sameness:
+class Sameness:
     """Whether the lines that were dealt with are those that come again."""
 
-    def __init__(self, key: HashKey, import_id: UUID, skipped: int, seen: bytes) -> None:
+    def __init__(self, key: HashKey, import_id: UUID, skipped: int, seen: bytes, how: bytes | None = None) -> None:
+        """`how` the lines are read belongs to them: read in another way they are others."""
         self._key = key
         self._import_id = import_id
         self._left = skipped
         self._expected = seen
         self._hash = hashlib.sha256()
+        if how is not None:
+            self._take(how)
 
     def after(self, piece: Sequence[bytes | None]) -> Sequence[bytes | None]:
         """Return the lines of the next piece that are new.
@@ -244,15 +247,15 @@ class _Sameness:
         self._hash.update(line or b"")
 
 
-async def _pieces(chunks: AsyncIterator[Sequence[bytes | None]]) -> AsyncIterator[list[bytes | None]]:
-    """Yield what is stored together. A chunk is what came at once, and may be a line or hundreds."""
+async def pieces(chunks: AsyncIterator[Sequence[bytes | None]], most: int) -> AsyncIterator[list[bytes | None]]:
+    """Yield what is stored together: `most` lines, or fewer that are long. A chunk is what came at once."""
     piece: list[bytes | None] = []
     size = 0
     async for chunk in chunks:
         for line in chunk:
             piece.append(line)
             size += 0 if line is None else len(line)
-            if len(piece) == LINES or size > BYTES:
+            if len(piece) == most or size > BYTES:
                 yield piece
                 piece, size = [], 0
     if piece:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from service.audit import AuditEvent, Draft
-from service.kernel import Caller, DomainError, SubjectId, TenantId
+from service.kernel import Caller, DomainError, SubjectId, TenantId, Unavailable
 from service.vault.blind import form, index_digest
 from service.vault.ports import KeyAccess
 from service.vault.usecases import Fields
@@ -69,3 +69,42 @@ class Lookup:
         if not known.indexed:
             raise FieldNotIndexed("nobody can be found by this field", pointers=["/field"])
         return await self._find(Search(field=known, value=self._normalise(known.type, value), by=by))
+
+
+class LookupMany:
+    """Return the ids of everybody who has one of many values: for whoever brings a file of them.
+
+    Nobody's pace holds it up. Each lookup is audited, as any.
+    """
+
+    def __init__(self, fields: Fields, normalise: Normalise, find: FindHolders) -> None:
+        self._fields = fields
+        self._normalise = normalise
+        self._find = find
+
+    async def __call__(
+        self, wanted: Sequence[tuple[str, Any]], *, by: Caller
+    ) -> Sequence[Sequence[SubjectId] | DomainError]:
+        """Return whom each field and value found, or what stands against looking for it.
+
+        Raises:
+            RingUnavailable, Unreadable, Unavailable
+        """
+        found: list[Sequence[SubjectId] | DomainError] = []
+        searches: dict[int, Search] = {}
+        for number, (field, value) in enumerate(wanted):
+            found.append([])
+            try:
+                known = await self._fields.of(by.tenant, field)
+                if not known.indexed:
+                    raise FieldNotIndexed("nobody can be found by this field")
+                searches[number] = Search(field=known, value=self._normalise(known.type, value), by=by)
+            except Unavailable:
+                raise
+            except DomainError as error:
+                found[number] = error
+        if searches:
+            answers = await self._find(by.tenant, list(searches.values()))
+            for number, answer in zip(searches, answers, strict=True):
+                found[number] = answer
+        return found

@@ -7,7 +7,7 @@ slowly, and the client must read while it sends. A client that goes away ends th
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from litestar import Request, Response
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -23,11 +23,18 @@ LONGEST: Final = 64 * 1024
 """Bytes of a line, unless an operation says otherwise."""
 CHUNK: Final = 250
 """Lines that are worked on together, at most."""
+GATHERED: Final = 0.05
+"""Seconds that lines wait for more to come, where many are to be worked on together."""
+HEAPED: Final = 8 * 1024 * 1024
+"""Bytes of lines that are gathered, at most."""
 AHEAD: Final = 256 * 1024
 """Bytes of lines that may lie here while others are worked on: behind them could be that the client has gone."""
 PATIENCE: Final = 60.0
 """Seconds that the client may let the answer lie."""
-_KINDS: Final = (NDJSON.encode(), f"{NDJSON}; charset=utf-8".encode(), f"{NDJSON};charset=utf-8".encode())
+CSV: Final = "text/csv"
+
+
+T = TypeVar("T")
 
 
 class Gone(Refusal):
@@ -43,11 +50,43 @@ class Lined(Struct, frozen=True):
     first: Any
     further: Any
     answers: tuple[Any, ...]
+    rows: bool = False
 
 
-def lined(first: Any, further: Any, *answers: Any) -> dict[str, Lined]:
-    """Return the `opt` of a handler that reads and writes lines."""
-    return {LINES: Lined(first, further, answers)}
+def lined(first: Any, further: Any, *answers: Any, rows: bool = False) -> dict[str, Lined]:
+    """Return the `opt` of a handler that reads and writes lines; with `rows`, it reads CSV as well."""
+    return {LINES: Lined(first, further, answers, rows)}
+
+
+def told(*answers: Any) -> dict[str, Lined]:
+    """Return the `opt` of a handler that reads nothing and writes lines."""
+    return {LINES: Lined(None, None, answers)}
+
+
+def _spelled(kind: str) -> tuple[bytes, ...]:
+    return kind.encode(), f"{kind}; charset=utf-8".encode(), f"{kind};charset=utf-8".encode()
+
+
+async def begun(told: AsyncIterator[T], refusal: type[Exception]) -> AsyncIterator[T]:
+    """Return the same when the first of it is there: until then a `refusal` is raised, and the whole is refused."""
+    first: list[T] = []
+    failed: Exception | None = None
+    try:
+        first.append(await anext(told))
+    except refusal:
+        raise
+    except Exception as error:  # noqa: BLE001 -- it is raised where the rest is read
+        failed = error
+
+    async def everything() -> AsyncIterator[T]:
+        if failed is not None:
+            raise failed
+        for each in first:
+            yield each
+        async for each in told:
+            yield each
+
+    return everything()
 
 
 class Lines:
@@ -56,26 +95,38 @@ class Lines:
     Blank ones count for nothing, unless `blank` has them counted: then they are empty.
     """
 
-    def __init__(self, receive: Receive, *, longest: int = LONGEST, blank: bool = False) -> None:
+    def __init__(self, receive: Receive, *, longest: int = LONGEST, blank: bool = False, kind: str = NDJSON) -> None:
         self._receive = receive
+        self.kind = kind
+        """What the request says it is."""
         self._longest = longest
         self._blank = blank
         self._buffer = b""
         self._waiting: list[bytes | None] = []
+        self._lying = 0
+        """Bytes of the lines that wait."""
         self._skipping = False
         self._more = True
         self._coming: asyncio.Future[Any] | None = None
         """The next event, which is asked for while lines are worked on: it may be that the client has gone."""
 
     @classmethod
-    def of(cls, request: Request[Any, Any, Any], *, longest: int = LONGEST, blank: bool = False) -> "Lines":
+    def of(
+        cls,
+        request: Request[Any, Any, Any],
+        *,
+        longest: int = LONGEST,
+        blank: bool = False,
+        kinds: Sequence[str] = (NDJSON,),
+    ) -> "Lines":
         """Raises: Refusal: 415; the request says it is something else."""
-        kinds = [value.lower() for name, value in request.scope["headers"] if name == b"content-type"]
+        said = [value.lower() for name, value in request.scope["headers"] if name == b"content-type"]
         encoded = any(name == b"content-encoding" for name, _ in request.scope["headers"])
-        if len(kinds) != 1 or kinds[0] not in _KINDS or encoded:
-            detail = f"This operation reads {NDJSON} in UTF-8, not compressed."
-            raise Refusal("unsupported_media_type", detail, headers={"accept": NDJSON})
-        return cls(request.receive, longest=longest, blank=blank)
+        kind = next((kind for kind in kinds if len(said) == 1 and said[0] in _spelled(kind)), None)
+        if kind is None or encoded:
+            detail = f"This operation reads {' or '.join(kinds)} in UTF-8, not compressed."
+            raise Refusal("unsupported_media_type", detail, headers={"accept": ", ".join(kinds)})
+        return cls(request.receive, longest=longest, blank=blank, kind=kind)
 
     async def first(self) -> bytes:
         """Return the first line.
@@ -92,8 +143,10 @@ class Lines:
             raise Refusal("body_too_large")
         return line
 
-    async def chunks(self) -> AsyncIterator[Sequence[bytes | None]]:
-        """Yield the further lines as they come, some at a time; one that is too long is ``None``.
+    async def chunks(self, most: int = CHUNK) -> AsyncIterator[Sequence[bytes | None]]:
+        """Yield the further lines as they come, `most` at a time; one that is too long is ``None``.
+
+        With more than `CHUNK` they are gathered as long as they keep coming.
 
         Raises:
             Gone
@@ -103,8 +156,11 @@ class Lines:
                 await self._arrival()
                 if not self._waiting:
                     return
+                while CHUNK < most > len(self._waiting) and self._lying < HEAPED and self._more and await self._soon():
+                    self._accept(await self._next())
+                chunk, self._waiting = self._waiting[:most], self._waiting[most:]
+                self._lying = sum(len(line or b"") for line in self._waiting)
                 self._look_ahead()
-                chunk, self._waiting = self._waiting[:CHUNK], self._waiting[CHUNK:]
                 yield chunk
                 if self._coming is not None and self._coming.done():
                     self._accept(await self._next())
@@ -117,9 +173,16 @@ class Lines:
         while not self._waiting and self._more:
             self._accept(await self._next())
 
+    async def _soon(self) -> bool:
+        """Wait a moment for what comes next."""
+        if self._coming is None:
+            self._coming = asyncio.ensure_future(self._receive())
+        await asyncio.wait([self._coming], timeout=GATHERED)
+        return self._coming.done()
+
     def _look_ahead(self) -> None:
         """Ask for what comes next, unless much lies here already. After the last line that is the news of a leave."""
-        if self._coming is None and sum(len(line or b"") for line in self._waiting) < AHEAD:
+        if self._coming is None and self._lying < AHEAD:
             self._coming = asyncio.ensure_future(self._receive())
 
     async def _next(self) -> Any:
@@ -143,6 +206,7 @@ class Lines:
                 self._skipping = False
             elif (line := line.strip(b" \t\r")) or self._blank:
                 self._waiting.append(line)
+                self._lying += len(line)
         if len(rest) > self._longest:
             self._skipping = True
         self._buffer = b"" if self._skipping else rest

@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from service.web.auth import NEED, PUBLIC, Need
 from service.web.bodies import JSON, TEXT
-from service.web.lines import LINES, NDJSON, Lined
+from service.web.lines import CSV, LINES, NDJSON, Lined
 from service.web.parameters import expected_by
 from service.web.problems import MEDIA_TYPE, Problem, problem_response
 from service.web.tokens import SELF
@@ -84,7 +84,7 @@ def _operations(app: Litestar, whole: dict[str, Any]) -> Iterator[tuple[dict[str
 
 def _models(handler: HTTPRouteHandler) -> Iterator[Any]:
     if stream := _lines(handler):
-        yield from (stream.first, stream.further, *stream.answers)
+        yield from (*((stream.first, stream.further) if stream.first is not None else ()), *stream.answers)
     if body := _body(handler):
         yield body.annotation
     expected = expected_by(handler)
@@ -123,6 +123,17 @@ def _answers(handler: HTTPRouteHandler) -> dict[int, tuple[Any, str]]:
     return answers
 
 
+def _describe_lines(operation: dict[str, Any], stream: Lined, status: str, schemas: _Schemas) -> None:
+    if stream.first is not None:
+        told = f"Lines of JSON. The first is described here; each further one is a `{stream.further.__name__}`."
+        content = {NDJSON: {"schema": schemas[stream.first]}}
+        if stream.rows:
+            content[CSV] = {"schema": {"type": "string"}}
+        operation["requestBody"] = {"content": content, "description": told, "required": True}
+    content = {NDJSON: {"schema": {"anyOf": [schemas[model] for model in stream.answers]}}}
+    operation["responses"][status] |= {"content": content, "description": "Lines of JSON."}
+
+
 def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Schemas) -> None:
     """Say what Litestar doesn't know about one operation."""
     answers = _answers(handler)
@@ -130,11 +141,7 @@ def _describe(operation: dict[str, Any], handler: HTTPRouteHandler, schemas: _Sc
     if body := _body(handler):
         operation["requestBody"]["content"] = {JSON: {"schema": schemas[body.annotation]}}
     if stream := _lines(handler):
-        told = f"Lines of JSON. The first is described here; each further one is a `{stream.further.__name__}`."
-        content = {NDJSON: {"schema": schemas[stream.first]}}
-        operation["requestBody"] = {"content": content, "description": told, "required": True}
-        content = {NDJSON: {"schema": {"anyOf": [schemas[model] for model in stream.answers]}}}
-        operation["responses"][str(int(handler.status_code))] |= {"content": content, "description": "Lines of JSON."}
+        _describe_lines(operation, stream, str(int(handler.status_code)), schemas)
     if text := handler.opt.get(TEXT):
         operation["requestBody"] = {"content": {TEXT: {"schema": {"type": "string", "minLength": 1}}}, "required": True}
     for status in (*((413, 415) if expected.body or text else ()), *((409,) if "cursor" in expected.query else ())):

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from service.kernel import TenantId
-from tests import connected, doors, parcelled, permitted
+from tests import bulked, connected, doors, parcelled, permitted
 from tests.conftest import SCOPES
 from tests.isolated import (
     DOCUMENT,
@@ -97,7 +97,7 @@ async def test_what_one_tenant_stored_is_not_there_for_another(alpha: httpx.Asyn
         "readLetter": 404,
     } | dict.fromkeys(
         ("readPlan", "readCertificate", "fetchPackage", "readPackage"), 404
-    ) | connected.TO_OTHERS | doors.TO_OTHERS | permitted.TO_OTHERS
+    ) | bulked.TO_OTHERS | connected.TO_OTHERS | doors.TO_OTHERS | permitted.TO_OTHERS
     assert all(field["built_in"] for field in seen["readFields"].json()["fields"])
     assert (await do(beta, "lookUp")).json() == {"subjects": []}
     assert seen["readOverlay"].json()["version"] == 0

@@ -15,6 +15,7 @@ COMMANDS = {
     "activation",
     "anchoring",
     "auditing",
+    "carrying",
     "choosing",
     "databases",
     "demo",

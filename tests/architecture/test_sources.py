@@ -22,6 +22,8 @@ COMMITTERS = {
     "service/audit/tree_store.py",  # the worker's, who has no part in anybody's transaction
     "service/consent/profiles.py",  # reads, on connections that commit by themselves
     "service/decisions/log.py",  # appends groups, each in one pipeline that PostgreSQL treats as a transaction
+    "service/decisions/narrow_rows.py",  # likewise: reads, and keeps what can be lost
+    "service/decisions/packed_log.py",  # likewise, a chunk at a time
     "service/reveals/log.py",  # likewise
 }
 ENDS_A_TRANSACTION = re.compile(r"lease|.*\.(commit|rollback|begin|begin_nested|lease|set_autocommit)")

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import event
 
 from service import migrate, retention
@@ -23,6 +24,8 @@ ADD = """
 """
 EVERYTHING = "SELECT count(*), md5(string_agg(decision::text, '' ORDER BY id)) FROM decision"
 PLACES = "SELECT tableoid::regclass::text, count(*) FROM decision GROUP BY 1"
+MONTHS = "0044"
+"""The revision that made them."""
 KEEP = "SELECT made, dropped FROM keep_decision_months()"
 
 
@@ -75,16 +78,17 @@ def aged(admin) -> str:
 
 def test_up_and_down_again_every_row_is_there_as_it_was(new_database):
     urls = new_database(empty=True)
-    migrate.upgrade(urls.owner, "0039")
+    earlier = ScriptDirectory.from_config(migrate._config()).get_revision(MONTHS).down_revision
+    migrate.upgrade(urls.owner, earlier)
     with psycopg.connect(urls.admin, autocommit=True) as admin:
         admin.execute(ADD.format("decision"), (list(ids()),))
         before = admin.execute(EVERYTHING).fetchone()
-        migrate.upgrade(urls.owner, "0044")
+        migrate.upgrade(urls.owner, MONTHS)
         assert admin.execute(EVERYTHING).fetchone() == before
         places = dict(admin.execute(PLACES).fetchall())
         assert places[named(0)] >= 4, "what there was is the partition of this month, uncopied"
         assert {places[named(1)], places[named(2)]} == {1}
-        migrate.downgrade(urls.owner, "0039")
+        migrate.downgrade(urls.owner, earlier)
         assert admin.execute(EVERYTHING).fetchone() == before
         assert admin.execute("SELECT count(*) FROM pg_inherits").fetchone() == (0,)
 

@@ -95,6 +95,7 @@ BODIES: dict[str, Any] = {
         "purpose": "marketing",
         "context": {"plausible_time_zones": ["Europe/Berlin"], "processor_country": "DE", "bulk": True},
     },
+    "decideBatch": {"channel": "email", "purpose": "marketing", "context": {"processor_country": "DE"}},
     "verifyPermit": {"permit": "none.of.ours"},
     "reveal": {
         "subject": "s-1",
@@ -110,6 +111,7 @@ BODIES: dict[str, Any] = {
     "putField": {"type": "text", "sensitivity": "personal", "purposes": ["service"]},
     "putValue": {"value": canary("value")},
     "importValues": {"subject": "s-1", "field": "name", "value": canary("value")},
+    "importRecords": {name: value for name, value in (RECORD | IN_RECORDS).items() if name != "id"},
     "lookUp": {"field": "email", "value": canary("value")},
     "mergeSubjects": {"with": "s-2", "same": False},
     "placeHold": {"reason": "litigation", "reference": "7-O-12"},

@@ -1,0 +1,196 @@
+"""Store a piece of an import: many records, what they amount to, one audit entry and one event, or nothing.
+
+An import opens no door (promise 5). Who had refused something before it began, on a channel, is not brought back on
+that channel by what a file says that they agreed to later: such a record isn't stored, and the line says so. What the
+file itself says in its own order stands as it says; and what people do by themselves comes by other ways.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from service.audit import AuditEvent, Content, ContentExpired
+from service.consent.domain import Act, RecordIdReused, State, StoredRecord, Submission, UnknownPurpose
+from service.consent.imported import Chunk, RefusalStands
+from service.consent.importing_ports import ImportTransaction
+from service.consent.signatures import acts_of
+from service.consent.usecases import grown, is_of, refuse_the_future
+from service.consent.vocabulary import ANY, Action, Vocabulary, is_tenant_purpose
+from service.events import Event
+from service.kernel import Caller, Contended, DomainError, Handle, NewId
+
+Lines = Mapping[int, Sequence[Submission]]
+"""The records of each line."""
+_ERASING: Final = frozenset({Action.ERASE_REQUEST, Action.ERASED})
+"""What an order that came later answers as well, and not only a permission."""
+
+
+class Became(Struct, frozen=True, kw_only=True):
+    """What became of the lines of a piece."""
+
+    new: Mapping[int, int]
+    """How many records of a line were new. A line whose records were known has none."""
+    refused: Mapping[int, DomainError]
+    """What stands against a line, or, if something of it is stored, against the rest."""
+
+
+class AppendChunk:
+    """Store the records of many lines: each line as a whole or not at all, but for what would answer a refusal."""
+
+    def __init__(self, vocabulary: Vocabulary, new_id: NewId) -> None:
+        self._vocabulary = vocabulary
+        self._new_id = new_id
+
+    async def __call__(
+        self,
+        tx: ImportTransaction,
+        lines: Lines,
+        *,
+        import_id: UUID,
+        began_at: datetime | None,
+        derived: frozenset[UUID],
+        now: datetime,
+        by: Caller,
+    ) -> Became:
+        """Store them as of `now`. Ids that are `derived` from the content say already that it is the same.
+
+        Raises:
+            Contended: somebody stored one of these ids at the same moment.
+        """
+        refused = await self._refused(tx, lines, now)
+        wanted = {line: each for line, each in lines.items() if line not in refused}
+        new = await self._new(tx, wanted, refused, derived, now)
+        if any(new.values()):
+            states = await tx.states.lock({record.handle for each in new.values() for record in each})
+            await self._shut(tx, states, new, refused, began_at or now)
+            await self._store(tx, states, [one for each in new.values() for one in each], import_id, now, by)
+        return Became(new={line: len(each) for line, each in new.items()}, refused=refused)
+
+    async def _refused(self, tx: ImportTransaction, lines: Lines, now: datetime) -> dict[int, DomainError]:
+        own = {
+            purpose
+            for each in lines.values()
+            for said in each
+            if (purpose := said.statement.purpose) is not None and is_tenant_purpose(purpose)
+        }
+        unknown = own - (await tx.purposes.find(own)).keys() if own else set()
+        refused: dict[int, DomainError] = {}
+        for line, each in lines.items():
+            for said in each:
+                try:
+                    refuse_the_future(said.statement, "", now, self._vocabulary)
+                except DomainError as error:
+                    refused[line] = error
+                if said.statement.purpose in unknown:
+                    refused[line] = UnknownPurpose("no purpose of this name is registered")
+        return refused
+
+    async def _new(
+        self,
+        tx: ImportTransaction,
+        lines: Lines,
+        refused: dict[int, DomainError],
+        derived: frozenset[UUID],
+        now: datetime,
+    ) -> dict[int, list[StoredRecord]]:
+        """Return what is new of each line, and add to `refused` those whose ids are taken."""
+        ids = {said.id for each in lines.values() for said in each}
+        stored = dict(await tx.records.find(ids))
+        gone = await tx.traces.of(Content.RECORD, ids - stored.keys())
+        ensured = await tx.subjects.ensure(sorted({said.subject for each in lines.values() for said in each}), now)
+        new: dict[int, list[StoredRecord]] = {}
+        for line, each in lines.items():
+            theirs: dict[UUID, StoredRecord] = {}
+            try:
+                for said in each:
+                    handle = ensured.handles[said.subject]
+                    if said.id in gone:
+                        raise ContentExpired("a record of this id was kept until its period ended")
+                    known = stored.get(said.id) or theirs.get(said.id)
+                    if known is None:
+                        theirs[said.id] = StoredRecord(
+                            id=said.id, handle=handle, received_at=now, statement=said.statement
+                        )
+                    elif (said.id not in derived and known.statement != said.statement) or (
+                        known.handle != handle and not await is_of(tx, known.handle, handle)
+                    ):
+                        raise RecordIdReused("another record has this id")
+            except DomainError as error:
+                refused[line] = error
+            else:
+                new[line] = list(theirs.values())
+                stored |= theirs
+        return new
+
+    async def _shut(
+        self,
+        tx: ImportTransaction,
+        states: Mapping[Handle, State | None],
+        new: dict[int, list[StoredRecord]],
+        refused: dict[int, DomainError],
+        began_at: datetime,
+    ) -> None:
+        """Take out of `new` what would answer a refusal from before the import."""
+        may = {record.handle for each in new.values() for record in each if self._may_answer(states, record)}
+        if not may:
+            return
+        held = {
+            handle: [
+                act
+                for record in history
+                if record.received_at < began_at and record.statement.action in self._vocabulary.refusals
+                for act in acts_of(record, self._vocabulary)
+            ]
+            for handle, history in (await tx.records.histories(may)).items()
+        }
+        for line, each in new.items():
+            left = [record for record in each if not self._answers(record, held.get(record.handle, ()))]
+            if len(left) < len(each):
+                new[line] = left
+                refused[line] = RefusalStands("they refused before this import, and only their own act answers that")
+
+    def _may_answer(self, states: Mapping[Handle, State | None], record: StoredRecord) -> bool:
+        state = states[record.handle]
+        return state is None or self._answers(record, state.acts)
+
+    def _answers(self, record: StoredRecord, held: Iterable[Act]) -> bool:
+        """Return whether a record says that somebody agreed after one of the refusals among `held`, where that holds.
+
+        For which purposes a refusal holds is for the law to say; here it holds for all of them.
+        """
+        restraining = self._vocabulary.refusals | self._vocabulary.attempts
+        if record.statement.action in restraining:
+            return False
+        agrees = record.statement.action in self._vocabulary.permissions
+        return any(
+            no.signature.action in self._vocabulary.refusals
+            and no.at < yes.at
+            and (agrees or no.signature.action in _ERASING)
+            and (ANY in (no.signature.channel, yes.signature.channel) or no.signature.channel == yes.signature.channel)
+            for yes in acts_of(record, self._vocabulary)
+            for no in held
+        )
+
+    async def _store(
+        self,
+        tx: ImportTransaction,
+        states: Mapping[Handle, State | None],
+        new: list[StoredRecord],
+        import_id: UUID,
+        now: datetime,
+        by: Caller,
+    ) -> None:
+        if not new:
+            return
+        if len(await tx.records.append(new)) < len(new):
+            raise Contended("somebody stored a record of the same id at the same moment")
+        await tx.states.write(await grown(tx, states, new, self._vocabulary))
+        secrets = await tx.audit.secrets({record.handle for record in new})
+        chunk = Chunk.of(self._new_id(), import_id, now, new, secrets)
+        await tx.imports.add(chunk)
+        event = AuditEvent.RECORD_IMPORTED
+        await tx.audit.append(event=event, object_id=str(chunk.id), by=by, commitment=chunk.root)
+        await tx.outbox.add([Event(type=event.value, object_id=str(chunk.id), at=now)])

@@ -1,0 +1,58 @@
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from service.consent.imported import Chunk
+from service.consent.ports import ConsentTransaction
+from service.kernel import Caller, DomainError, SubjectId, TenantId
+
+
+class ImportStore(Protocol):
+    """How far imports have got, and the trees over what they brought."""
+
+    async def progress(self, import_id: UUID) -> tuple[int, bytes, datetime | None]:
+        """Return how many lines have been dealt with, what hashes them, and when the first were."""
+        ...
+
+    async def advance(
+        self, import_id: UUID, before: int, done: int, seen: bytes, began_at: datetime, at: datetime
+    ) -> bool:
+        """Store that so many lines have been dealt with; return whether it had been `before` until now.
+
+        `began_at` is kept from the first time.
+        """
+        ...
+
+    async def add(self, chunk: Chunk) -> None: ...
+
+    async def chunk(self, chunk_id: UUID) -> Chunk | None: ...
+
+    async def chunk_of(self, record: UUID, received_at: datetime) -> Chunk | None:
+        """Return the chunk in which a record came; None for one that came by itself."""
+        ...
+
+
+class ImportTransaction(ConsentTransaction, Protocol):
+    """What a piece of an import touches; stored together or not at all."""
+
+    @property
+    def imports(self) -> ImportStore: ...
+
+
+BeginImport = Callable[[TenantId], AbstractAsyncContextManager[ImportTransaction]]
+"""Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
+
+Ahead = Callable[[AsyncIterator[Any]], AsyncGenerator[Any]]
+"""Yields the same, and has the next worked on meanwhile."""
+
+
+class Find(Protocol):
+    """Looks for people by values in the vault."""
+
+    async def __call__(
+        self, wanted: Sequence[tuple[str, Any]], *, by: Caller
+    ) -> Sequence[Sequence[SubjectId] | DomainError]:
+        """Return whom each field and value found, or what stands against looking for it."""
+        ...

@@ -1,0 +1,63 @@
+"""What answers whether somebody may be contacted, one question at a time or about many, and what shows the law."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from psycopg_pool import AsyncConnectionPool
+
+from service.audit.store import statement as audit_statement
+from service.consent.profiles import ProfileReader
+from service.decisions import (
+    Decide,
+    DecideBatch,
+    InForce,
+    Laws,
+    ReadCoverage,
+    ReadDecision,
+    ReadPolicy,
+    ReadRule,
+    SimulateDecision,
+)
+from service.decisions.log import SqlDecisionLog
+from service.decisions.narrow_rows import SqlNarrowRows
+from service.decisions.packed_log import SqlPackedLog
+from service.decisions.watched import WatchedLog
+from service.kernel import Clock, NewId
+from service.policies.governing import Governing
+from service.telemetry import Telemetry
+from service.transaction import Begin
+
+
+def decision_parts(
+    begin: Begin,
+    pool: AsyncConnectionPool,
+    profiles: ProfileReader[InForce],
+    governing: Governing,
+    laws: Laws,
+    schema: Mapping[str, Any],
+    telemetry: Telemetry,
+    clock: Clock,
+    new_id: NewId,
+) -> dict[str, Any]:
+    """Return the use cases by name. `schema` is that of the facts."""
+    log = WatchedLog(SqlDecisionLog(pool, audit_statement, new_id), telemetry)
+    return {
+        "decide": Decide(profiles, begin, log, laws, clock, new_id),
+        "decide_batch": DecideBatch(
+            SqlNarrowRows(pool, governing),
+            SqlPackedLog(pool, audit_statement, new_id),
+            profiles,
+            begin,
+            laws,
+            clock,
+            new_id,
+            partial(asyncio.sleep, 0),
+        ),
+        "simulate_decision": SimulateDecision(profiles, laws, clock, schema, asyncio.Semaphore(1)),
+        "read_decision": ReadDecision(begin, profiles, laws),
+        "read_policy": ReadPolicy(profiles, laws),
+        "read_rule": ReadRule(profiles, laws),
+        "read_coverage": ReadCoverage(profiles, laws, clock),
+    }

@@ -1,0 +1,275 @@
+"""Answer many people at one instant, and those who are alike once.
+
+People with one frame differ by instants only, and of those the facts tell bands. So an answer is found by the frame
+and the rung that each of its days stands on: a look-up where the ordinary way makes a template and fills it. The
+rungs come from the ladders that the template has, once for each day there is.
+
+Where days can't say it (an act of these days, an attempt that counts, an opening that may come with a change), nobody
+guesses: `place` says nothing, and the person is read at length.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from service.decisions.acts import Item
+from service.decisions.asking import RETRY_WITHIN
+from service.decisions.bands import Ladder, ages, declared_ages, law_day, months_past, months_waited
+from service.decisions.clocks import Zones, local_day, midnight
+from service.decisions.domain import Question
+from service.decisions.facts import Filled, Situation, Template, fill, stands_until, template
+from service.decisions.measures import INTERACTION, SENT
+from service.decisions.narrow import (
+    NEVER,
+    NEWEST,
+    Frame,
+    begun_on,
+    day_of,
+    laid_out,
+    micros,
+    waited_on,
+    widened,
+)
+from service.decisions.overlay import Overlay
+from service.decisions.policy import Policy
+from service.kernel import SubjectId
+
+_LATELY: Final = timedelta(days=2)
+"""Within which the hour may matter, and where on Earth somebody is."""
+_COUNTED: Final = timedelta(days=32)
+"""Attempts are counted for thirty days."""
+_REFUSED: Final = timedelta(days=62)
+"""A refusal in a call stands for sixty days."""
+_STANDS: Final = "days60"
+_SOON: Final = RETRY_WITHIN + _LATELY
+_SOMEBODY: Final = SubjectId("somebody")
+"""Whoever it is: nobody with a frame has an act that names another."""
+
+Rung = tuple[Any, int]
+"""What the facts tell of a day, and until when."""
+Placed = tuple[tuple[Any, ...], int]
+"""What those who are alike have in common, and until when this one is, in microseconds since 1970."""
+
+
+class Rungs(dict[int, Rung]):
+    """What the facts tell of each day, worked out when it first comes up."""
+
+    def __init__(self, tell: Callable[[int], Rung]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def __missing__(self, code: int) -> Rung:
+        rung = self[code] = self._tell(code)
+        return rung
+
+
+class Pairs(dict[tuple[int, int], int]):
+    """How old people were on a day, each worked out when it first comes up."""
+
+    def __init__(self, ladder: Callable[[int], Ladder]) -> None:
+        super().__init__()
+        self._ladder = ladder
+
+    def __missing__(self, pair: tuple[int, int]) -> int:
+        born, act = pair
+        age = self[pair] = self._ladder(born).on(waited_on(act))[0]
+        return age
+
+
+class Plan(Struct, frozen=True):
+    """How people of one frame are told apart at one instant."""
+
+    number: int
+    rungs: tuple[tuple[int, Rungs], ...]
+    """Places among the days, and what they tell."""
+    pairs: tuple[tuple[int, int, Pairs], ...]
+    """Places of birth and act, and how old that was."""
+    ends: tuple[int, ...]
+    recent: tuple[int, ...]
+    tried: tuple[int, ...]
+    until: int
+    """When the facts change for everybody."""
+    length: int
+
+
+class Alike:
+    """One question, at one instant, under one policy."""
+
+    def __init__(
+        self,
+        question: Question,
+        overlay: Overlay,
+        policy: Policy,
+        zones_of: Callable[[str | None], Zones],
+    ) -> None:
+        """`zones_of` returns the zones of a person by the name of theirs."""
+        self._question = question
+        self._overlay = overlay
+        self._policy = policy
+        self._zones_of = zones_of
+        self._at = question.at
+        self._now = micros(question.at)
+        self._rungs: dict[Any, Rungs] = {}
+        self._pairs: dict[Any, Pairs] = {}
+        self._plans = 0
+        self._lately = (question.at - _LATELY).date().toordinal() * 4
+        self._refused = (question.at - _REFUSED).date().toordinal() * 4
+        self._counted = micros(question.at - _COUNTED)
+        self._soon = micros(question.at + _SOON)
+
+    def plan(self, frame: Frame, days: Sequence[int]) -> Plan | None:
+        """Return how people of a frame are told apart, by somebody who has these `days`."""
+        if len(days) != (layout := laid_out(frame)).length:
+            return None
+        asked, zones = self._template(frame, days), self._zones_of(frame.facts.time_zone)
+        age, rungs = self._age(frame, layout.dated), list[tuple[int, Rungs]]()
+        if asked.age is not None:
+            rungs.append((age.place, self._today(age, zones)))
+        if asked.interaction is not None:
+            rungs.append((layout.dated["last_interaction_at"], self._past(asked.months[INTERACTION], zones)))
+        if asked.sent is not None:
+            rungs.append((layout.dated["last_sent_at"], self._past(asked.months[SENT], zones)))
+        for item in asked.items:
+            rungs += [(layout.acts[item.id.int], each) for each in self._of_act(item, asked, zones)]
+        aged = [layout.acts[item.id.int] for item in asked.items if "age" in item.fixed]
+        recent = [layout.acts[item.id.int] for item in asked.items if _STANDS in dict(item.windows)]
+        ends = [layout.ends[item.id.int] for item in asked.items]
+        until = stands_until(asked, self._at)
+        self._plans += 1
+        return Plan(
+            number=self._plans,
+            rungs=tuple(rungs),
+            pairs=tuple((age.place, place, self._then(age, zones)) for place in aged),
+            ends=tuple(end for end in ends if end is not None),
+            recent=tuple(recent),
+            tried=tuple(place for channel, place in layout.tried.items() if self._counts(channel)),
+            until=NEVER if until is None else micros(until),
+            length=layout.length,
+        )
+
+    def _of_act(self, item: Item, asked: Template, zones: Zones) -> Iterator[Rungs]:
+        if item.past is not None:
+            yield self._past(asked.months[item.fixed["action"]], zones)
+        if item.waited is not None:
+            yield self._waited(zones)
+        if "law_day" in item.fixed:
+            yield self._law_day()
+
+    def place(self, plan: Plan, days: Sequence[int]) -> Placed | None:
+        """Return where somebody stands; nothing where they are to be read at length."""
+        if len(days) != plan.length or days[NEWEST] >= self._lately:
+            return None
+        for place in plan.recent:
+            if days[place] >= self._refused:
+                return None
+        for place in plan.tried:
+            if days[place] > self._counted:
+                return None
+        until = NEVER
+        key: list[Any] = [plan.number]
+        for place, rungs in plan.rungs:
+            told, later = rungs[days[place]]
+            key.append(told)
+            if later < until:
+                until = later
+        for place in plan.ends:
+            ended = days[place] <= self._now
+            key.append(ended)
+            if not ended and days[place] < until:
+                until = days[place]
+        key += [ages_[days[birth], days[place]] for birth, place, ages_ in plan.pairs]
+        key.append(until <= self._soon)
+        return tuple(key), min(until, plan.until)
+
+    def filled(self, frame: Frame, days: Sequence[int]) -> tuple[Template, Filled]:
+        """Return the facts of everybody who is alike."""
+        asked = self._template(frame, days)
+        return asked, fill(asked, self._at)
+
+    def _template(self, frame: Frame, days: Sequence[int]) -> Template:
+        zones = self._zones_of(frame.facts.time_zone)
+        facts, flags, state = widened(frame, laid_out(frame), days, zones)
+        situation = Situation(
+            question=self._question,
+            subject=_SOMEBODY,
+            facts=facts,
+            flags=flags,
+            state=state,
+            zones=zones,
+            overlay=self._overlay,
+        )
+        return template(situation, self._policy.data, self._policy.is_holiday)
+
+    def _counts(self, channel: str) -> bool:
+        bands, asked = self._policy.data.bands, self._question.channel.value
+        together = {frozenset((asked, "any")), *(each for sets in bands.counted_together.values() for each in sets)}
+        return any(channel in each and asked in each for each in together)
+
+    def _remembered(self, key: Any, tell: Callable[[int], Rung]) -> Rungs:
+        if (rungs := self._rungs.get(key)) is None:
+            rungs = self._rungs[key] = Rungs(tell)
+        return rungs
+
+    def _past(self, edges: tuple[int, ...], zones: Zones) -> Rungs:
+        today = self._at.astimezone(zones.of_dates).date()
+
+        def tell(code: int) -> Rung:
+            number, day = months_past(day_of(code), edges).on(today)
+            return number, _instant(day, zones.of_dates)
+
+        return self._remembered(("past", edges, zones.known), tell)
+
+    def _waited(self, zones: Zones) -> Rungs:
+        today, waits = self._at.astimezone(zones.of_waits).date(), self._policy.data.bands.waits
+
+        def tell(code: int) -> Rung:
+            number, day = months_waited(begun_on(code), waits).on(today)
+            return number, _instant(day, zones.of_waits)
+
+        return self._remembered(("waited", zones.known), tell)
+
+    def _law_day(self) -> Rungs:
+        days = self._policy.data.bands.in_force
+        return self._remembered("law_day", lambda code: (law_day(waited_on(code), days), NEVER))
+
+    def _age(self, frame: Frame, dated: Mapping[str, int]) -> "_Age":
+        edges, declared = self._policy.data.bands.ages, frame.facts.age or 0
+        if "birth_date" in dated:
+            return _Age("birth", dated["birth_date"], lambda code: ages(date.fromordinal(code), edges))
+        if "age_declared_at" in dated:
+            place = dated["age_declared_at"]
+            return _Age(("declared", declared), place, lambda code: declared_ages(declared, day_of(code), edges))
+        # Declared now, as far as anybody knows: no day has anything to say about it.
+        zone = self._zones_of(frame.facts.time_zone).of_dates
+        ladder = declared_ages(declared, local_day(self._at, zone), edges)
+        return _Age(("now", declared), NEWEST, lambda _: ladder)
+
+    def _today(self, age: "_Age", zones: Zones) -> Rungs:
+        today = self._at.astimezone(zones.of_waits).date()
+
+        def tell(code: int) -> Rung:
+            number, day = age.ladder(code).on(today)
+            return number, _instant(day, zones.of_waits)
+
+        return self._remembered(("today", age.kind, zones.known), tell)
+
+    def _then(self, age: "_Age", zones: Zones) -> "Pairs":
+        key = age.kind, zones.known
+        if (pairs := self._pairs.get(key)) is None:
+            pairs = self._pairs[key] = Pairs(age.ladder)
+        return pairs
+
+
+class _Age(Struct, frozen=True):
+    """How old somebody is: where the day stands that says it, and what it says."""
+
+    kind: Any
+    place: int
+    ladder: Callable[[int], Ladder]
+
+
+def _instant(day: date | None, zone: ZoneInfo) -> int:
+    return NEVER if day is None else micros(midnight(day, zone))

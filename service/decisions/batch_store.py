@@ -1,0 +1,75 @@
+from collections.abc import Collection, Mapping
+from datetime import UTC
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.decisions.domain import Stored
+from service.decisions.narrow import NEVER, from_micros
+from service.decisions.packed import STRANGER, WIDTH, decision_id, entry_at, placed
+from service.kernel import Handle, TenantId
+
+_WANTED: Final = text(
+    """
+    WITH wanted AS (
+        SELECT batch.*, piece.place, substring(batch.body FROM piece.place * :width + 1 FOR :width) AS entry
+        FROM unnest(CAST(:batches AS uuid[]), CAST(:places AS integer[])) AS piece (batch, place)
+        JOIN batch ON batch.tenant = :tenant AND batch.id = piece.batch AND piece.place < batch.decisions
+    )
+    SELECT wanted.id, wanted.place, wanted.entry, wanted.channel, wanted.purpose, wanted.at, wanted.revision,
+        wanted.overlay_version, wanted.actor, answer.permit, answer.retry_after, facts.body AS facts,
+        verdict.body AS verdict
+    FROM wanted
+    JOIN batch_answer AS answer ON answer.tenant = :tenant AND answer.batch = wanted.id
+        AND answer.number = ('x' || encode(substring(wanted.entry FROM 17 FOR 4), 'hex'))\\:\\:bit(32)\\:\\:integer
+    JOIN facts ON facts.tenant = :tenant AND facts.hash = answer.facts_hash
+    JOIN verdict ON verdict.tenant = :tenant AND verdict.revision = wanted.revision
+        AND verdict.facts_hash = answer.facts_hash
+    """
+)
+
+
+class SqlBatchStore:
+    """Reads decisions out of chunks, one by one; rows never leave this class."""
+
+    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    async def several(self, decisions: Collection[UUID]) -> Mapping[UUID, Stored]:
+        """Return those of these decisions that batches made."""
+        places = [placed(decision) for decision in decisions]
+        found = await self._connection.execute(
+            _WANTED,
+            {
+                "tenant": self._tenant,
+                "width": WIDTH,
+                "batches": [batch for batch, _ in places],
+                "places": [place for _, place in places],
+            },
+        )
+        stored = map(_to_stored, found)
+        return {each.id: each for each in stored}
+
+
+def _to_stored(row: Row[*tuple[object, ...]]) -> Stored:
+    handle, _, until = entry_at(row.entry)
+    return Stored(
+        id=decision_id(row.id, row.place),
+        handle=None if handle == STRANGER else Handle(UUID(bytes=handle)),
+        channel=row.channel,
+        purpose=row.purpose,
+        at=row.at.astimezone(UTC),
+        decided_at=row.at.astimezone(UTC),
+        permit=row.permit,
+        revision=row.revision,
+        overlay_version=row.overlay_version,
+        facts=row.facts.encode(),
+        verdict=row.verdict.encode(),
+        records=(),
+        retry_after=row.retry_after,
+        valid_until=None if until == NEVER else from_micros(until),
+        actor=row.actor,
+    )

@@ -1,0 +1,329 @@
+"""Many people, one question: chunk by chunk, each on the record before anybody hears of it.
+
+Who has a narrow row is answered with all who are alike (`alike.py`). Everybody else is read at length, once: what was
+read leaves a narrow row behind. Nothing is remembered about anybody between two chunks.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from service.consent import Channel, Profile, Profiles, StateUnreadable, is_tenant_purpose
+from service.decisions.alike import Alike, Placed, Plan
+from service.decisions.asking import Answer, Evaluate, Judged, answer_to, content_hash
+from service.decisions.batch_ports import Asked, Known, NarrowRows, PackedLog, Row
+from service.decisions.clocks import Zones
+from service.decisions.context import Context
+from service.decisions.domain import DecisionUnavailable, Question
+from service.decisions.facts import Filled, Template
+from service.decisions.judging import Judge, plausible_in
+from service.decisions.narrow import NEVER, Frame, Narrow, days_in, frame_in, micros, narrowed
+from service.decisions.overlay import NO_OVERLAY, InForce
+from service.decisions.packed import ROOM, STRANGER, Breathe, Given, Heading, Told, chunk_id, packed
+from service.decisions.ports import Begin, Law, Laws
+from service.decisions.simulation import meaning
+from service.kernel import Caller, Clock, NewId, SubjectId, Unavailable
+
+PLANS: Final = 20_000
+"""Frames of which a batch remembers how people are told apart; about sixty megabytes."""
+AT_LENGTH: Final = 1_000
+"""People who are read at length together."""
+_BREATH: Final = 500
+_AGED: Final = timedelta(minutes=5)
+"""After which a batch begins anew to tell people apart."""
+_Key = tuple[Any, ...]
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """The answers to a chunk."""
+
+    heading: Heading
+    answers: tuple[Given, ...]
+    told: Sequence[Told | None]
+    """A decision for each subject in turn; nothing for one about whom nobody can say."""
+    at_length: int
+    """How many had to be read at length."""
+
+
+class DecideBatch:
+    """Answer one question about many, and log the answers before they are given."""
+
+    def __init__(
+        self,
+        rows: NarrowRows,
+        log: PackedLog,
+        profiles: Profiles[InForce],
+        begin: Begin,
+        laws: Laws,
+        clock: Clock,
+        new_id: NewId,
+        breathe: Breathe,
+    ) -> None:
+        self.rows = rows
+        self.log = log
+        self.laws = laws
+        self.clock = clock
+        self.new_id = new_id
+        self.breathe = breathe
+        self.judge = Judge(begin, laws.shipped.policy)
+        self._profiles = profiles
+
+    async def __call__(
+        self, chunks: AsyncIterator[Asked], *, channel: Channel, purpose: str, context: Context, by: Caller
+    ) -> AsyncIterator[Part]:
+        """Return the answers to `chunks`, chunk by chunk; the next is taken when the answers before were.
+
+        The first chunk is answered before this returns, so that a question that can't be asked is refused as a whole.
+
+        Raises:
+            UnknownPurpose, UnknownZone: the question can't be asked like this.
+            DecisionUnavailable: nobody can say, or the answers can't be logged; also while the answer is read.
+        """
+        plausible = plausible_in(context, self.laws.shipped.policy)
+        try:
+            mapped = await self._profiles.maps_to(by.tenant, purpose) if is_tenant_purpose(purpose) else None
+        except Unavailable as error:
+            raise DecisionUnavailable(str(error)) from error
+        question = Question(
+            channel=channel, purpose=purpose, meaning=meaning(purpose, mapped), at=self.clock(), context=context
+        )
+        work = _Work(self, question, plausible, by)
+        first = await anext(chunks, None)
+        return work.rest(None if first is None else await work.answered(first), chunks)
+
+
+class _Work:
+    """One batch under way: what it knows about frames, and nothing about people."""
+
+    def __init__(self, batch: DecideBatch, question: Question, plausible: tuple[ZoneInfo, ...], by: Caller) -> None:
+        self.batch = batch
+        self.question = question
+        self.plausible = plausible
+        self.by = by
+        self.law: Law = batch.laws.shipped
+        self.in_force: InForce | None = None
+        self.overlay = NO_OVERLAY
+        self.alike: Alike | None = None
+        self.frames: dict[bytes, Frame | None] = {}
+        self.plans: dict[bytes, Plan] = {}
+        self.given: dict[_Key, Given | None] = {}
+
+    async def rest(self, first: Part | None, chunks: AsyncIterator[Asked]) -> AsyncIterator[Part]:
+        if first is not None:
+            yield first
+        async for chunk in chunks:
+            yield await self.answered(chunk)
+
+    async def answered(self, asked: Asked) -> Part:
+        subjects = [subject for subject in asked if subject is not None]
+        if len(subjects) > ROOM:
+            raise DecisionUnavailable("a chunk has no room for so many")
+        try:
+            return await self._answered(subjects)
+        except DecisionUnavailable:
+            raise
+        except Unavailable as error:
+            raise DecisionUnavailable(str(error)) from error
+
+    async def _answered(self, subjects: Sequence[SubjectId]) -> Part:
+        at = self.batch.clock()
+        in_force, own, rows = await self.batch.rows.read(self.by.tenant, subjects)
+        alike = await self._governed(in_force, at)
+        chunk = _Chunk(self, alike, at, subjects, rows)
+        await chunk.settle()
+        heading = Heading(
+            id=chunk_id(self.batch.new_id()),
+            channel=self.question.channel.value,
+            purpose=self.question.purpose,
+            at=at,
+            revision=self.law.policy.revision,
+            overlay_version=in_force.version,
+            actor=self.by.actor,
+        )
+        told = [each for each in chunk.told if each is not None]
+        if told:
+            await self.batch.log.append(await packed(heading, chunk.answers, told, own, self.batch.breathe), by=self.by)
+        return Part(heading=heading, answers=tuple(chunk.answers), told=chunk.told, at_length=chunk.at_length)
+
+    async def _governed(self, in_force: InForce, at: datetime) -> Alike:
+        """Return how people are told apart under what governs now; forget it when something else does."""
+        aged = at - self.question.at > _AGED or len(self.frames) > PLANS or len(self.given) > PLANS
+        if self.alike is None or in_force != self.in_force or aged:
+            self.law = await self.batch.laws.of(in_force.revision)
+            self.in_force, self.overlay = in_force, in_force.overlay
+            self.question = replace(self.question, at=at)
+            self.frames.clear()
+            self.plans.clear()
+            self.given.clear()
+            self.alike = Alike(self.question, in_force.overlay, self.law.policy, self.zones)
+        return self.alike
+
+    def zones(self, name: str | None) -> Zones:
+        return Zones(known=self.batch.judge.zone(name), plausible=self.plausible)
+
+
+class _Chunk:
+    """People who are answered together."""
+
+    def __init__(
+        self, work: _Work, alike: Alike, at: datetime, subjects: Sequence[SubjectId], rows: Sequence[Row | None]
+    ) -> None:
+        self._work = work
+        self._batch = work.batch
+        self._tenant = work.by.tenant
+        self._alike = alike
+        self._at = at
+        self._subjects = subjects
+        self._rows = list(rows)
+        self._numbers: dict[tuple[bytes, datetime | None], int] = {}
+        self._known: dict[SubjectId, Known] = {}
+        self.answers: list[Given] = []
+        self.told: list[Told | None] = [None] * len(subjects)
+        self.at_length = 0
+
+    async def settle(self) -> None:
+        """Give everybody an answer of whom anybody can say."""
+        await self._read_missing()
+        await self._read_frames()
+        placed = await self._place()
+        await self._judge(placed)
+        numbers: dict[_Key, int] = {}
+        for number, (key, until) in placed.items():
+            given, row = self._work.given[key], self._rows[number]
+            if given is None or row is None:
+                continue
+            if (answer := numbers.get(key)) is None:
+                answer = numbers[key] = self._number(given)
+            self.told[number] = Told(row.handle, row.secret, answer, until)
+        await self._ordinarily([number for number, told in enumerate(self.told) if told is None])
+
+    async def _read_missing(self) -> None:
+        """Read at length who has no narrow row, and leave them one."""
+        missing = [number for number, row in enumerate(self._rows) if row is None]
+        for start in range(0, len(missing), AT_LENGTH):
+            piece = missing[start : start + AT_LENGTH]
+            known = await self._batch.rows.known(self._tenant, [self._subjects[number] for number in piece])
+            kept: dict[SubjectId, tuple[Known, Narrow]] = {}
+            bodies: dict[bytes, bytes] = {}
+            for number in piece:
+                subject = self._subjects[number]
+                if (found := known.get(subject)) is None:
+                    continue
+                self._known[subject] = found
+                profile = found.profile
+                if isinstance(profile, StateUnreadable):
+                    continue
+                narrow = narrowed(profile.facts, profile.flags, profile.state, self._batch.judge.zone)
+                kept[subject] = found, narrow
+                bodies[narrow.frame] = narrow.body
+                self._rows[number] = Row(found.handle, found.secret, narrow.frame, narrow.days)
+            self.at_length += len(piece)
+            if kept:
+                await self._batch.rows.keep(self._tenant, [(subject, *both) for subject, both in kept.items()])
+            self._take(bodies)
+            await self._batch.breathe()
+
+    async def _read_frames(self) -> None:
+        unknown = {row.frame for row in self._rows if row is not None} - self._work.frames.keys()
+        if unknown:
+            self._take(dict.fromkeys(unknown, b"") | dict(await self._batch.rows.frames(self._tenant, unknown)))
+
+    def _take(self, bodies: Mapping[bytes, bytes]) -> None:
+        for name, body in bodies.items():
+            self._work.frames[name] = frame_in(body)
+
+    async def _place(self) -> dict[int, Placed]:
+        """Return where those stand who have a narrow row that says it."""
+        now, frames, plans, placed = micros(self._at), self._work.frames, self._work.plans, dict[int, Placed]()
+        place = self._alike.place
+        for number, row in enumerate(self._rows):
+            if number % _BREATH == 0:
+                await self._batch.breathe()
+            if row is None or (frame := frames[row.frame]) is None:
+                continue
+            days = days_in(row.days)
+            if (plan := plans.get(row.frame)) is None and (plan := self._alike.plan(frame, days)) is None:
+                continue
+            plans[row.frame] = plan
+            if (found := place(plan, days)) is not None and found[1] > now:
+                placed[number] = found
+        return placed
+
+    async def _judge(self, placed: Mapping[int, Placed]) -> None:
+        """Ask about those who are alike, once."""
+        new: dict[_Key, tuple[Template, Filled]] = {}
+        for number, (key, _) in placed.items():
+            row = self._rows[number]
+            if key in self._work.given or key in new or row is None:
+                continue
+            frame = self._work.frames[row.frame]
+            if frame is not None:
+                new[key] = self._alike.filled(frame, days_in(row.days))
+            if len(new) % _BREATH == 0:
+                await self._batch.breathe()
+        if not new:
+            return
+        evaluate = await self._evaluate([filled.facts for _, filled in new.values()])
+        for key, (asked, filled) in new.items():
+            answered = await answer_to(asked, filled, self._work.question.at, evaluate)
+            # Where it opens may hang on a change of these days, which is not the same for all who are alike.
+            changes = answered.judged.verdict.closed_hours and key[-1]
+            self._work.given[key] = None if changes else _given(answered)
+
+    async def _evaluate(self, facts: Sequence[bytes]) -> Evaluate:
+        """Return what judges facts, after one look at what the policy said about these before."""
+        law = self._work.law
+        unknown = {key for each in facts if (key := content_hash(each)) not in law.memo}
+        filed = await self._batch.rows.verdicts(self._tenant, law.policy.revision, unknown) if unknown else {}
+
+        async def recall(_: str, facts_hash: bytes) -> bytes | None:
+            return filed.get(facts_hash)
+
+        async def evaluate(asked: bytes) -> Judged:
+            return await law.memo.judge(asked, recall)
+
+        return evaluate
+
+    async def _ordinarily(self, left: Sequence[int]) -> None:
+        """Answer whom nobody is alike, one by one."""
+        missing = [number for number in left if self._rows[number] is not None]
+        missing = [number for number in missing if self._subjects[number] not in self._known]
+        for start in range(0, len(missing), AT_LENGTH):
+            piece = [self._subjects[number] for number in missing[start : start + AT_LENGTH]]
+            self._known.update(await self._batch.rows.known(self._tenant, piece))
+        self.at_length += len(missing)
+        stranger: tuple[int, int] | None = None
+        for number in left:
+            subject = self._subjects[number]
+            known = self._known.get(subject)
+            if known is None:
+                stranger = stranger or await self._one(subject, None)
+                self.told[number] = Told(STRANGER, None, *stranger)
+            elif not isinstance(known.profile, StateUnreadable):
+                self.told[number] = Told(known.handle, known.secret, *await self._one(subject, known.profile))
+
+    async def _one(self, subject: SubjectId, profile: Profile | None) -> tuple[int, int]:
+        work = self._work
+        question = replace(work.question, at=self._at)
+        situation = await self._batch.judge.situation(
+            question, subject, profile, work.plausible, work.overlay, self._tenant
+        )
+        answered = await self._batch.judge(work.law, situation, self._tenant)
+        until = answered.filled.valid_until
+        return self._number(_given(answered)), NEVER if until is None else micros(until)
+
+    def _number(self, given: Given) -> int:
+        """Return the number of an answer among those of this chunk."""
+        key = given.judged.facts_hash, given.retry_after
+        if (number := self._numbers.get(key)) is None:
+            number = self._numbers[key] = len(self.answers)
+            self.answers.append(given)
+        return number
+
+
+def _given(answered: Answer) -> Given:
+    return Given(judged=answered.judged, facts=answered.filled.facts, retry_after=answered.retry_after)

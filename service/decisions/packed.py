@@ -1,0 +1,223 @@
+"""Many decisions in one row: a chunk.
+
+    id        of the chunk, a UUID whose last 24 bits are nought; that of a decision has its position there
+    body      for each decision 28 bytes: the handle, nought for a stranger; the number of its answer, 4 bytes, big
+              endian; until when it holds, in microseconds since 1970, 8 bytes, the largest number for ever
+    answers   what was answered, each once: permit or not, the hashes of facts and verdict, the next opening
+    root      of a tree (RFC 9162, section 2.1) with a leaf for each decision in their order: its id, 16 bytes, and the
+              commitment to its payload under the person's secret (`audit/commitments.py`); only the id where there is
+              no secret any more
+
+So one decision can be shown and proved without any other, and none can be opened once its person is forgotten. The
+payload, in JSON per RFC 8785, is all of it but the facts: of those it has a hash under a salt of the chunk's answer.
+The audit entry commits to the SHA-256 of the chunk's own JSON (`Chunk.canonical`), in which nobody is named.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from struct import Struct as Packing
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from service.audit import NOBODYS, commitment_of, leaf_hash, salt_of, tree_hash, withheld
+from service.decisions.asking import Judged
+from service.decisions.narrow import NEVER, from_micros
+
+ROOM: Final = 1 << 24
+WIDTH: Final = 28
+STRANGER: Final = NOBODYS.bytes
+_BREATH: Final = 500
+_packing: Final = Packing(">16sIq")
+_sorted: Final = msgspec.json.Encoder(order="sorted")
+
+
+Breathe = Callable[[], Awaitable[None]]
+"""Lets others have their turn."""
+
+
+class Given(Struct, frozen=True, kw_only=True):
+    """One answer of a chunk, which many got."""
+
+    judged: Judged
+    facts: bytes
+    retry_after: datetime | None
+
+    @property
+    def permit(self) -> bool:
+        return self.judged.verdict.allow
+
+
+class Told(Struct, frozen=True):
+    """A decision of a chunk."""
+
+    handle: bytes
+    secret: bytes | None
+    answer: int
+    until: int
+    """In microseconds since 1970, or `NEVER`."""
+
+
+class Heading(Struct, frozen=True, kw_only=True):
+    """What all decisions of a chunk share."""
+
+    id: UUID
+    channel: str
+    purpose: str
+    at: datetime
+    """When the states were read; also when it was decided."""
+    revision: str
+    overlay_version: int
+    actor: str
+
+
+class Chunk(Struct, frozen=True, kw_only=True):
+    """A chunk as it is stored."""
+
+    heading: Heading
+    decisions: int
+    answers: tuple[Given, ...]
+    shown: tuple[str, ...]
+    """Of each answer, the hash that stands for its facts."""
+    body: bytes
+    root: bytes
+
+    def canonical(self) -> bytes:
+        """Return what the audit entry commits to."""
+        members = {"decisions": self.decisions, "root": self.root.hex()}
+        return _sorted.encode(_shared(self.heading) | members | {"id": self.heading.id})
+
+    def commitment(self) -> bytes:
+        return hashlib.sha256(self.canonical()).digest()
+
+
+def chunk_id(fresh: UUID) -> UUID:
+    """Return the id of a chunk, made of a fresh UUIDv7."""
+    return UUID(int=fresh.int & ~(ROOM - 1))
+
+
+def decision_id(chunk: UUID, position: int) -> UUID:
+    return UUID(int=chunk.int | position)
+
+
+def stem_of(chunk: UUID) -> bytes:
+    """Return what the ids of a chunk's decisions begin with, as text; six hexadecimal digits follow."""
+    return str(chunk)[:30].encode()
+
+
+def placed(decision: UUID) -> tuple[UUID, int]:
+    """Return the chunk that a decision would be in, and where."""
+    return chunk_id(decision), decision.int & (ROOM - 1)
+
+
+def entry_at(body: bytes, position: int = 0) -> tuple[bytes, int, int]:
+    """Return handle, answer and until-when of a decision."""
+    handle, answer, until = _packing.unpack_from(body, position * WIDTH)
+    return handle, answer, until
+
+
+async def packed(
+    heading: Heading, answers: Sequence[Given], told: Sequence[Told], own: bytes | None, breathe: Breathe
+) -> Chunk:
+    """Return the chunk of decisions; `own` is the tenant's secret, for answers and for strangers."""
+    shown = tuple(_facts_shown(heading.id, number, each.judged.facts_hash, own) for number, each in enumerate(answers))
+    writer, pack = Payloads(heading, answers, shown), _packing.pack
+    body, leaves = bytearray(), list[bytes]()
+    for position, each in enumerate(told):
+        leaves.append(writer.leaf(position, each, own if each.handle == STRANGER else each.secret))
+        body += pack(each.handle, each.answer, each.until)
+        if position % _BREATH == 0:
+            await breathe()
+    return Chunk(
+        heading=heading,
+        decisions=len(told),
+        answers=tuple(answers),
+        shown=shown,
+        body=bytes(body),
+        root=tree_hash(leaves),
+    )
+
+
+class Payloads:
+    """Writes the payloads of a chunk: the same bytes as a sorting encoder, from parts that are made once."""
+
+    def __init__(self, heading: Heading, answers: Sequence[Given], shown: Sequence[str]) -> None:
+        stem = stem_of(heading.id)
+        parts = [_parts(heading, number, *each) for number, each in enumerate(zip(answers, shown, strict=True))]
+        self._first = [first for first, _, _ in parts]
+        self._second = [b'","id":"' + stem for _ in parts]
+        self._third = [b'",' + second for _, second, _ in parts]
+        self._last = [last for _, _, last in parts]
+        self._stem = heading.id.bytes[:13]
+        self._untils: dict[int, bytes] = {}
+
+    def payload(self, position: int, told: Told) -> bytes:
+        answer = told.answer
+        if (until := self._untils.get(told.until)) is None:
+            until = self._untils[told.until] = _until(told.until)
+        if told.handle == STRANGER:
+            handle, second = b"null", self._second[answer][1:]
+        else:
+            name = told.handle.hex()
+            handle = f'"{name[:8]}-{name[8:12]}-{name[12:16]}-{name[16:20]}-{name[20:]}'.encode()
+            second = self._second[answer]
+        return b"%b%b%b%06x%b%b%b" % (
+            self._first[answer],
+            handle,
+            second,
+            position,
+            self._third[answer],
+            until,
+            self._last[answer],
+        )
+
+    def leaf(self, position: int, told: Told, secret: bytes | None) -> bytes:
+        """Return the leaf of a decision."""
+        id_ = self._stem + position.to_bytes(3, "big")
+        if secret is None:
+            return leaf_hash(id_)
+        return leaf_hash(id_ + commitment_of(salt_of(secret, id_), self.payload(position, told)))
+
+
+def _parts(heading: Heading, number: int, given: Given, shown: str) -> tuple[bytes, bytes, bytes]:
+    """Return what stands before, between and behind handle, id and until-when in a payload."""
+    members = _shared(heading) | {
+        "answer": number,
+        "batch": heading.id,
+        "handle": 0,
+        "id": 0,
+        "permit": given.permit,
+        "retry_after": None if given.retry_after is None else given.retry_after.isoformat(),
+        "valid_until": 0,
+        "verdict": msgspec.Raw(given.judged.body),
+        "withheld": {"facts": shown},
+    }
+    written = _sorted.encode(members)
+    first, rest = written.split(b'"handle":0,"id":0,', 1)
+    second, last = rest.split(b'"valid_until":0,', 1)
+    return first + b'"handle":', second + b'"valid_until":', b"," + last
+
+
+def _shared(heading: Heading) -> dict[str, Any]:
+    return {
+        "actor": heading.actor,
+        "at": heading.at.astimezone(UTC),
+        "channel": heading.channel,
+        "overlay_version": heading.overlay_version,
+        "purpose": heading.purpose,
+        "revision": heading.revision,
+    }
+
+
+def _facts_shown(chunk: UUID, number: int, facts_hash: bytes, own: bytes | None) -> str:
+    """Return what stands for the facts of an answer. Without a secret nothing does: it could be guessed."""
+    if own is None:
+        return ""
+    return withheld(salt_of(own, decision_id(chunk, number).bytes, "facts"), facts_hash).hex()
+
+
+def _until(until: int) -> bytes:
+    return b"null" if until == NEVER else msgspec.json.encode(from_micros(until))

@@ -1,0 +1,105 @@
+"""Whoever is answered from a narrow row gets what the ordinary way gives, to the last byte of the facts."""
+
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from hypothesis import event, given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from service.decisions.alike import Alike
+from service.decisions.clocks import Zones
+from service.decisions.facts import Situation, fill, template
+from service.decisions.narrow import NEVER, NEWEST, NOBODYS, Narrow, days_in, frame_in, from_micros, laid_out, narrowed
+from service.decisions.policy import Policy
+from service.decisions.simulation import Case, described
+from tests.situations import NOON, cases, tried
+
+LATER = st.sampled_from([0, 3, 3, 40, 40, 400])
+
+
+def zone(name: str | None) -> ZoneInfo | None:
+    return None if name is None else ZoneInfo(name)
+
+
+def situation_of(case: dict[str, Any], policy: Policy, later: int) -> Situation:
+    """Return the situation of a case as one about a person who is stored, asked about so many days later."""
+    situation = described(msgspec.convert(case, Case), policy, None, NOON).situation
+    known = situation.zones.known
+    return replace(
+        situation,
+        facts=replace(situation.facts, time_zone=None if known is None else known.key),
+        question=replace(situation.question, also=None, at=situation.question.at + timedelta(days=later)),
+    )
+
+
+def alike_for(situation: Situation, policy: Policy) -> Alike:
+    plausible = situation.zones.plausible
+    return Alike(
+        situation.question,
+        situation.overlay,
+        policy,
+        lambda name: Zones(known=zone(name), plausible=plausible),
+    )
+
+
+def row_of(situation: Situation) -> Narrow:
+    return narrowed(situation.facts, situation.flags, situation.state, zone)
+
+
+@tried(300)
+@given(case=cases(), later=LATER, dated=st.booleans())
+def test_the_facts_are_those_of_the_ordinary_way(policy: Policy, case: dict[str, Any], later: int, dated: bool):
+    situation = situation_of(case, policy, later)
+    at = situation.question.at
+    if not dated:
+        situation = replace(situation, facts=replace(situation.facts, age_declared_at=None))
+    row = row_of(situation)
+    if row == NOBODYS:
+        event("read at length: no frame")
+        return
+    frame, days = frame_in(row.body), days_in(row.days)
+    assert frame is not None
+    alike = alike_for(situation, policy)
+    plan = alike.plan(frame, days)
+    assert plan is not None
+    placed = alike.place(plan, days)
+    event("read at length: its days" if placed is None else "answered")
+    if placed is not None:
+        ordinary = fill(template(situation, policy.data, policy.is_holiday), at)
+        assert alike.filled(frame, days)[1].facts == ordinary.facts
+        assert (None if placed[1] == NEVER else from_micros(placed[1])) == ordinary.valid_until
+
+
+@tried(300)
+@given(case=cases(), later=LATER, moved=st.lists(st.integers(0, 40), min_size=5, max_size=5))
+def test_who_is_alike_has_the_same_facts(policy: Policy, case: dict[str, Any], later: int, moved: list[int]):
+    situation = situation_of(case, policy, later)
+    row = row_of(situation)
+    if row == NOBODYS:
+        return
+    frame, days = frame_in(row.body), list(days_in(row.days))
+    assert frame is not None
+    alike = alike_for(situation, policy)
+    plan = alike.plan(frame, days)
+    assert plan is not None
+    layout = laid_out(frame)
+    other = list(days)
+    earlier, *others = moved
+    for place in (*layout.acts, *layout.began.values()):
+        other[place] -= 4 * earlier  # all alike, or their order would be another
+    if "moved_at" in layout.dated:
+        other[layout.dated["moved_at"]] -= earlier
+    for name, days_more in zip(sorted(layout.dated.keys() - {"moved_at"}), others, strict=False):
+        other[layout.dated[name]] -= (1 if name == "birth_date" else 4) * days_more
+    if "birth_date" in layout.dated and not 0 < other[layout.dated["birth_date"]] < date.max.toordinal():
+        return
+    ours, theirs = alike.place(plan, days), alike.place(plan, other)
+    if ours is not None and theirs is not None and ours[0] == theirs[0]:
+        event("alike")
+        assert alike.filled(frame, days)[1].facts == alike.filled(frame, other)[1].facts
+    if theirs is not None and other[NEWEST] == days[NEWEST]:
+        until = alike.filled(frame, other)[1].valid_until
+        assert (None if theirs[1] == NEVER else from_micros(theirs[1])) == until
