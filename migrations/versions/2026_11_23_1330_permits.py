@@ -8,7 +8,7 @@ over, and sees none. Old code runs unchanged.
 import sqlalchemy as sa
 from alembic import op
 
-from migrations.support import INSTANT, WORKER, tenant_table
+from migrations.support import ID, INSTANT, WORKER, tenant_table
 
 revision = "0043"
 down_revision = "0042"
@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("handle", sa.Uuid, nullable=False),
         sa.Column("decision", sa.Uuid, nullable=False),
         sa.Column("stamp", sa.LargeBinary, nullable=False),
+        sa.Column("kid", ID, nullable=False),
         sa.Column("issued_at", INSTANT, nullable=False),
         sa.Column("expires_at", INSTANT, nullable=False),
         sa.Column("burned_at", INSTANT),

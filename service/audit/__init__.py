@@ -15,7 +15,7 @@ from service.audit.domain import (
     canonical,
     leaf_hash,
 )
-from service.audit.evidence import certificate, jws, receipt
+from service.audit.evidence import certificate, jws, kid_of, receipt
 from service.audit.growing import origin_of, receipts_of
 from service.audit.keeping import Content, ContentExpired, Trace
 from service.audit.keeping_ports import HoldStore, Traces
@@ -55,6 +55,7 @@ __all__ = [
     "commitment_of",
     "harmless",
     "jws",
+    "kid_of",
     "leaf_hash",
     "origin_of",
     "path_to",

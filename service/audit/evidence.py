@@ -38,9 +38,14 @@ def certificate(claims: Mapping[str, Any], signer: Signer) -> str:
     return jws(CERTIFICATE_TYPE, claims, signer)
 
 
+def kid_of(signer: Signer) -> str:
+    """Return by what name a JWS knows its key: the beginning of its verifier key."""
+    return f"{signer.key.name}+{signer.key.id.hex()}"
+
+
 def jws(kind: str, claims: Mapping[str, Any], signer: Signer) -> str:
     """Return the claims as a compact JWS of typ `kind`. What else is signed by the same key has another."""
-    header = {"alg": "EdDSA", "typ": kind, "kid": f"{signer.key.name}+{signer.key.id.hex()}"}
+    header = {"alg": "EdDSA", "typ": kind, "kid": kid_of(signer)}
     message = f"{_base64url(_ASCII(header).encode())}.{_base64url(_ASCII(claims).encode())}"
     return f"{message}.{_base64url(signer.sign(message.encode()))}"
 

@@ -59,10 +59,10 @@ _DECISIONS: Final = """
         retry_after text, valid_until timestamptz, actor text, request text)
 """
 _PERMITS: Final = """
-    INSERT INTO permit (tenant, jti, handle, decision, stamp, issued_at, expires_at)
-    SELECT %(tenant)s, jti, handle, decision, decode(stamp, 'hex'), issued_at, expires_at
+    INSERT INTO permit (tenant, jti, handle, decision, stamp, kid, issued_at, expires_at)
+    SELECT %(tenant)s, jti, handle, decision, decode(stamp, 'hex'), kid, issued_at, expires_at
     FROM json_to_recordset(%(rows)s::json) AS row (
-        jti uuid, handle uuid, decision uuid, stamp text, issued_at timestamptz, expires_at timestamptz)
+        jti uuid, handle uuid, decision uuid, stamp text, kid text, issued_at timestamptz, expires_at timestamptz)
 """
 
 

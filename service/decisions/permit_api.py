@@ -61,7 +61,8 @@ class PermitController(Controller):
 
         `revoked` holds the first `bytes` bytes of SHA-256 of each permit's `jti`, in order, as
         base64url. It may name one too many, and never one too few: what was withdrawn before
-        `iat` is in it. Fetch it every few seconds, and refuse one that is past its `exp`.
+        `iat` is in it. `kids` names the keys of permits that may be good. Fetch it every few
+        seconds, and refuse one that is past its `exp`.
         """
         signed = await list_revoked(by=request.user)
         tag = f'"{hashlib.sha256(signed.encode()).hexdigest()[:32]}"'

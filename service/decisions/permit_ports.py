@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -24,6 +24,10 @@ class PermitStore(Protocol):
 
     async def ended(self, since: datetime) -> Sequence[UUID]:
         """Return the permits that expire after `since`, and since whose question anything has changed."""
+        ...
+
+    async def kids(self, since: datetime) -> Collection[str]:
+        """Return by which keys permits were signed that expire after `since`."""
         ...
 
 

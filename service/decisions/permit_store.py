@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -38,6 +38,7 @@ _ENDED: Final = text(f"SELECT issued.jti {_ISSUED} AND issued.expires_at > :sinc
 _BURN: Final = text(
     "UPDATE permit SET burned_at = :at WHERE tenant = :tenant AND jti = :jti AND burned_at IS NULL RETURNING jti"
 )
+_KIDS: Final = text("SELECT DISTINCT kid FROM permit WHERE tenant = :tenant AND expires_at > :since")
 _EXPIRE: Final = text("SELECT expire_permits(:over_since)")
 
 
@@ -61,6 +62,7 @@ class SqlPermitStore:
             handle=Handle(row["handle"]),
             decision=row["decision"],
             stamp=row["stamp"],
+            kid=row["kid"],
             issued_at=row["issued_at"],
             expires_at=row["expires_at"],
         )
@@ -77,3 +79,7 @@ class SqlPermitStore:
     async def ended(self, since: datetime) -> Sequence[UUID]:
         found = await self._connection.execute(_ENDED, {"tenant": self._tenant, "since": since})
         return list(found.scalars())
+
+    async def kids(self, since: datetime) -> Collection[str]:
+        found = await self._connection.execute(_KIDS, {"tenant": self._tenant, "since": since})
+        return set(found.scalars())

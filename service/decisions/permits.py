@@ -65,6 +65,8 @@ class Permit(Struct, frozen=True, kw_only=True):
     handle: Handle
     decision: UUID
     stamp: bytes
+    kid: str
+    """The key that signs it."""
     issued_at: datetime
     expires_at: datetime
 
@@ -176,6 +178,11 @@ def claims(permit: Permit, decision: Decision, secret: Secret, *, issuer: str, a
     )
 
 
+def kid_in(verifier_key: str) -> str:
+    """Return by what name a JWS knows a key: all but the key itself, whose base64 may have a plus in it as well."""
+    return "+".join(verifier_key.split("+")[:2])
+
+
 def read(text: str, issuer: str, keys: Mapping[str, bytes], verifies: Verifies) -> Claims:
     """Return what a permit says whose signature holds. `keys` are public halves by `kid`.
 
@@ -195,11 +202,21 @@ def read(text: str, issuer: str, keys: Mapping[str, bytes], verifies: Verifies) 
     return said
 
 
-def revocations(issuer: str, ended: Collection[UUID], now: datetime) -> dict[str, Any]:
-    """Return the claims of the list of permits that have ended. What is in it was read at `now`, and none before."""
+def revocations(issuer: str, ended: Collection[UUID], kids: Collection[str], now: datetime) -> dict[str, Any]:
+    """Return the claims of the list of permits that have ended. What is in it was read at `now`, and none before.
+
+    `kids` signed what may be good now. Who stole another key of ours can sign, and nobody takes it.
+    """
     iat = int(now.timestamp()) // STEP * STEP
     hashes = sorted({hashlib.sha256(str(jti).encode()).digest()[:HASH_BYTES] for jti in ended})
-    return {"iss": issuer, "iat": iat, "exp": iat + FRESH, "bytes": HASH_BYTES, "revoked": _encoded(b"".join(hashes))}
+    return {
+        "iss": issuer,
+        "iat": iat,
+        "exp": iat + FRESH,
+        "kids": sorted(kids),
+        "bytes": HASH_BYTES,
+        "revoked": _encoded(b"".join(hashes)),
+    }
 
 
 def _encoded(content: bytes) -> str:

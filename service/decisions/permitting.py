@@ -1,11 +1,10 @@
 """Permits are given with a decision, verified, used up, and listed when they have ended."""
 
 from collections.abc import Mapping
-from uuid import UUID
 
 import msgspec
 
-from service.audit import AuditEvent, ReceiptSigner, jws, origin_of, receipts_of
+from service.audit import AuditEvent, ReceiptSigner, jws, kid_of, origin_of, receipts_of
 from service.consent import Channel, Profile
 from service.decisions.context import Context
 from service.decisions.domain import Decision, DecisionUnavailable
@@ -23,6 +22,7 @@ from service.decisions.permits import (
     Wish,
     claims,
     ends,
+    kid_in,
     read,
     revocations,
 )
@@ -71,6 +71,7 @@ class DecideForPermit:
                 handle=profile.handle,
                 decision=decision.id,
                 stamp=stamp,
+                kid=kid_of(signer),
                 issued_at=decision.decided_at,
                 expires_at=over,
             )
@@ -128,9 +129,7 @@ class VerifyPermit:
     async def _receipt_keys(self, issuer: str, by: Caller) -> Mapping[str, bytes]:
         """Return the public halves by `kid`: the line by which others come to believe a key, without its last part."""
         ours = receipts_of(issuer) + "+"
-        return {
-            line.rpartition("+")[0]: public for line, public, _ in await self._keys(by.tenant) if line.startswith(ours)
-        }
+        return {kid_in(line): public for line, public, _ in await self._keys(by.tenant) if line.startswith(ours)}
 
 
 class ListRevoked:
@@ -152,5 +151,6 @@ class ListRevoked:
         signer = await self._sign(receipts_of(issuer))
         now = self._clock()
         async with self._begin(by.tenant) as tx:
-            ended: list[UUID] = list(await tx.permits.ended(now - LEEWAY))
-        return jws(REVOKED_TYPE, revocations(issuer, ended, now), signer)
+            ended = await tx.permits.ended(now - LEEWAY)
+            kids = {kid_of(signer), *await tx.permits.kids(now - LEEWAY)}
+        return jws(REVOKED_TYPE, revocations(issuer, ended, kids, now), signer)

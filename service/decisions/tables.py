@@ -59,6 +59,7 @@ permit = Table(
     Column("handle", Uuid, nullable=False),
     Column("decision", Uuid, nullable=False),
     Column("stamp", LargeBinary, nullable=False),
+    Column("kid", Id, nullable=False),
     Column("issued_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("burned_at", UtcDateTime),

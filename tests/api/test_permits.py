@@ -16,10 +16,14 @@ import jwt
 import msgspec
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from service import app, auditing, retention
+from service.audit import jws
+from service.audit.signing import verifier_key
 from service.telemetry import Telemetry
 from tests.api.test_decisions import FACTS, OPT_IN, QUESTION, ask, has, knows_anna
+from tests.unit.test_permits import ISSUER, Signing
 
 PAGE = Path(__file__).parents[2] / "docs" / "permits.md"
 SENT = {"channel": "email", "purpose": "marketing", "message": "m-1"}
@@ -261,7 +265,8 @@ async def test_a_permit_is_used_up_once_however_many_try(client):
     assert told == [("permit.issued", claims(permit)["jti"]), ("permit.burned", claims(permit)["jti"])]
 
 
-async def test_a_permit_outlives_its_key(settings, database, clock, client):
+async def test_a_permit_outlives_its_key_and_later_the_key_is_taken_no_more(settings, database, clock, client, offline):
+    clock.now = datetime.now(UTC)
     await knows_anna(client, OPT_IN)
     old = await given(client)
     urls = database.urls
@@ -269,12 +274,42 @@ async def test_a_permit_outlives_its_key(settings, database, clock, client):
     await auditing.rotate_receipts(msgspec.structs.replace(settings, **by_operator))
     async with app.running(settings, database.urls, Telemetry(clock, level="error"), clock=clock) as restarted:
         transport = httpx.ASGITransport(restarted)
-        headers = client.headers
-        async with httpx.AsyncClient(transport=transport, base_url="http://volens.example", headers=headers) as later:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://volens.example", headers=client.headers
+        ) as later:
             new = await given(later)
-            assert jwt.get_unverified_header(new)["kid"] != jwt.get_unverified_header(old)["kid"]
+            kids = [jwt.get_unverified_header(permit)["kid"] for permit in (old, new)]
+            assert kids[0] != kids[1]
             assert (await why(later, old), await why(later, new)) == (None, None)
             assert await why(client, new) is None, "also where the old key still signs"
+            assert (await offline(old))["aud"] == (await offline(new))["aud"] == "relay"
+            assert claims(await listed(later))["kids"] == sorted(kids)
+            clock.advance(timedelta(minutes=17))
+            assert claims(await listed(later))["kids"] == [kids[1]]
+
+
+def test_a_sender_finds_every_key(sender):
+    ours = [Signing(seed) for seed in range(40)]
+    said = [
+        {"verifier_key": verifier_key(each.signer.key), "public": base64.b64encode(each.public).decode()}
+        for each in ours
+    ]
+
+    assert sender["keys_of"]({"origin": ISSUER, "keys": said}).keys() == {each.kid for each in ours}
+
+
+def test_a_key_of_former_times_signs_nothing_that_a_sender_takes(sender):
+    ours, stolen = Signing(), Signing(2)
+    now = int(datetime.now(UTC).timestamp())
+    about = {"iss": ISSUER, "iat": now, "exp": now + 20}
+    ended = about | {"kids": [ours.kid], "bytes": 4, "revoked": ""}
+    revoked = jws("contact-permit-revocations+jwt", ended, ours.signer)
+    keys = {each.kid: Ed25519PublicKey.from_public_bytes(each.public) for each in (ours, stolen)}
+
+    good, forged = (each.signed(**about, message="m-1") for each in (ours, stolen))
+    assert sender["permitted"](good, revoked, keys, ISSUER, "relay", **SENT)
+    with pytest.raises(jwt.InvalidKeyError):
+        sender["permitted"](forged, revoked, keys, ISSUER, "relay", **SENT)
 
 
 async def test_what_is_not_in_the_database_is_not_good(client, database):
@@ -308,7 +343,7 @@ async def test_nothing_of_a_permit_but_its_row_is_kept(client, database):
         columns = [column.name for column in (connection.execute("SELECT * FROM permit LIMIT 1").description or ())]
         (rows,) = connection.execute("SELECT json_agg(permit)::text FROM permit").fetchone() or ("",)
 
-    assert columns == ["tenant", "jti", "handle", "decision", "stamp", "issued_at", "expires_at", "burned_at"]
+    assert columns == ["tenant", "jti", "handle", "decision", "stamp", "kid", "issued_at", "expires_at", "burned_at"]
     assert "relay-of-secrets" not in json.dumps(rows)
 
 

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.audit import Secret, jws
 from service.audit.notes import LOG, Key
-from service.audit.signing import Signer
+from service.audit.signing import Signer, verifier_key
 from service.consent import Channel
 from service.decisions import Basis, Decision
-from service.decisions.permits import HASH_BYTES, PERMIT_TYPE, NoPermit, ends, pseudonym, read, revocations
+from service.decisions.permits import HASH_BYTES, PERMIT_TYPE, NoPermit, ends, kid_in, pseudonym, read, revocations
 from service.downstreams.ed25519 import Ed25519
 from service.kernel import Handle
 
@@ -178,6 +178,14 @@ def test_a_permit_lasts_a_quarter_of_an_hour_and_never_past_the_decision():
     assert ends(a_decision(valid_until=NOW + timedelta(milliseconds=300))) == second + timedelta(seconds=1)
 
 
+def test_a_key_is_known_by_its_name_whatever_it_is_made_of():
+    keys = [Signing(seed) for seed in range(40)]
+    lines = [verifier_key(each.signer.key) for each in keys]
+
+    assert {line.count("+") for line in lines} >= {2, 3}
+    assert [kid_in(line) for line in lines] == [each.kid for each in keys]
+
+
 def test_each_audience_has_its_own_name_for_a_person():
     anna, bert = Secret(b"a" * 32), Secret(b"b" * 32)
     names = {pseudonym(secret, audience) for secret in (anna, bert) for audience in ("relay", "gateway")}
@@ -188,9 +196,9 @@ def test_each_audience_has_its_own_name_for_a_person():
 
 
 def test_a_list_says_that_it_is_older_than_it_is_and_never_newer():
-    said = revocations(ISSUER, [JTI, JTI], NOW)
+    said = revocations(ISSUER, [JTI, JTI], {"b", "a"}, NOW)
 
     assert said["iat"] <= NOW.timestamp() < said["iat"] + 2
-    assert said["exp"] == said["iat"] + 30
+    assert (said["exp"], said["kids"]) == (said["iat"] + 30, ["a", "b"])
     assert len(base64.urlsafe_b64decode(said["revoked"] + "==")) == HASH_BYTES
-    assert revocations(ISSUER, [], NOW)["revoked"] == ""
+    assert revocations(ISSUER, [], (), NOW)["revoked"] == ""
