@@ -24,6 +24,7 @@ MODULES = {
     "erasures": "benchmarks.erasures",
     "drop": "benchmarks.drop",
     "imports": "benchmarks.imports",
+    "overload": "benchmarks.overload",
     "growth": "benchmarks.growth",
     "compare": "benchmarks.compare",
 }

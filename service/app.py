@@ -212,7 +212,7 @@ def assemble(
             proof_api.WELL_KNOWN,
             health(
                 checks(engine, active_law(profiles, governing, laws)),
-                telemetry.registry,
+                telemetry.expose,
                 lambda: governing.revision or policy.revision,
                 tolerated=TOLERATED,
             ),
@@ -284,6 +284,7 @@ def assemble(
         observer=telemetry,
         new_id=uuid_utils.uuid7,  # only its text counts, which costs a sixth of that of `new_id`
         body_limit=settings.body_limit,
+        at_once=settings.requests_at_once,
         hsts=settings.hsts,
         otlp_endpoint=settings.otlp_endpoint,
     )

@@ -6,8 +6,13 @@ import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
+from functools import partial
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -32,11 +37,13 @@ from service import (
     replies,
     sequencer,
     worker,
+    workers,
 )
 from service.decisions.artefacts import read_policy
 from service.desk import couriers
-from service.kernel import SCOPES, DomainError, TenantId
+from service.kernel import SCOPES, TenantId
 from service.laws import activated_laws
+from service.listening import announce, bound, listen, url_of
 from service.postgres import DatabaseUrls, EmbeddedPostgres
 from service.root_keys import guarded_root_keys, root_keys
 from service.settings import Settings
@@ -51,12 +58,6 @@ Tokens = tuple[str, str]
 Asked = Callable[[], bool]
 """Whether a signal has asked for the end."""
 _STOP: Final = (signal.SIGINT, signal.SIGTERM)
-
-
-class PortTaken(DomainError):
-    """The address can't be listened on."""
-
-    code = "port_taken"
 
 
 class Server(uvicorn.Server):
@@ -84,7 +85,7 @@ class Server(uvicorn.Server):
 def up(settings: Settings, *, demo: bool, console: Console) -> None:
     """Run everything on this machine until a signal comes."""
     _leave_no_core()
-    with _until_signalled() as asked, _listen(settings) as listener, ExitStack() as stack:
+    with _until_signalled() as asked, listen(settings) as listener, ExitStack() as stack:
         with console.status("Starting the database"):
             if settings.database_url:
                 urls = databases.external(settings, settings.database_url)
@@ -107,7 +108,7 @@ async def _run_all(
         server = Server(_config(application), ready.set)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         working = asyncio.create_task(_in_background(settings, urls, telemetry, stop))
-        showing = asyncio.create_task(_welcome(settings, _url(listener), tokens, ready, console))
+        showing = asyncio.create_task(_welcome(settings, url_of(listener), tokens, ready, console))
         # whichever ends first ends the others: a server without its worker would pile up work unseen
         serving.add_done_callback(lambda _: stop.set())
         working.add_done_callback(lambda _: stop.set())
@@ -123,7 +124,7 @@ async def _run_all(
 
 async def _welcome(settings: Settings, url: str, tokens: Tokens | None, ready: asyncio.Event, console: Console) -> None:
     await ready.wait()
-    _announce(url)
+    announce(url)
     if tokens is not None:
         api, anna = (demo.Api(url, token) for token in tokens)
         try:
@@ -151,19 +152,71 @@ def _migrate(urls: DatabaseUrls) -> None:
 def serve(settings: Settings) -> None:
     """Serve HTTP until a signal comes."""
     _leave_no_core()
-    with _until_signalled() as asked, _listen(settings) as listener, databases.migrated(settings) as urls:
+    with _until_signalled() as asked, listen(settings) as listener, databases.migrated(settings) as urls:
         databases.refuse_unguarded_app(urls)
-        _run_until_asked(_serve(settings, urls, listener), asked)
+        _run_until_asked((_serve if settings.workers == 1 else _serve_together)(settings, urls, listener), asked)
 
 
 async def _serve(settings: Settings, urls: DatabaseUrls, listener: socket.socket) -> None:
-    async with _until_asked() as stop, app.running(settings, urls, _telemetry(settings)) as application:
-        server = Server(_config(application), lambda: _announce(_url(listener)))
+    async with _until_asked() as stop:
+        await _answer(settings, urls, listener, _telemetry(settings), lambda: announce(url_of(listener)), stop)
+
+
+async def _answer(
+    settings: Settings,
+    urls: DatabaseUrls,
+    listener: socket.socket,
+    telemetry: Telemetry,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+) -> None:
+    async with app.running(settings, urls, telemetry) as application:
+        server = Server(_config(application), ready)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         serving.add_done_callback(lambda _: stop.set())
         await stop.wait()
         server.should_exit = True
         await serving
+
+
+async def _serve_together(settings: Settings, urls: DatabaseUrls, listener: socket.socket) -> None:
+    """Have several processes answer. This one holds the database and the port, and starts again who dies."""
+    with TemporaryDirectory(prefix="volens-") as meeting:
+        async with _until_asked() as stop:
+            await workers.supervise(
+                partial(_serve_one, settings, urls, listener, Path(meeting)),
+                settings.workers,
+                _telemetry(settings),
+                lambda: announce(url_of(listener)),
+                stop,
+                listener.close,
+            )
+
+
+def _serve_one(
+    settings: Settings, urls: DatabaseUrls, listener: socket.socket, meeting: Path, number: int, link: Connection
+) -> None:
+    """Serve as one of several processes: the first thing that a new one does. `link` is told once it answers."""
+    _leave_no_core()
+    telemetry = _telemetry(settings)
+    with workers.complaining(telemetry), _until_signalled() as asked:
+        _run_until_asked(_answer_beside(settings, urls, listener, meeting, number, link, telemetry), asked)
+
+
+async def _answer_beside(
+    settings: Settings,
+    urls: DatabaseUrls,
+    listener: socket.socket,
+    meeting: Path,
+    number: int,
+    link: Connection,
+    telemetry: Telemetry,
+) -> None:
+    parent = parent_process()
+    async with _until_asked() as stop, workers.measured_together(meeting, number, telemetry):
+        if parent is not None:  # nobody would start us again, and the database is gone with it
+            asyncio.get_running_loop().add_reader(parent.sentinel, stop.set)
+        await _answer(settings, urls, listener, telemetry, lambda: link.send_bytes(b"ready"), stop)
 
 
 def work(settings: Settings) -> None:
@@ -173,7 +226,7 @@ def work(settings: Settings) -> None:
         listener = None
         if settings.work_port is not None:
             other = "choose another with VOLENS_HOST and VOLENS_WORK_PORT"
-            listener = stack.enter_context(_bound(settings.host, settings.work_port, other))
+            listener = stack.enter_context(bound(settings.host, settings.work_port, other))
         urls = stack.enter_context(databases.migrated(settings))
         databases.refuse_unguarded_worker(urls)
         _run_until_asked(_work(settings, urls, _telemetry(settings), listener), asked)
@@ -195,7 +248,7 @@ async def _measured(listener: socket.socket | None, telemetry: Telemetry, stop: 
         yield
         return
     port = listener.getsockname()[1]
-    application = Litestar([measured(telemetry.registry)], openapi_config=None)
+    application = Litestar([measured(telemetry.expose)], openapi_config=None)
     server = Server(_config(application), lambda: telemetry.log.info("worker_measured", port=port))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     serving.add_done_callback(lambda _: stop.set())
@@ -342,37 +395,3 @@ def _config(application: Litestar) -> uvicorn.Config:
         timeout_graceful_shutdown=10,
         lifespan="off",
     )
-
-
-def _listen(settings: Settings) -> AbstractContextManager[socket.socket]:
-    other = "choose another with --host and --port, or VOLENS_HOST and VOLENS_PORT: VOLENS_PORT=8081 make run"
-    return _bound(settings.host, settings.port, other)
-
-
-@contextmanager
-def _bound(host: str, port: int, other: str) -> Iterator[socket.socket]:
-    """Bind first: a port that is taken must not cost a database start.
-
-    Raises:
-        PortTaken: by another program, or it is none of this machine's. `other` says how to choose another.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # a long answer is several writes: without this each could cost a delayed acknowledgement, 40 ms
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            listener.bind((host, port))
-        except (OSError, UnicodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "no name of a host"
-            raise PortTaken(f"can't listen on {host}:{port} ({why}); {other}") from None
-        yield listener
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _announce(url: str) -> None:
-    print(f"ready {url}", flush=True)  # noqa: T201 -- the line that scripts wait for

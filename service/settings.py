@@ -200,6 +200,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = True
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes any free one.")] = 8080
+    workers: Annotated[int, Meta(ge=1, le=64, description="Processes of `volens serve`, behind its one port.")] = 1
+    requests_at_once: Annotated[
+        int, Meta(ge=1, le=10_000, description="Requests under way in each process; one more is 503.")
+    ] = 128
     work_port: Annotated[
         Annotated[int, Meta(ge=0, le=65535)] | None,
         Meta(

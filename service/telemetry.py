@@ -8,13 +8,21 @@ messages may quote what a person sent.
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
 
 import msgspec
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
 
 from service.kernel import Clock
 
@@ -44,6 +52,8 @@ class Telemetry:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self.log = _logger(clock, level, stream or sys.stdout.buffer)
+        self.expose: Callable[[], Awaitable[bytes]] = self.metrics
+        """What `GET /metrics` shows. One of several processes shows what all of them measure."""
         self._requests = Counter(
             "volens_requests", "Requests answered.", ("route", "method", "status"), registry=self.registry
         )
@@ -51,6 +61,11 @@ class Telemetry:
             "volens_request_seconds", "Time to answer.", ("route", "method"), buckets=_BUCKETS, registry=self.registry
         )
         self._counted: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._in_progress = Gauge("volens_requests_in_progress", "Requests under way.", registry=self.registry)
+        self._at_once = Gauge("volens_requests_at_once", "So many may be under way.", registry=self.registry)
+        self._overloaded = Counter(
+            "volens_requests_overloaded", "Requests refused because too many were under way.", registry=self.registry
+        )
         self._bugs = Counter(
             "volens_bugs", "Requests that failed through our fault.", ("error",), registry=self.registry
         )
@@ -132,6 +147,23 @@ class Telemetry:
             registry=self.registry,
         )
         self._policy = Gauge("volens_policy", "The active policy revision.", ("revision",), registry=self.registry)
+
+    async def metrics(self) -> bytes:
+        """Return what this process measures."""
+        return generate_latest(self.registry)
+
+    def worker_died(self, code: int | None) -> None:
+        """Note that one of several processes that serve has ended by itself. Another takes its place."""
+        self.log.error("worker_died", outcome=code)
+
+    def in_progress(self, count: Callable[[], int], limit: int) -> None:
+        """Show how many requests are under way, out of how many at most."""
+        self._in_progress.set_function(count)
+        self._at_once.set(limit)
+
+    def overloaded(self) -> None:
+        """Note a request that was refused because too many were under way."""
+        self._overloaded.inc()
 
     def request(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
         """Note a finished request. `status` 0: the client got no whole answer."""
@@ -333,58 +365,3 @@ def _logger(clock: Clock, level: Level, stream: BinaryIO) -> structlog.typing.Fi
 
 def _rendered(_: Any, __: str, line: MutableMapping[str, Any]) -> bytes:
     return msgspec.json.encode(line, enc_hook=lambda value: type(value).__name__)
-
-
-Application = Callable[..., Any]
-
-
-def trace(app: Application, endpoint: str | None) -> Application:
-    """Return `app`, with a span for each request if an OTLP `endpoint` is set.
-
-    Spans carry method, route template, status and request id: the ready-made
-    instrumentation writes whole URLs.
-
-    Raises:
-        ImportError: an endpoint is set, but the extra `otel` is not installed.
-    """
-    if endpoint is None:
-        return app
-    from opentelemetry import propagate  # the extra may be missing
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    from opentelemetry.trace import SpanKind
-
-    provider = TracerProvider(resource=Resource.create({"service.name": "volens"}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
-    tracer = provider.get_tracer("volens")
-
-    async def traced(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await app(scope, receive, send)
-            return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        status = 0
-
-        async def answer(message: Mapping[str, Any]) -> None:
-            nonlocal status
-            status = message.get("status", status)
-            await send(message)
-
-        with tracer.start_as_current_span(
-            "request",
-            context=propagate.extract(headers),
-            kind=SpanKind.SERVER,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            await app(scope, receive, answer)
-            route = scope.get("path_template") or "none"
-            span.update_name(f"{scope['method']} {route}")
-            span.set_attribute("http.request.method", scope["method"])
-            span.set_attribute("http.route", route)
-            span.set_attribute("http.response.status_code", status)
-            span.set_attribute("volens.request", scope["state"]["request_id"])
-
-    return traced

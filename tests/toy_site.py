@@ -52,12 +52,19 @@ class Silence:
     def __init__(self) -> None:
         self.requests: list[tuple[str, int]] = []
         self.bugs: list[BaseException] = []
+        self.refused = 0
 
     def request(self, scope: Any, status: int, seconds: float) -> None:
         self.requests.append((scope.get("path_template") or "none", status))
 
     def bug(self, error: BaseException, request_id: str) -> None:
         self.bugs.append(error)
+
+    def in_progress(self, count: Callable[[], int], limit: int) -> None:
+        self.under_way = count
+
+    def overloaded(self) -> None:
+        self.refused += 1
 
 
 class ToyBroken(DomainError):
@@ -267,7 +274,7 @@ def toy_site(
         return True
 
     operation = (
-        [health({"database": there}, options.pop("registry"), lambda: "sha256:law")] if "registry" in options else []
+        [health({"database": there}, options.pop("metrics"), lambda: "sha256:law")] if "metrics" in options else []
     )
     return site(
         [ToyController, ShelfController, *operation],

@@ -31,21 +31,22 @@ def up(demo: bool, host: str | None, port: int | None, data_dir: str | None) -> 
 
 
 @command(main)
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes behind the one port.  [VOLENS_WORKERS, else 1]")
 @host_option
 @port_option
 @data_option
-def serve(host: str | None, port: int | None, data_dir: str | None) -> None:
+def serve(workers: int | None, host: str | None, port: int | None, data_dir: str | None) -> None:
     """Serve HTTP. Needs a migrated database (`volens migrate`).
 
-    Prints `ready http://HOST:PORT` once it answers, and its log as JSON lines. Any
-    number of these may run on one database, also beside `volens up`.
+    Prints `ready http://HOST:PORT` once all its workers answer, and its log as JSON
+    lines. Any number of these may run on one database, also beside `volens up`.
 
     \b
     VOLENS_DATABASE_URL=postgresql://volens_app:…@db/volens volens serve --host 0.0.0.0
     """
     from service import processes
 
-    processes.serve(read_settings(host=host, port=port, data_dir=data_dir))
+    processes.serve(read_settings(workers=workers, host=host, port=port, data_dir=data_dir))
 
 
 @command(main)

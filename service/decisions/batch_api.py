@@ -34,8 +34,6 @@ from service.web.problems import ON_FAILURE, Refusal, documented
 
 TOGETHER: Final = 50_000
 """Lines of a chunk, at most."""
-LONGEST: Final = 4_096
-"""Bytes of a line."""
 _WRITTEN: Final = 1_000
 """Lines that are sent together."""
 _encode: Final = msgspec.json.Encoder().encode
@@ -71,7 +69,7 @@ class BatchController(Controller):
         the answer is not whole, and whoever has no line is denied. Read while you send, since
         what you don't read holds up what you send.
         """
-        lines = Lines.of(request, longest=LONGEST)
+        lines = Lines.of(request)
         question = strictly(await lines.first(), DecisionBatchCreate)
         asked = _Asked(lines)
         parts = await decide_batch(

@@ -8,8 +8,7 @@ from litestar import Controller, Response, Router, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Struct
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from service.web.auth import PUBLIC
 from service.web.problems import problem_response
@@ -19,6 +18,9 @@ LIMIT: Final = 2.0
 
 Check = Callable[[], Awaitable[bool]]
 """Returns whether a part is ready. Raising means no, and so does taking too long."""
+
+Metrics = Callable[[], Awaitable[bytes]]
+"""Returns what is measured, in the text format of Prometheus."""
 
 
 class Liveness(Struct, frozen=True, kw_only=True):
@@ -43,7 +45,7 @@ _METRICS = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")  # Litestar appen
 
 def health(
     checks: Mapping[str, Check],
-    registry: CollectorRegistry,
+    metrics: Metrics,
     revision: Callable[[], str],
     *,
     tolerated: Collection[str] = (),
@@ -80,17 +82,17 @@ def health(
             )
             return Response(answer, status_code=200 if answer.ready else 503)
 
-    return Router("/", route_handlers=[HealthController, measured(registry)], opt={PUBLIC: True})
+    return Router("/", route_handlers=[HealthController, measured(metrics)], opt={PUBLIC: True})
 
 
-def measured(registry: CollectorRegistry) -> HTTPRouteHandler:
+def measured(metrics: Metrics) -> HTTPRouteHandler:
     """Return the route `/metrics`."""
 
     @get("/metrics", include_in_schema=False)
-    async def metrics() -> Response[bytes]:
-        return Response(generate_latest(registry), media_type=_METRICS)
+    async def show() -> Response[bytes]:
+        return Response(await metrics(), media_type=_METRICS)
 
-    return metrics
+    return show
 
 
 async def _passes(check: Check) -> bool:

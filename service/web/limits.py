@@ -3,14 +3,21 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.web.problems import Answer, Problems
+from service.web.problems import Answer, Problems, Refusal
 
 BODY_LIMIT: Final = 1024 * 1024
+AT_ONCE: Final = 128
+"""Requests under way. More of them make each wait longer, and none faster."""
+PAUSE: Final = 1
+"""Seconds after which one that was refused may come again."""
+ALWAYS_IN: Final = ("/health/", "/metrics")
+"""What tells how it goes must be told then as well."""
 
 _UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ALWAYS: Final = (
@@ -29,6 +36,8 @@ class Observer(Protocol):
 
     def request(self, scope: Any, status: int, seconds: float) -> None: ...
     def bug(self, error: BaseException, request_id: str) -> None: ...
+    def in_progress(self, count: Callable[[], int], limit: int) -> None: ...
+    def overloaded(self) -> None: ...
 
 
 NewRequestId = Callable[[], object]
@@ -41,10 +50,26 @@ class Edge:
     A request id is taken from `X-Request-Id` if it is a UUID, and made otherwise: free
     text could be a name, and the id goes into logs and the audit. It is in
     ``scope["state"]["request_id"]``.
+
+    While `at_once` requests are under way one more is refused, before anything of it is read: a queue would only make
+    all of them late. `said` is what failures say, by method and path.
     """
 
-    def __init__(self, app: ASGIApp, observer: Observer, new_id: NewRequestId, *, hsts: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        observer: Observer,
+        new_id: NewRequestId,
+        *,
+        hsts: bool,
+        at_once: int = AT_ONCE,
+        said: Mapping[tuple[str, str], Mapping[str, Any]] = MappingProxyType({}),
+    ) -> None:
         self._app = app
+        self._at_once = at_once
+        self._said = said
+        self._under_way = 0
+        observer.in_progress(lambda: self._under_way, at_once)
         self._observer = observer
         self._new_id = new_id
         self._problems = Problems({}, observer.bug)
@@ -69,11 +94,21 @@ class Edge:
                 message["headers"] = headers
             await send(message)
 
+        full = self._under_way >= self._at_once
+        if full and scope["type"] == ScopeType.HTTP and not path.startswith(ALWAYS_IN):
+            self._observer.overloaded()
+            refusal = Refusal("overloaded", headers={"retry-after": str(PAUSE)})
+            said = self._said.get((scope["method"], path))
+            await send_problem(self._problems.answer(refusal, request_id, said), answer)
+            self._observer.request(scope, status, perf_counter() - started)
+            return
+        self._under_way += 1
         try:
             await self._app(scope, receive, answer)
         except Exception as error:  # noqa: BLE001  uvicorn would log the message of the error
             await self._fail(error, request_id, answer, started=bool(status))
         finally:
+            self._under_way -= 1
             self._observer.request(scope, status, perf_counter() - started)
 
     async def _fail(self, error: Exception, request_id: str, answer: Send, *, started: bool) -> None:

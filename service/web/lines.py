@@ -25,6 +25,8 @@ CHUNK: Final = 250
 """Lines that are worked on together, at most."""
 GATHERED: Final = 0.05
 """Seconds that lines wait for more to come, where many are to be worked on together."""
+HEAPED: Final = 8 * 1024 * 1024
+"""Bytes of lines that are gathered, at most."""
 AHEAD: Final = 256 * 1024
 """Bytes of lines that may lie here while others are worked on: behind them could be that the client has gone."""
 PATIENCE: Final = 60.0
@@ -101,6 +103,8 @@ class Lines:
         self._blank = blank
         self._buffer = b""
         self._waiting: list[bytes | None] = []
+        self._lying = 0
+        """Bytes of the lines that wait."""
         self._skipping = False
         self._more = True
         self._coming: asyncio.Future[Any] | None = None
@@ -152,10 +156,11 @@ class Lines:
                 await self._arrival()
                 if not self._waiting:
                     return
-                while most > CHUNK and len(self._waiting) < most and self._more and await self._soon():
+                while CHUNK < most > len(self._waiting) and self._lying < HEAPED and self._more and await self._soon():
                     self._accept(await self._next())
-                self._look_ahead()
                 chunk, self._waiting = self._waiting[:most], self._waiting[most:]
+                self._lying = sum(len(line or b"") for line in self._waiting)
+                self._look_ahead()
                 yield chunk
                 if self._coming is not None and self._coming.done():
                     self._accept(await self._next())
@@ -177,7 +182,7 @@ class Lines:
 
     def _look_ahead(self) -> None:
         """Ask for what comes next, unless much lies here already. After the last line that is the news of a leave."""
-        if self._coming is None and sum(len(line or b"") for line in self._waiting) < AHEAD:
+        if self._coming is None and self._lying < AHEAD:
             self._coming = asyncio.ensure_future(self._receive())
 
     async def _next(self) -> Any:
@@ -201,6 +206,7 @@ class Lines:
                 self._skipping = False
             elif (line := line.strip(b" \t\r")) or self._blank:
                 self._waiting.append(line)
+                self._lying += len(line)
         if len(rest) > self._longest:
             self._skipping = True
         self._buffer = b"" if self._skipping else rest

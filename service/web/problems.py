@@ -33,6 +33,7 @@ STATUS_OF: Final[Mapping[str, int]] = {
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
     "internal_error": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "overloaded": HTTPStatus.SERVICE_UNAVAILABLE,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The problems of the web layer itself. Those of the slices stand beside their routes."""
@@ -53,6 +54,7 @@ _DETAIL_OF: Final[Mapping[str, str]] = {
     "unsupported_media_type": "This operation reads another media type.",
     "too_many_requests": "Too many requests; ask again later.",
     "internal_error": "The request failed and was not applied.",
+    "overloaded": "Too many requests are under way. Nothing was done; asking again is safe.",
     "unavailable": "A part that is needed does not answer. Nothing was stored; asking again is safe.",
 }
 

@@ -11,15 +11,15 @@ from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
 from service.kernel import DomainError
-from service.telemetry import trace
+from service.tracing import trace
 from service.web.answers import StructResponse
 from service.web.auth import Authenticates, Authentication
 from service.web.bodies import LiteralRequest
 from service.web.docs import docs
 from service.web.hot import HotRoutes, Thin, table
-from service.web.limits import BODY_LIMIT, Edge, NewRequestId, Observer, Options
+from service.web.limits import AT_ONCE, BODY_LIMIT, Edge, NewRequestId, Observer, Options
 from service.web.parameters import take_literally
-from service.web.problems import Problems
+from service.web.problems import ON_FAILURE, Problems
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[Any]]
 
@@ -35,6 +35,7 @@ def site(
     hot: Mapping[str, Thin] | None = None,
     lifespan: Sequence[Lifespan] = (),
     body_limit: int = BODY_LIMIT,
+    at_once: int = AT_ONCE,
     hsts: bool = False,
     otlp_endpoint: str | None = None,
 ) -> Litestar:
@@ -64,8 +65,20 @@ def site(
     )
     allowed |= _methods(app)
     front = HotRoutes(app.asgi_handler, table(app, hot or {}), authenticator, problems)
-    app.asgi_handler = trace(Edge(front, observer, new_id, hsts=hsts), otlp_endpoint)
+    edge = Edge(front, observer, new_id, hsts=hsts, at_once=at_once, said=_said(app))
+    app.asgi_handler = trace(edge, otlp_endpoint)
     return app
+
+
+def _said(app: Litestar) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """Return what every failure of 500 and above says, by method and path without parameters."""
+    found = {}
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for method, (handler, _) in route.route_handler_map.items():
+                if said := handler.opt.get(ON_FAILURE):
+                    found[str(method), route.path_format] = said
+    return found
 
 
 def _methods(app: Litestar) -> dict[str, str]:

@@ -92,7 +92,7 @@ async def test_a_decision_of_a_batch_is_read_as_any(client: httpx.AsyncClient, p
 
 
 async def test_lines_that_name_nobody_harm_no_other(client: httpx.AsyncClient, people: list[str]):
-    broken = [b"{", b'{"subject": "ada@mail.example"}', b'{"subject": "p0", "more": 1}', b"x" * 5_000, b"\xff", b'"p0']
+    broken = [b"{", b'{"subject": "ada@mail.example"}', b'{"subject": "p0", "more": 1}', b"x" * 70_000, b"\xff", b'"p0']
     lines, summary = told(answer := await batch(client, "p0", *broken, {"subject": "p2"}))
 
     assert [line["outcome"] for line in lines] == ["permit", *["invalid"] * 6, "permit"]

@@ -310,3 +310,24 @@ async def test_nothing_of_a_permit_but_its_row_is_kept(client, database):
 
     assert columns == ["tenant", "jti", "handle", "decision", "stamp", "issued_at", "expires_at", "burned_at"]
     assert "relay-of-secrets" not in json.dumps(rows)
+
+
+async def test_no_permit_outlives_a_withdrawal_of_the_same_moment(client):
+    async def until_no(subject: str, permits: list[str], first: asyncio.Event) -> None:
+        while (decision := await ask(client, subject=subject, permit=WISH))["permit"] is not None:
+            permits.append(decision["permit"])
+            first.set()
+
+    for turn in range(6):
+        subject, permits, first = f"s-{turn}", list[str](), asyncio.Event()
+        await client.put(f"/v1/subjects/{subject}", json=FACTS)
+        await has(client, subject, OPT_IN)
+        asking = [asyncio.create_task(until_no(subject, permits, first)) for _ in range(3)]
+        await first.wait()
+        await has(client, subject, OPT_OUT | {"method": "unsubscribe_link"})
+        await asyncio.gather(*asking)
+
+        assert {await why(client, permit) for permit in permits} == {"withdrawn"}
+        hashes = base64.urlsafe_b64decode(claims(await listed(client))["revoked"] + "==")
+        ended = {hashes[place : place + 4] for place in range(0, len(hashes), 4)}
+        assert {hashlib.sha256(claims(permit)["jti"].encode()).digest()[:4] for permit in permits} <= ended

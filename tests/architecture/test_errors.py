@@ -21,6 +21,7 @@ COMMANDS = {
     "demo",
     "drop",
     "extents",
+    "listening",
     "operations",
     "own_files",
     "processes",
@@ -29,6 +30,7 @@ COMMANDS = {
     "postgres_programs",
     "restoring",
     "trying",
+    "workers",
 }
 
 

@@ -31,7 +31,7 @@ ENDS_A_TRANSACTION = re.compile(r"lease|.*\.(commit|rollback|begin|begin_nested|
 PRINTERS = {
     "service/audit/verify.py",  # runs by itself on an auditor's machine: what it prints is its answer
     "service/postgres_process.py",  # a script run as a child process: standard error is how it says why it failed
-    "service/processes.py",  # the line `ready http://…` that scripts wait for
+    "service/listening.py",  # the line `ready http://…` that scripts wait for
 }
 
 SOURCES_OF_PACKAGES = re.compile(

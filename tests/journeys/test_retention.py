@@ -116,7 +116,7 @@ def waiting(installation: Installation) -> int:
 def test_an_operator_sees_which_content_would_go_before_it_goes(old_events: Installation):
     asked = json.loads(typed("audit", "expire", "--dry-run", "--json", env=old_events.env).stdout)
     assert {each["content"]: each["removed"] for each in asked["content"]} == {
-        "record": 0, "decision": 0, "facts": 0, "subject": 0, "event": 3, "request": 0,
+        "record": 0, "decision": 0, "batch": 0, "facts": 0, "subject": 0, "event": 3, "request": 0,
     }  # fmt: skip
     assert waiting(old_events) == 3
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from litestar.testing import TestClient
 from prometheus_client import generate_latest
 
-from service.telemetry import FIELDS, Telemetry, described, trace
+from service.telemetry import FIELDS, Telemetry, described
+from service.tracing import trace
 from tests.toy_site import NOON, Clock, bearer, toy_site
 
 SECRET = "lovelace@mail.example"

@@ -1,6 +1,7 @@
 """Every answer has an id and safe headers, and nothing that goes wrong is told to strangers."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -119,3 +120,57 @@ async def test_a_request_that_is_cancelled_is_observed_as_unanswered():
         await conversation
 
     assert observer.requests == [("none", 0)]
+
+
+async def test_one_more_than_may_be_under_way_is_refused_and_nothing_of_it_is_read():
+    go_on, read = asyncio.Event(), 0
+
+    async def wait(scope: Any, receive: Any, send: Any) -> None:
+        await go_on.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def receive() -> Any:
+        nonlocal read
+        read += 1
+
+    observer = Silence()
+    said = {("POST", "/v1/decisions"): {"decision": "deny"}}
+    edge = Edge(wait, observer, uuid4, hsts=False, at_once=2, said=said)
+    under_way = [asyncio.create_task(asked(edge, "/v1/decisions", receive)) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert observer.under_way() == 2
+
+    start, body = await asked(edge, "/v1/decisions", receive)
+    assert (start["status"], dict(start["headers"])[b"retry-after"]) == (503, b"1")
+    problem = json.loads(body["body"])
+    assert (problem["decision"], problem["type"].rsplit("/")[-1]) == ("deny", "overloaded")
+    assert (await asked(edge, "/v1/records", receive))[0]["status"] == 503
+    alive = [asyncio.create_task(asked(edge, path, receive)) for path in ("/health/live", "/metrics")]
+    await asyncio.sleep(0)
+    assert observer.under_way() == 4
+    go_on.set()
+    assert [(await each)[0]["status"] for each in (*under_way, *alive)] == [204] * 4
+    assert (observer.under_way(), observer.refused, read) == (0, 2, 0)
+    assert (await asked(edge, "/v1/decisions", receive))[0]["status"] == 204
+
+
+async def test_a_request_that_fails_or_is_given_up_is_under_way_no_more():
+    async def explode(*_: Any) -> None:
+        raise RuntimeError
+
+    observer = Silence()
+    edge = Edge(explode, observer, uuid4, hsts=False, at_once=1)
+    for _ in range(3):
+        assert (await converse(edge))[0]["status"] == 500
+    assert observer.under_way() == 0
+
+
+async def asked(edge: Edge, path: str, receive: Any) -> list[Any]:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await edge({"type": "http", "method": "POST", "path": path, "headers": []}, receive, send)  # type: ignore[typeddict-item]
+    return sent

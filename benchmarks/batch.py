@@ -1,0 +1,181 @@
+"""How long a million ids take: one question over HTTP, each chunk on the record before its lines leave.
+
+    python -m benchmarks.batch [SUBJECTS [ROUNDS]]
+
+The people of `benchmarks/people.py` are stored as subjects with states. The first round reads everybody at length and
+leaves narrow rows; the rounds after are what a campaign takes. Besides the seconds, which neighbours on the machine
+make longer, the processor time of the service and of PostgreSQL is told, and the most memory that the service took.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.bench import VOLENS, answers, free_port
+from benchmarks.people import Population
+from service.app import BUILD
+from service.consent import state_out
+from service.decisions.artefacts import read_policy
+from service.postgres import DatabaseUrls, EmbeddedPostgres
+
+SUBJECTS, ROUNDS = 200_000, 3
+TARGET = 6.0
+"""Seconds for a million, with two cores and nobody else on them."""
+MEMORY = 250
+"""MiB of the service."""
+PIECE = 5_000
+QUESTION = {
+    "channel": "email",
+    "purpose": "marketing",
+    "context": {
+        "similar_product": True,
+        "same_seller": True,
+        "optout_in_message": True,
+        "sender_identified": True,
+        "postal_address_present": True,
+        "current_notice_version": "v3",
+    },
+}
+STORE = """
+    WITH new AS (
+        SELECT * FROM json_to_recordset(%(rows)s::json) AS new (subject text, handle uuid, facts text, state text)
+    ), people AS (
+        INSERT INTO subject (tenant, subject, handle, created_at, version, facts)
+        SELECT 'bench', subject, handle, now(), 1, convert_to(facts, 'UTF8') FROM new
+    )
+    INSERT INTO consent_state (tenant, handle, version, state, updated_at)
+    SELECT 'bench', handle, 1, convert_to(state, 'UTF8'), now() FROM new
+"""
+
+
+def fill(urls: DatabaseUrls, subjects: int) -> None:
+    """Store people past the service, with ids in no order of theirs."""
+    people = Population(read_policy(BUILD)).people(subjects)
+    with psycopg.connect(urls.app, autocommit=True) as connection:
+        connection.execute("SELECT set_config('volens.tenant', 'bench', false)")
+        for first in range(0, subjects, PIECE):
+            rows = [
+                {
+                    "subject": f"s{number:08}",
+                    "handle": f"{number:08x}-0000-4000-8000-{number:012x}",
+                    "facts": msgspec.json.encode(person.facts).decode(),
+                    "state": state_out(person.state).decode(),
+                }
+                for number, person in zip(range(first, min(first + PIECE, subjects)), people, strict=False)
+            ]
+            connection.execute(STORE, {"rows": json.dumps(rows)})
+    with psycopg.connect(urls.admin, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+
+
+@contextmanager
+def serving(subjects: int) -> Iterator[tuple[int, str, int, int]]:
+    """Run the service over people; yield its port, a token, its process and that of PostgreSQL."""
+    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "data") as urls:
+        environment = os.environ | {
+            "VOLENS_DATA_DIR": str(Path(folder) / "data"),
+            "VOLENS_DATABASE_URL": urls.app,
+            "VOLENS_OWNER_DATABASE_URL": urls.owner,
+            "VOLENS_WORKER_DATABASE_URL": urls.worker,
+            "VOLENS_LOG_LEVEL": "error",
+        }
+        for said in (["migrate"], ["tenant", "add", "bench"]):
+            subprocess.run([*VOLENS, *said], env=environment, check=True, capture_output=True)
+        token = subprocess.run(
+            [*VOLENS, "token", "--tenant", "bench", "--scope", "decide", "--ttl", "4h"],
+            env=environment, check=True, capture_output=True, text=True,
+        ).stdout.strip()  # fmt: skip
+        fill(urls, subjects)
+        postgres = int(next((Path(folder) / "data").rglob("postmaster.pid")).read_text().split()[0])
+        port = free_port()
+        process = subprocess.Popen([*VOLENS, "serve", "--port", str(port)], env=environment, stdout=subprocess.DEVNULL)
+        try:
+            answers(f"http://127.0.0.1:{port}/health/ready")
+            yield port, token, process.pid, postgres
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def ask(port: int, token: str, ids: Sequence[str]) -> Mapping[str, Any]:
+    """Send and read at once; return the last line."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        head = (
+            f"POST /v1/decisions/batch HTTP/1.1\r\nhost: bench.example\r\nauthorization: Bearer {token}\r\n"
+            "content-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+        )
+        connection.sendall(head.encode())
+
+        def send() -> None:
+            for first in range(0, len(ids), PIECE):
+                lines = "".join(f'"{subject}"\n' for subject in ids[first : first + PIECE]).encode()
+                if first == 0:
+                    lines = json.dumps(QUESTION).encode() + b"\n" + lines
+                connection.sendall(b"%x\r\n%b\r\n" % (len(lines), lines))
+            connection.sendall(b"0\r\n\r\n")
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        last = b""
+        while part := connection.recv(1 << 20):
+            last = (last + part)[-65_536:]
+        sender.join()
+    summary: Mapping[str, Any] = json.loads(last[last.rindex(b'{"summary"') :].split(b"\n")[0])["summary"]
+    return summary
+
+
+def worked(root: int) -> float:
+    """Return the processor seconds of a process and of those it has, or had."""
+    ticks = 0
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = place.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(place.parent.name) == root:
+            ticks += sum(map(int, words[11:15]))
+        elif int(words[1]) == root:
+            ticks += sum(map(int, words[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory(process: int) -> int:
+    """Return the most MiB that a process had."""
+    told = Path(f"/proc/{process}/status").read_text()
+    return int(told.partition("VmHWM:")[2].split()[0]) // 1024
+
+
+def main() -> None:
+    subjects, rounds, *_ = (*map(int, sys.argv[1:]), *(SUBJECTS, ROUNDS)[len(sys.argv) - 1 :])
+    table = Table(title=f"{subjects:,} ids; target {TARGET:.0f} s a million on two cores, {MEMORY} MiB")
+    for column in ("round", "s a million", "service CPU s", "PostgreSQL CPU s", "at length", "MiB"):
+        table.add_column(column, justify="right", no_wrap=True)
+    ids = [f"s{number * 7919 % subjects:08}" for number in range(subjects)]
+    with serving(subjects) as (port, token, service, postgres):
+        for number in range(rounds):
+            began, before = time.perf_counter(), (worked(service), worked(postgres))
+            summary = ask(port, token, ids)
+            seconds, after = time.perf_counter() - began, (worked(service), worked(postgres))
+            million = 1_000_000 / subjects
+            spent = [f"{(then - now) * million:.1f}" for then, now in zip(after, before, strict=True)]
+            length = f"{summary['read_at_length'] / subjects:.1%}"
+            table.add_row(str(number + 1), f"{seconds * million:.1f}", *spent, length, str(memory(service)))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
