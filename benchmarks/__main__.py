@@ -12,6 +12,7 @@ from benchmarks import results
 
 MODULES = {
     "check": "benchmarks.bench",
+    "batch": "benchmarks.batch",
     "vault": "benchmarks.vault",
     "engine": "benchmarks.engine",
     "population": "benchmarks.population",

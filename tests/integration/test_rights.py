@@ -17,8 +17,8 @@ OF_NOBODY = {"alembic_version", "log_key", "policy_activation", "policy_revision
 """The schema's version, the public keys of log and receipts, and the law."""
 ONLY_GROW = ["audit_entry", "decision", "policy_overlay", "policy_trial_change", "record", "reveal"]
 CHANGES = {"UPDATE": "UPDATE {} SET tenant = tenant", "DELETE": "DELETE FROM {}", "TRUNCATE": "TRUNCATE {}"}
-BY_TIME = {"erasure_kept_until_idx", "outbox_id_idx"}
-"""The one index that serves all tenants at once: the relay's."""
+BY_TIME = {"erasure_kept_until_idx", "outbox_id_idx", "permit_expires_at_idx"}
+"""Indexes that serve all tenants at once: of the relay, and of what ends by itself."""
 
 
 @pytest.fixture
