@@ -51,7 +51,7 @@ class Given(Struct, frozen=True, kw_only=True):
         return self.judged.verdict.allow
 
 
-class Told(Struct, frozen=True):
+class Told(Struct, frozen=True, gc=False):
     """A decision of a chunk."""
 
     handle: bytes
