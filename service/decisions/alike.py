@@ -26,9 +26,9 @@ from service.decisions.narrow import (
     NEVER,
     NEWEST,
     Frame,
+    Framed,
     begun_on,
     day_of,
-    laid_out,
     micros,
     waited_on,
     widened,
@@ -37,6 +37,7 @@ from service.decisions.overlay import Overlay
 from service.decisions.policy import Policy
 from service.kernel import SubjectId
 
+_NO_DAY: Final = date.max.toordinal() + 1
 _LATELY: Final = timedelta(days=2)
 """Within which the hour may matter, and where on Earth somebody is."""
 _COUNTED: Final = timedelta(days=32)
@@ -49,7 +50,7 @@ _SOMEBODY: Final = SubjectId("somebody")
 """Whoever it is: nobody with a frame has an act that names another."""
 
 Rung = tuple[Any, int]
-"""What the facts tell of a day, and until when."""
+"""What the facts tell of a day, and the ordinal of the day on which they will tell something else."""
 Placed = tuple[tuple[Any, ...], int]
 """What those who are alike have in common, and until when this one is, in microseconds since 1970."""
 
@@ -66,6 +67,18 @@ class Rungs(dict[int, Rung]):
         return rung
 
 
+class Midnights(dict[int, int]):
+    """When days begin somewhere, in microseconds since 1970, by their ordinal."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        super().__init__({_NO_DAY: NEVER})
+        self._zone = zone
+
+    def __missing__(self, day: int) -> int:
+        begins = self[day] = micros(midnight(date.fromordinal(day), self._zone))
+        return begins
+
+
 class Pairs(dict[tuple[int, int], int]):
     """How old people were on a day, each worked out when it first comes up."""
 
@@ -79,12 +92,16 @@ class Pairs(dict[tuple[int, int], int]):
         return age
 
 
-class Plan(Struct, frozen=True):
+class Plan(Struct, frozen=True, gc=False):
     """How people of one frame are told apart at one instant."""
 
     number: int
     rungs: tuple[tuple[int, Rungs], ...]
     """Places among the days, and what they tell."""
+    waits: tuple[tuple[int, Rungs], ...]
+    """Those of waits and ages, whose days begin elsewhere where the zone is unknown."""
+    days: Midnights
+    days_of_waits: Midnights
     pairs: tuple[tuple[int, int, Pairs], ...]
     """Places of birth and act, and how old that was."""
     ends: tuple[int, ...]
@@ -114,34 +131,45 @@ class Alike:
         self._now = micros(question.at)
         self._rungs: dict[Any, Rungs] = {}
         self._pairs: dict[Any, Pairs] = {}
+        self._begin: dict[ZoneInfo, Midnights] = {}
         self._plans = 0
         self._lately = (question.at - _LATELY).date().toordinal() * 4
         self._refused = (question.at - _REFUSED).date().toordinal() * 4
         self._counted = micros(question.at - _COUNTED)
         self._soon = micros(question.at + _SOON)
 
-    def plan(self, frame: Frame, days: Sequence[int]) -> Plan | None:
-        """Return how people of a frame are told apart, by somebody who has these `days`."""
-        if len(days) != (layout := laid_out(frame)).length:
+    def plan(self, framed: Framed, days: Sequence[int]) -> tuple[Plan, Template] | None:
+        """Return how people of a frame are told apart, by one who has these `days`, and what is asked about that one.
+
+        Nothing for days that are none of this frame.
+        """
+        frame, layout = framed.frame, framed.layout
+        if len(days) != layout.length:
             return None
-        asked, zones = self._template(frame, days), self._zones_of(frame.facts.time_zone)
-        age, rungs = self._age(frame, layout.dated), list[tuple[int, Rungs]]()
+        asked, zones = self.template(framed, days), self._zones_of(frame.facts.time_zone)
+        age, rungs, waits = self._age(frame, layout.dated), list[tuple[int, Rungs]](), list[tuple[int, Rungs]]()
         if asked.age is not None:
-            rungs.append((age.place, self._today(age, zones)))
+            waits.append((age.place, self._today(age, zones)))
         if asked.interaction is not None:
             rungs.append((layout.dated["last_interaction_at"], self._past(asked.months[INTERACTION], zones)))
         if asked.sent is not None:
             rungs.append((layout.dated["last_sent_at"], self._past(asked.months[SENT], zones)))
         for item in asked.items:
-            rungs += [(layout.acts[item.id.int], each) for each in self._of_act(item, asked, zones)]
+            place = layout.acts[item.id.int]
+            rungs += [(place, each) for each in self._of_act(item, asked, zones)]
+            if item.waited is not None:
+                waits.append((place, self._waited(zones)))
         aged = [layout.acts[item.id.int] for item in asked.items if "age" in item.fixed]
         recent = [layout.acts[item.id.int] for item in asked.items if _STANDS in dict(item.windows)]
         ends = [layout.ends[item.id.int] for item in asked.items]
         until = stands_until(asked, self._at)
         self._plans += 1
-        return Plan(
+        plan = Plan(
             number=self._plans,
             rungs=tuple(rungs),
+            waits=tuple(waits),
+            days=self._midnights(zones.of_dates),
+            days_of_waits=self._midnights(zones.of_waits),
             pairs=tuple((age.place, place, self._then(age, zones)) for place in aged),
             ends=tuple(end for end in ends if end is not None),
             recent=tuple(recent),
@@ -149,32 +177,31 @@ class Alike:
             until=NEVER if until is None else micros(until),
             length=layout.length,
         )
+        return plan, asked
 
     def _of_act(self, item: Item, asked: Template, zones: Zones) -> Iterator[Rungs]:
         if item.past is not None:
             yield self._past(asked.months[item.fixed["action"]], zones)
-        if item.waited is not None:
-            yield self._waited(zones)
         if "law_day" in item.fixed:
             yield self._law_day()
 
     def place(self, plan: Plan, days: Sequence[int]) -> Placed | None:
         """Return where somebody stands; nothing where they are to be read at length."""
-        if len(days) != plan.length or days[NEWEST] >= self._lately:
+        if not self._told_by(plan, days):
             return None
-        for place in plan.recent:
-            if days[place] >= self._refused:
-                return None
-        for place in plan.tried:
-            if days[place] > self._counted:
-                return None
-        until = NEVER
         key: list[Any] = [plan.number]
+        changes = waits = _NO_DAY
         for place, rungs in plan.rungs:
             told, later = rungs[days[place]]
             key.append(told)
-            if later < until:
-                until = later
+            if later < changes:
+                changes = later
+        for place, rungs in plan.waits:
+            told, later = rungs[days[place]]
+            key.append(told)
+            if later < waits:
+                waits = later
+        until = min(plan.days[changes], plan.days_of_waits[waits])
         for place in plan.ends:
             ended = days[place] <= self._now
             key.append(ended)
@@ -184,14 +211,23 @@ class Alike:
         key.append(until <= self._soon)
         return tuple(key), min(until, plan.until)
 
-    def filled(self, frame: Frame, days: Sequence[int]) -> tuple[Template, Filled]:
+    def filled(self, asked: Template) -> Filled:
         """Return the facts of everybody who is alike."""
-        asked = self._template(frame, days)
-        return asked, fill(asked, self._at)
+        return fill(asked, self._at)
 
-    def _template(self, frame: Frame, days: Sequence[int]) -> Template:
-        zones = self._zones_of(frame.facts.time_zone)
-        facts, flags, state = widened(frame, laid_out(frame), days, zones)
+    def _told_by(self, plan: Plan, days: Sequence[int]) -> bool:
+        """Whether days are enough to tell what the facts say."""
+        if len(days) != plan.length or days[NEWEST] >= self._lately:
+            return False
+        for place in plan.recent:
+            if days[place] >= self._refused:
+                return False
+        return all(days[place] <= self._counted for place in plan.tried)
+
+    def template(self, framed: Framed, days: Sequence[int]) -> Template:
+        """Return what is asked about somebody, or about one of whom it is the same."""
+        zones = self._zones_of(framed.frame.facts.time_zone)
+        facts, flags, state = widened(framed.frame, framed.layout, days, zones)
         situation = Situation(
             question=self._question,
             subject=_SOMEBODY,
@@ -213,27 +249,32 @@ class Alike:
             rungs = self._rungs[key] = Rungs(tell)
         return rungs
 
+    def _midnights(self, zone: ZoneInfo) -> Midnights:
+        if (midnights := self._begin.get(zone)) is None:
+            midnights = self._begin[zone] = Midnights(zone)
+        return midnights
+
     def _past(self, edges: tuple[int, ...], zones: Zones) -> Rungs:
         today = self._at.astimezone(zones.of_dates).date()
 
         def tell(code: int) -> Rung:
             number, day = months_past(day_of(code), edges).on(today)
-            return number, _instant(day, zones.of_dates)
+            return number, _ordinal(day)
 
-        return self._remembered(("past", edges, zones.known), tell)
+        return self._remembered(("past", edges, today), tell)
 
     def _waited(self, zones: Zones) -> Rungs:
         today, waits = self._at.astimezone(zones.of_waits).date(), self._policy.data.bands.waits
 
         def tell(code: int) -> Rung:
             number, day = months_waited(begun_on(code), waits).on(today)
-            return number, _instant(day, zones.of_waits)
+            return number, _ordinal(day)
 
-        return self._remembered(("waited", zones.known), tell)
+        return self._remembered(("waited", today), tell)
 
     def _law_day(self) -> Rungs:
         days = self._policy.data.bands.in_force
-        return self._remembered("law_day", lambda code: (law_day(waited_on(code), days), NEVER))
+        return self._remembered("law_day", lambda code: (law_day(waited_on(code), days), _NO_DAY))
 
     def _age(self, frame: Frame, dated: Mapping[str, int]) -> "_Age":
         edges, declared = self._policy.data.bands.ages, frame.facts.age or 0
@@ -244,17 +285,18 @@ class Alike:
             return _Age(("declared", declared), place, lambda code: declared_ages(declared, day_of(code), edges))
         # Declared now, as far as anybody knows: no day has anything to say about it.
         zone = self._zones_of(frame.facts.time_zone).of_dates
-        ladder = declared_ages(declared, local_day(self._at, zone), edges)
-        return _Age(("now", declared), NEWEST, lambda _: ladder)
+        today = local_day(self._at, zone)
+        ladder = declared_ages(declared, today, edges)
+        return _Age(("now", declared, today), NEWEST, lambda _: ladder)
 
     def _today(self, age: "_Age", zones: Zones) -> Rungs:
         today = self._at.astimezone(zones.of_waits).date()
 
         def tell(code: int) -> Rung:
             number, day = age.ladder(code).on(today)
-            return number, _instant(day, zones.of_waits)
+            return number, _ordinal(day)
 
-        return self._remembered(("today", age.kind, zones.known), tell)
+        return self._remembered(("today", age.kind, today), tell)
 
     def _then(self, age: "_Age", zones: Zones) -> "Pairs":
         key = age.kind, zones.known
@@ -271,5 +313,5 @@ class _Age(Struct, frozen=True):
     ladder: Callable[[int], Ladder]
 
 
-def _instant(day: date | None, zone: ZoneInfo) -> int:
-    return NEVER if day is None else micros(midnight(day, zone))
+def _ordinal(day: date | None) -> int:
+    return _NO_DAY if day is None else day.toordinal()

@@ -13,7 +13,7 @@ from service.decisions.packed import Chunk
 from service.kernel import Caller, SubjectId, TenantId
 
 
-class Row(Struct, frozen=True):
+class Row(Struct, frozen=True, gc=False):
     """Somebody who has a narrow row."""
 
     handle: bytes

@@ -1,4 +1,4 @@
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC
 from typing import Final
 from uuid import UUID
@@ -6,9 +6,10 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.audit import NOBODYS
 from service.decisions.domain import Stored
 from service.decisions.narrow import NEVER, from_micros
-from service.decisions.packed import STRANGER, WIDTH, decision_id, entry_at, placed
+from service.decisions.packed import STRANGER, WIDTH, decision_id, entry_at, found_in, placed
 from service.kernel import Handle, TenantId
 
 _WANTED: Final = text(
@@ -29,6 +30,20 @@ _WANTED: Final = text(
         AND verdict.facts_hash = answer.facts_hash
     """
 )
+
+
+_CHUNKS: Final = text("SELECT id FROM batch WHERE tenant = :tenant AND id > :after ORDER BY id LIMIT :limit")
+_HOLDING: Final = text(
+    """
+    SELECT id, body FROM batch
+    WHERE tenant = :tenant AND id > :after AND id <= :last AND EXISTS (
+        SELECT FROM unnest(CAST(:handles AS bytea[])) AS whose WHERE position(whose IN body) > 0
+    )
+    ORDER BY id
+    """
+)
+_AT_ONCE: Final = 50
+"""Chunks that are looked through together: some fifty milliseconds."""
 
 
 class SqlBatchStore:
@@ -52,6 +67,24 @@ class SqlBatchStore:
         )
         stored = map(_to_stored, found)
         return {each.id: each for each in stored}
+
+    async def about(self, handles: Collection[Handle]) -> AsyncIterator[Sequence[Stored]]:
+        """Yield what batches decided about a person, oldest first. Every chunk is looked through."""
+        whose = [handle.bytes for handle in handles]
+        after = NOBODYS
+        while True:
+            found = await self._connection.scalars(_CHUNKS, {"tenant": self._tenant, "after": after, "limit": _AT_ONCE})
+            chunks = list(found)
+            if not chunks:
+                return
+            holding = await self._connection.execute(
+                _HOLDING, {"tenant": self._tenant, "after": after, "last": chunks[-1], "handles": whose}
+            )
+            places = [decision_id(row.id, place) for row in holding for place in found_in(row.body, whose)]
+            if places:
+                stored = await self.several(places)
+                yield [stored[place] for place in places if place in stored]
+            after = chunks[-1]
 
 
 def _to_stored(row: Row[*tuple[object, ...]]) -> Stored:

@@ -19,19 +19,19 @@ from service.decisions.batch_ports import Asked, Known, NarrowRows, PackedLog, R
 from service.decisions.clocks import Zones
 from service.decisions.context import Context
 from service.decisions.domain import DecisionUnavailable, Question
-from service.decisions.facts import Filled, Template
+from service.decisions.facts import Filled
 from service.decisions.judging import Judge, plausible_in
-from service.decisions.narrow import NEVER, Frame, Narrow, days_in, frame_in, micros, narrowed
+from service.decisions.narrow import NEVER, Framed, Narrow, days_in, framed_by, micros, narrowed
 from service.decisions.overlay import NO_OVERLAY, InForce
 from service.decisions.packed import ROOM, STRANGER, Breathe, Given, Heading, Told, chunk_id, packed
 from service.decisions.ports import Begin, Law, Laws
 from service.decisions.simulation import meaning
 from service.kernel import Caller, Clock, NewId, SubjectId, Unavailable
 
-PLANS: Final = 20_000
-"""Frames of which a batch remembers how people are told apart; about sixty megabytes."""
-AT_LENGTH: Final = 1_000
-"""People who are read at length together."""
+PLANS: Final = 10_000
+"""Frames of which a batch remembers how people are told apart; about forty megabytes."""
+TOGETHER: Final = 1_000
+"""People who are read at length, or answers that are asked for, together."""
 _BREATH: Final = 500
 _AGED: Final = timedelta(minutes=5)
 """After which a batch begins anew to tell people apart."""
@@ -108,7 +108,7 @@ class _Work:
         self.in_force: InForce | None = None
         self.overlay = NO_OVERLAY
         self.alike: Alike | None = None
-        self.frames: dict[bytes, Frame | None] = {}
+        self.frames: dict[bytes, Framed | None] = {}
         self.plans: dict[bytes, Plan] = {}
         self.given: dict[_Key, Given | None] = {}
 
@@ -190,7 +190,6 @@ class _Chunk:
         await self._read_missing()
         await self._read_frames()
         placed = await self._place()
-        await self._judge(placed)
         numbers: dict[_Key, int] = {}
         for number, (key, until) in placed.items():
             given, row = self._work.given[key], self._rows[number]
@@ -204,8 +203,8 @@ class _Chunk:
     async def _read_missing(self) -> None:
         """Read at length who has no narrow row, and leave them one."""
         missing = [number for number, row in enumerate(self._rows) if row is None]
-        for start in range(0, len(missing), AT_LENGTH):
-            piece = missing[start : start + AT_LENGTH]
+        for start in range(0, len(missing), TOGETHER):
+            piece = missing[start : start + TOGETHER]
             known = await self._batch.rows.known(self._tenant, [self._subjects[number] for number in piece])
             kept: dict[SubjectId, tuple[Known, Narrow]] = {}
             bodies: dict[bytes, bytes] = {}
@@ -234,45 +233,53 @@ class _Chunk:
 
     def _take(self, bodies: Mapping[bytes, bytes]) -> None:
         for name, body in bodies.items():
-            self._work.frames[name] = frame_in(body)
+            self._work.frames[name] = framed_by(body)
 
     async def _place(self) -> dict[int, Placed]:
-        """Return where those stand who have a narrow row that says it."""
-        now, frames, plans, placed = micros(self._at), self._work.frames, self._work.plans, dict[int, Placed]()
-        place = self._alike.place
+        """Return where those stand who have a narrow row that says it, and ask about each place once."""
+        now, frames, plans, given = micros(self._at), self._work.frames, self._work.plans, self._work.given
+        placed: dict[int, Placed] = {}
+        new: dict[_Key, tuple[Row, Filled]] = {}
         for number, row in enumerate(self._rows):
             if number % _BREATH == 0:
                 await self._batch.breathe()
-            if row is None or (frame := frames[row.frame]) is None:
+            if row is None or (framed := frames[row.frame]) is None:
                 continue
-            days = days_in(row.days)
-            if (plan := plans.get(row.frame)) is None and (plan := self._alike.plan(frame, days)) is None:
+            days, asked = days_in(row.days), None
+            if (plan := plans.get(row.frame)) is None:
+                if (made := self._alike.plan(framed, days)) is None:
+                    continue
+                plan, asked = made
+                plans[row.frame] = plan
+            if (found := self._alike.place(plan, days)) is None or found[1] <= now:
                 continue
-            plans[row.frame] = plan
-            if (found := place(plan, days)) is not None and found[1] > now:
-                placed[number] = found
+            placed[number] = found
+            if found[0] not in given and found[0] not in new:
+                new[found[0]] = row, self._alike.filled(asked or self._alike.template(framed, days))
+                if len(new) == TOGETHER:
+                    await self._judge(new)
+                    new.clear()
+        await self._judge(new)
         return placed
 
-    async def _judge(self, placed: Mapping[int, Placed]) -> None:
+    async def _judge(self, new: Mapping[_Key, tuple[Row, Filled]]) -> None:
         """Ask about those who are alike, once."""
-        new: dict[_Key, tuple[Template, Filled]] = {}
-        for number, (key, _) in placed.items():
-            row = self._rows[number]
-            if key in self._work.given or key in new or row is None:
-                continue
-            frame = self._work.frames[row.frame]
-            if frame is not None:
-                new[key] = self._alike.filled(frame, days_in(row.days))
-            if len(new) % _BREATH == 0:
-                await self._batch.breathe()
-        if not new:
-            return
         evaluate = await self._evaluate([filled.facts for _, filled in new.values()])
-        for key, (asked, filled) in new.items():
-            answered = await answer_to(asked, filled, self._work.question.at, evaluate)
-            # Where it opens may hang on a change of these days, which is not the same for all who are alike.
-            changes = answered.judged.verdict.closed_hours and key[-1]
-            self._work.given[key] = None if changes else _given(answered)
+        for key, (row, filled) in new.items():
+            judged = await evaluate(filled.facts)
+            given: Given | None = Given(judged=judged, facts=filled.facts, retry_after=None)
+            if judged.verdict.closed_hours:
+                # Where it opens may hang on a change of these days, which is not the same for all who are alike.
+                given = None if key[-1] else _given(await self._opened(row, filled, evaluate))
+            self._work.given[key] = given
+        await self._batch.breathe()
+
+    async def _opened(self, row: Row, filled: Filled, evaluate: Evaluate) -> Answer:
+        """Return the answer with its next opening."""
+        framed = self._work.frames[row.frame]
+        assert framed is not None  # noqa: S101, it had a place
+        asked = self._alike.template(framed, days_in(row.days))
+        return await answer_to(asked, filled, self._work.question.at, evaluate)
 
     async def _evaluate(self, facts: Sequence[bytes]) -> Evaluate:
         """Return what judges facts, after one look at what the policy said about these before."""
@@ -292,8 +299,8 @@ class _Chunk:
         """Answer whom nobody is alike, one by one."""
         missing = [number for number in left if self._rows[number] is not None]
         missing = [number for number in missing if self._subjects[number] not in self._known]
-        for start in range(0, len(missing), AT_LENGTH):
-            piece = [self._subjects[number] for number in missing[start : start + AT_LENGTH]]
+        for start in range(0, len(missing), TOGETHER):
+            piece = [self._subjects[number] for number in missing[start : start + TOGETHER]]
             self._known.update(await self._batch.rows.known(self._tenant, piece))
         self.at_length += len(missing)
         stranger: tuple[int, int] | None = None

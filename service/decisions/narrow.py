@@ -13,7 +13,8 @@ are ranked. The instants stand beside it, as the facts will measure them:
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from struct import pack, unpack
 from typing import Any, Final
 from uuid import UUID
@@ -49,7 +50,7 @@ _INSTANTS: Final = ("age_declared_at", "last_interaction_at", "last_sent_at")
 _canonical: Final = msgspec.json.Encoder(order="sorted")
 
 
-class Frame(Struct, frozen=True, kw_only=True, array_like=True):
+class Frame(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What is known of somebody, without instants."""
 
     format: int
@@ -65,7 +66,7 @@ class Frame(Struct, frozen=True, kw_only=True, array_like=True):
     """Channels on which they were tried."""
 
 
-class Narrow(Struct, frozen=True):
+class Narrow(Struct, frozen=True, gc=False):
     """A narrow row."""
 
     frame: bytes
@@ -163,16 +164,16 @@ def days_in(encoded: bytes) -> tuple[int, ...]:
     return unpack(f"<{len(encoded) // 8}q", encoded)
 
 
-def frame_in(body: bytes) -> Frame | None:
-    """Return the frame; nothing where it is of another format, or damaged."""
+def framed_by(body: bytes) -> "Framed | None":
+    """Return a frame; nothing where it is of another format, or damaged."""
     try:
         frame = _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return frame if frame.format == FORMAT else None
+    return Framed(frame, laid_out(frame)) if frame.format == FORMAT else None
 
 
-class Layout(Struct, frozen=True):
+class Layout(Struct, frozen=True, gc=False):
     """Where what stands among the days of a frame."""
 
     dated: Mapping[str, int]
@@ -182,6 +183,13 @@ class Layout(Struct, frozen=True):
     """Of each act, where it has one."""
     tried: Mapping[str, int]
     length: int
+
+
+class Framed(Struct, frozen=True, gc=False):
+    """A frame, and where its days stand."""
+
+    frame: Frame
+    layout: Layout
 
 
 def laid_out(frame: Frame) -> Layout:
@@ -227,13 +235,19 @@ def widened(frame: Frame, layout: Layout, days: Sequence[int], zones: Zones) -> 
 
 
 def _instant(code: int, rank: int, zones: Zones) -> datetime:
-    later = timedelta(milliseconds=rank)
-    if zones.known is not None:
-        return (datetime.combine(day_of(code), _NOON, zones.known) + later).astimezone(UTC)
-    return datetime.combine(day_of(code), _NOON, UTC).replace(hour=_HOURS[code & 0b11]) + later
+    return _within(code, zones.known) + rank * _APART
 
 
-_NOON: Final = datetime(2000, 1, 1, 12).time()  # noqa: DTZ001, of no day and no zone
+@lru_cache(maxsize=16_384)
+def _within(code: int, zone: ZoneInfo | None) -> datetime:
+    """Return an instant of the day of a code, from which there is room for those of others."""
+    if zone is not None:
+        return datetime.combine(day_of(code), _NOON, zone).astimezone(UTC)
+    return datetime.combine(day_of(code), _NOON, UTC).replace(hour=_HOURS[code & 0b11])
+
+
+_NOON: Final = time(12)
+_APART: Final = timedelta(milliseconds=1)
 
 
 def _place(act: Act) -> Any:

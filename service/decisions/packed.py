@@ -14,7 +14,7 @@ The audit entry commits to the SHA-256 of the chunk's own JSON (`Chunk.canonical
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from struct import Struct as Packing
 from typing import Any, Final
@@ -51,7 +51,7 @@ class Given(Struct, frozen=True, kw_only=True):
         return self.judged.verdict.allow
 
 
-class Told(Struct, frozen=True):
+class Told(Struct, frozen=True, gc=False):
     """A decision of a chunk."""
 
     handle: bytes
@@ -117,6 +117,18 @@ def entry_at(body: bytes, position: int = 0) -> tuple[bytes, int, int]:
     """Return handle, answer and until-when of a decision."""
     handle, answer, until = _packing.unpack_from(body, position * WIDTH)
     return handle, answer, until
+
+
+def found_in(body: bytes, handles: Collection[bytes]) -> Sequence[int]:
+    """Return the positions of the decisions about these handles."""
+    places = []
+    for handle in handles:
+        at = body.find(handle)
+        while at >= 0:
+            if at % WIDTH == 0:
+                places.append(at // WIDTH)
+            at = body.find(handle, at + 1)
+    return sorted(places)
 
 
 async def packed(

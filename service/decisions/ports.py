@@ -146,7 +146,7 @@ class DecisionStore(Protocol):
         ...
 
     def about(self, handles: Collection[Handle]) -> AsyncIterator[Sequence[Made]]:
-        """Yield all that was decided about a person, oldest first, some at a time."""
+        """Yield all that was decided about a person, some at a time: one by one, then in batches, each oldest first."""
         ...
 
     async def count(self, since: datetime, until: datetime) -> int:

@@ -100,6 +100,8 @@ class SqlDecisionStore:
         async with self._connection.stream(entered, execution_options={"yield_per": _AT_ONCE}) as found:
             async for part in found.scalars().partitions():
                 yield await self._made_of([UUID(name) for name in part])
+        async for several in self._batches.about(handles):
+            yield [_made_in_batch(each) for each in several]
 
     async def _made_of(self, decisions: Collection[UUID]) -> Sequence[Made]:
         row = decision.c
@@ -142,3 +144,7 @@ def _to_stored(row: RowMapping) -> Stored:
 def _to_made(row: RowMapping) -> Made:
     members = {name: row[name] for name in _MADE}
     return Made(**members | {"verdict": row["verdict"].encode(), "records": tuple(row["records"])})
+
+
+def _made_in_batch(stored: Stored) -> Made:
+    return Made(**{name: getattr(stored, name) for name in [*_MADE, "verdict"]})

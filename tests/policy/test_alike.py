@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from service.decisions.alike import Alike
 from service.decisions.clocks import Zones
 from service.decisions.facts import Situation, fill, template
-from service.decisions.narrow import NEVER, NEWEST, NOBODYS, Narrow, days_in, frame_in, from_micros, laid_out, narrowed
+from service.decisions.narrow import NEVER, NEWEST, NOBODYS, Narrow, days_in, framed_by, from_micros, narrowed
 from service.decisions.policy import Policy
 from service.decisions.simulation import Case, described
 from tests.situations import NOON, cases, tried
@@ -60,16 +60,17 @@ def test_the_facts_are_those_of_the_ordinary_way(policy: Policy, case: dict[str,
     if row == NOBODYS:
         event("read at length: no frame")
         return
-    frame, days = frame_in(row.body), days_in(row.days)
-    assert frame is not None
+    framed, days = framed_by(row.body), days_in(row.days)
+    assert framed is not None
     alike = alike_for(situation, policy)
-    plan = alike.plan(frame, days)
-    assert plan is not None
+    made = alike.plan(framed, days)
+    assert made is not None
+    plan = made[0]
     placed = alike.place(plan, days)
     event("read at length: its days" if placed is None else "answered")
     if placed is not None:
         ordinary = fill(template(situation, policy.data, policy.is_holiday), at)
-        assert alike.filled(frame, days)[1].facts == ordinary.facts
+        assert alike.filled(alike.template(framed, days)).facts == ordinary.facts
         assert (None if placed[1] == NEVER else from_micros(placed[1])) == ordinary.valid_until
 
 
@@ -80,12 +81,13 @@ def test_who_is_alike_has_the_same_facts(policy: Policy, case: dict[str, Any], l
     row = row_of(situation)
     if row == NOBODYS:
         return
-    frame, days = frame_in(row.body), list(days_in(row.days))
-    assert frame is not None
+    framed, days = framed_by(row.body), list(days_in(row.days))
+    assert framed is not None
     alike = alike_for(situation, policy)
-    plan = alike.plan(frame, days)
-    assert plan is not None
-    layout = laid_out(frame)
+    made = alike.plan(framed, days)
+    assert made is not None
+    plan = made[0]
+    layout = framed.layout
     other = list(days)
     earlier, *others = moved
     for place in (*layout.acts, *layout.began.values()):
@@ -99,7 +101,7 @@ def test_who_is_alike_has_the_same_facts(policy: Policy, case: dict[str, Any], l
     ours, theirs = alike.place(plan, days), alike.place(plan, other)
     if ours is not None and theirs is not None and ours[0] == theirs[0]:
         event("alike")
-        assert alike.filled(frame, days)[1].facts == alike.filled(frame, other)[1].facts
+        assert alike.filled(alike.template(framed, days)).facts == alike.filled(alike.template(framed, other)).facts
     if theirs is not None and other[NEWEST] == days[NEWEST]:
-        until = alike.filled(frame, other)[1].valid_until
+        until = alike.filled(alike.template(framed, other)).valid_until
         assert (None if theirs[1] == NEVER else from_micros(theirs[1])) == until
