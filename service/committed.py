@@ -32,10 +32,12 @@ _CONTENT: Final = {
     AuditEvent.RECORD_STORED: Content.RECORD,
     AuditEvent.DECISION_MADE: Content.DECISION,
     AuditEvent.SUBJECT_STORED: Content.SUBJECT,
+    AuditEvent.BATCH_DECIDED: Content.BATCH,
 }
 _NAMED: Final = {
     AuditEvent.RECORD_STORED: "record",
     AuditEvent.DECISION_MADE: "decision",
+    AuditEvent.BATCH_DECIDED: "batch",
     AuditEvent.SUBJECT_STORED: "facts of",
     AuditEvent.SUBJECT_MERGED: "the merge of",
     AuditEvent.VAULT_APPROVAL_REQUESTED: "approval",
@@ -212,10 +214,13 @@ class _Look:
         for index, entry in entries:
             if entry.event in SALTED:
                 await self._judge(tx, index, entry, stored.get(entry.id, ()))
-            elif (said := published[entry.id]) is None:
-                self._find(index, entry, "is gone")
-            else:
+            elif (said := published[entry.id]) is not None:
                 self._compare(index, entry, said.hex() == entry.commitment)
+            elif await _expired(tx, entry, ()):
+                self.expired += 1
+                self._went[_CONTENT[entry.event]] += 1
+            else:
+                self._find(index, entry, "is gone")
 
     async def _judge(self, tx: Transaction, index: int, entry: Happened, stored: Sequence[Behind]) -> None:
         opened = [each.opened for each in stored if each.opened is not None]
@@ -298,6 +303,12 @@ async def _published(tx: Transaction, entry: Happened) -> bytes | None:
     if entry.event is AuditEvent.PURPOSE_STORED:
         own = (await tx.purposes.find([entry.object])).get(entry.object)
         return None if own is None else consent.purpose_hash(own)
+    if entry.event is AuditEvent.BATCH_DECIDED:
+        chunk = await tx.decisions.batch(UUID(entry.object))
+        if chunk is None:
+            return None
+        secrets = await tx.audit.secrets({NOBODYS, *(Handle(UUID(bytes=handle)) for handle, _, _ in chunk.entries)})
+        return await chunk.commitment({handle.bytes: secret for handle, secret in secrets.items()})
     stored = await tx.overlays.version(int(entry.object.rpartition(".")[2]))
     return None if stored is None else hashlib.sha256(msgspec.json.encode(stored.overlay, order="sorted")).digest()
 

@@ -32,7 +32,7 @@ from service.web.faults import Fault
 from service.web.lines import LineResponse, Lines, lined
 from service.web.problems import ON_FAILURE, Refusal, documented
 
-TOGETHER: Final = 50_000
+TOGETHER: Final = 20_000
 """Lines of a chunk, at most."""
 _WRITTEN: Final = 1_000
 """Lines that are sent together."""

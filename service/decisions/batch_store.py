@@ -1,15 +1,17 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.audit import NOBODYS
-from service.decisions.domain import Stored
+from service.decisions.asking import Judged
+from service.decisions.domain import Stored, Verdict
 from service.decisions.narrow import NEVER, from_micros
-from service.decisions.packed import STRANGER, WIDTH, decision_id, entry_at, found_in, placed
+from service.decisions.packed import STRANGER, WIDTH, Given, Heading, Lying, decision_id, entry_at, found_in, placed
 from service.kernel import Handle, TenantId
 
 _WANTED: Final = text(
@@ -42,6 +44,16 @@ _HOLDING: Final = text(
     ORDER BY id
     """
 )
+_CHUNK: Final = text("SELECT * FROM batch WHERE tenant = :tenant AND id = :id")
+_GIVEN: Final = text(
+    """
+    SELECT answer.facts_hash, answer.retry_after, verdict.body FROM batch_answer AS answer
+    JOIN verdict ON verdict.tenant = :tenant AND verdict.revision = :revision
+        AND verdict.facts_hash = answer.facts_hash
+    WHERE answer.tenant = :tenant AND answer.batch = :id ORDER BY answer.number
+    """
+)
+_verdict: Final = msgspec.json.Decoder(Verdict)
 _AT_ONCE: Final = 50
 """Chunks that are looked through together: some fifty milliseconds."""
 
@@ -85,6 +97,36 @@ class SqlBatchStore:
                 stored = await self.several(places)
                 yield [stored[place] for place in places if place in stored]
             after = chunks[-1]
+
+    async def lying(self, chunk: UUID) -> Lying | None:
+        """Return a chunk as it lies there."""
+        about = {"tenant": self._tenant, "id": chunk}
+        row = (await self._connection.execute(_CHUNK, about)).one_or_none()
+        if row is None:
+            return None
+        given = await self._connection.execute(_GIVEN, {**about, "revision": row.revision})
+        return Lying(
+            heading=Heading(
+                id=row.id,
+                channel=row.channel,
+                purpose=row.purpose,
+                at=row.at.astimezone(UTC),
+                revision=row.revision,
+                overlay_version=row.overlay_version,
+                actor=row.actor,
+            ),
+            answers=tuple(_to_given(each) for each in given),
+            entries=tuple(entry_at(row.body, place) for place in range(row.decisions)),
+            root=row.root,
+        )
+
+
+def _to_given(row: Row[*tuple[object, ...]]) -> Given:
+    return Given(
+        judged=Judged.of(_verdict.decode(row.body), row.facts_hash),
+        facts=b"",
+        retry_after=None if row.retry_after is None else datetime.fromisoformat(row.retry_after),
+    )
 
 
 def _to_stored(row: Row[*tuple[object, ...]]) -> Stored:

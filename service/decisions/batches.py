@@ -28,8 +28,8 @@ from service.decisions.ports import Begin, Law, Laws
 from service.decisions.simulation import meaning
 from service.kernel import Caller, Clock, NewId, SubjectId, Unavailable
 
-PLANS: Final = 10_000
-"""Frames of which a batch remembers how people are told apart; about forty megabytes."""
+PLANS: Final = 20_000
+"""Frames of which a batch remembers how people are told apart; about eighty megabytes."""
 TOGETHER: Final = 1_000
 """People who are read at length, or answers that are asked for, together."""
 _BREATH: Final = 500

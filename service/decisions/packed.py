@@ -14,7 +14,7 @@ The audit entry commits to the SHA-256 of the chunk's own JSON (`Chunk.canonical
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from struct import Struct as Packing
 from typing import Any, Final
@@ -22,6 +22,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from service.audit import NOBODYS, commitment_of, leaf_hash, salt_of, tree_hash, withheld
 from service.decisions.asking import Judged
@@ -92,6 +93,29 @@ class Chunk(Struct, frozen=True, kw_only=True):
 
     def commitment(self) -> bytes:
         return hashlib.sha256(self.canonical()).digest()
+
+
+class Lying(Struct, frozen=True, kw_only=True):
+    """A chunk as it lies in the database. Facts of its answers are left out."""
+
+    heading: Heading
+    answers: tuple[Given, ...]
+    entries: tuple[tuple[bytes, int, int], ...]
+    root: bytes
+
+    async def commitment(self, secrets: Mapping[bytes, bytes]) -> bytes:
+        """Return what its entry has to commit to, by the secrets of its people.
+
+        Where one is gone its leaf can't be made again, and of the tree there is only what lies there.
+        """
+        told = [Told(handle, secrets.get(handle), answer, until) for handle, answer, until in self.entries]
+        chunk = await packed(self.heading, self.answers, told, secrets.get(STRANGER), _without_breath)
+        whole = all(handle in secrets for handle, _, _ in self.entries)
+        return (chunk if whole else replace(chunk, root=self.root)).commitment()
+
+
+async def _without_breath() -> None:
+    """Nobody waits."""
 
 
 def chunk_id(fresh: UUID) -> UUID:

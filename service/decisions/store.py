@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.decisions.batch_store import SqlBatchStore
 from service.decisions.domain import Stored
+from service.decisions.packed import Lying
 from service.decisions.ports import LogEntry, LogPlace, Made
 from service.decisions.tables import decision, facts, verdict
 from service.kernel import Handle, TenantId
@@ -66,6 +67,9 @@ class SqlDecisionStore:
         if others := set(decisions) - found.keys():
             found |= await self._batches.several(others)
         return found
+
+    async def batch(self, chunk: UUID) -> Lying | None:
+        return await self._batches.lying(chunk)
 
     async def verdict(self, revision: str, facts_hash: bytes) -> bytes | None:
         body = await self._connection.scalar(

@@ -15,6 +15,7 @@ from litestar import Litestar
 from psycopg.rows import dict_row
 
 from service.audit import NOBODYS, commitment_of, leaf_hash, salt_of, tree_hash
+from service.committed import ExamineCommitted
 from service.decisions.packed import entry_at
 from service.kernel import SubjectId, TenantId
 from service.transaction import Begin
@@ -281,6 +282,26 @@ async def test_a_chunk_is_one_row_with_an_entry_that_commits_to_all_of_it(
             commitment = commitment_of(salt_of(secrets[whose], id_.bytes), rfc8785.dumps(payload))
             leaves.append(leaf_hash(id_.bytes + commitment))
     assert tree_hash(leaves) == row["root"]
+
+
+async def test_who_changes_a_chunk_is_found_out(
+    client: httpx.AsyncClient, people: list[str], database: Database, tenant: TenantId, begin: Begin, sequence: Any
+):
+    told(await batch(client, *people, "nobody"))
+    await sequence()
+    async with begin(tenant) as tx:
+        note = await tx.tree.checkpoint(None)
+    assert note is not None
+    size = int(note.split("\n")[1])
+    assert not (await ExamineCommitted(begin)(tenant, size)).findings
+    with psycopg.connect(database.urls.admin) as connection:
+        connection.execute("SET session_replication_role = replica")
+        whose = "SELECT substring(body FROM 29 FOR 28) || substring(body FOR 28) || substring(body FROM 57)"
+        connection.execute(f"UPDATE batch SET body = ({whose}) WHERE tenant = %s", (tenant,))  # type: ignore[arg-type]
+    [found] = (await ExamineCommitted(begin)(tenant, size)).findings
+
+    assert "batch" in found
+    assert "is not what the entry commits to" in found
 
 
 async def test_what_batches_decided_about_a_person_is_found(
