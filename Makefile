@@ -123,6 +123,7 @@ bench: opa $(VENV)/test.stamp ## Print what the service, the vault, one evaluati
 	@$(BIN)/python -m benchmarks.sequencing
 	@$(BIN)/python -m benchmarks.exporting
 	@$(BIN)/python -m benchmarks.packages
+	@$(BIN)/python -m benchmarks.batch
 	@$(BIN)/python -m benchmarks.queue
 	@$(BIN)/python -m benchmarks.erasures
 	@$(BIN)/python -m benchmarks.drop
