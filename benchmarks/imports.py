@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench import record
-from benchmarks.load import request
+from benchmarks.load import exchange
 from benchmarks.results import Figure, keep
 from benchmarks.site import Site, site
 
@@ -26,29 +26,11 @@ RECORDS = 100_000
 ROUNDS = 3
 TARGET = 10_000
 """Records a second, on two cores."""
-_PIECE = 64 * 1024
 
 
 def lines(first: int, number: int) -> bytes:
     encode = msgspec.json.encode
     return b"".join(encode(record(each, each)) + b"\n" for each in range(first, first + number))
-
-
-async def exchange(port: int, token: str, body: bytes) -> bytes:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
-    head = request("POST", "/v1/records/import", token=token, body=body)[: -len(body)]
-    writer.write(
-        head.replace(b"application/json", b"application/x-ndjson").replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
-    )
-
-    async def send() -> None:
-        for place in range(0, len(body), _PIECE):
-            writer.write(body[place : place + _PIECE])
-            await writer.drain()
-
-    _, answer = await asyncio.gather(send(), reader.read())
-    writer.close()
-    return answer
 
 
 def rounds(where: Site, number: int) -> Iterator[dict[str, float]]:
@@ -57,7 +39,7 @@ def rounds(where: Site, number: int) -> Iterator[dict[str, float]]:
         body = lines(first, size)
         first += size
         memory, before, start = where.memory(), where.worked(), time.perf_counter()
-        answer = asyncio.run(exchange(where.port, where.token, body))
+        answer = asyncio.run(exchange(where.port, "/v1/records/import", where.token, body))
         took = time.perf_counter() - start
         service, database = where.worked().since(before)
         stored = answer.count(b'"outcome":"stored"')

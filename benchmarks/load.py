@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import cast
 
+_PIECE = 64 * 1024
 Request = Callable[[int], bytes]
 """Makes the n-th request, complete with head and body."""
 
@@ -107,3 +108,21 @@ def measure(port: int, connections: int, seconds: float, make: Request, *, first
     import uvloop
 
     return uvloop.run(_all(port, connections, seconds, make, first))
+
+
+async def exchange(port: int, path: str, token: str, body: bytes) -> bytes:
+    """Post lines, and return the answer, which is read while they are sent."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
+    head = request("POST", path, token=token, body=body)[: -len(body)]
+    writer.write(
+        head.replace(b"application/json", b"application/x-ndjson").replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
+    )
+
+    async def send() -> None:
+        for place in range(0, len(body), _PIECE):
+            writer.write(body[place : place + _PIECE])
+            await writer.drain()
+
+    _, answer = await asyncio.gather(send(), reader.read())
+    writer.close()
+    return answer

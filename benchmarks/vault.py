@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.bench import SUBJECTS, figures, load, ratios, servers, show
-from benchmarks.load import Request, request
+from benchmarks.load import Request, exchange, request
 from benchmarks.results import Figure, keep
 
 LINES = 20_000
@@ -30,7 +30,6 @@ WHY = {
     "import": "PostgreSQL and the client share a core, and indexes take most of it",
 }
 """What was found when targets were missed; see docs/performance.md."""
-_PIECE = 64 * 1024
 
 
 def address(number: int) -> str:
@@ -78,28 +77,11 @@ def imported(port: int, token: str, first: int, number: int) -> Imported:
     before = memory(port)
     body = lines(first, number)
     start = time.perf_counter()
-    answer = asyncio.run(_exchange(port, token, body))
+    answer = asyncio.run(exchange(port, "/v1/vault/import", token, body))
     took = time.perf_counter() - start
     stored = answer.count(b'"outcome":"stored"')
     whole = b'"outcome":"done"' in answer
     return Imported(number / took, number - stored + (not whole), (before, memory(port)))
-
-
-async def _exchange(port: int, token: str, body: bytes) -> bytes:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
-    head = request("POST", "/v1/vault/import", token=token, body=body)[: -len(body)]
-    writer.write(
-        head.replace(b"application/json", b"application/x-ndjson").replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
-    )
-
-    async def send() -> None:
-        for place in range(0, len(body), _PIECE):
-            writer.write(body[place : place + _PIECE])
-            await writer.drain()
-
-    _, answer = await asyncio.gather(send(), reader.read())
-    writer.close()
-    return answer
 
 
 def memory(port: int) -> float:
