@@ -110,6 +110,8 @@ class Plan(Struct, frozen=True, gc=False):
     until: int
     """When the facts change for everybody."""
     length: int
+    given: dict[tuple[Any, ...], Any]
+    """What those were answered who stand at one place, as far as they were asked about."""
 
 
 class Alike:
@@ -133,6 +135,8 @@ class Alike:
         self._pairs: dict[Any, Pairs] = {}
         self._begin: dict[ZoneInfo, Midnights] = {}
         self._plans = 0
+        self.until = NEVER
+        """The first instant, in microseconds since 1970, at which plans that were made tell people apart no more."""
         self._lately = (question.at - _LATELY).date().toordinal() * 4
         self._refused = (question.at - _REFUSED).date().toordinal() * 4
         self._counted = micros(question.at - _COUNTED)
@@ -163,6 +167,7 @@ class Alike:
         recent = [layout.acts[item.id.int] for item in asked.items if _STANDS in dict(item.windows)]
         ends = [layout.ends[item.id.int] for item in asked.items]
         until = stands_until(asked, self._at)
+        self.until = min(self.until, NEVER if until is None else micros(until), age.until)
         self._plans += 1
         plan = Plan(
             number=self._plans,
@@ -176,6 +181,7 @@ class Alike:
             tried=tuple(place for channel, place in layout.tried.items() if self._counts(channel)),
             until=NEVER if until is None else micros(until),
             length=layout.length,
+            given={},
         )
         return plan, asked
 
@@ -287,7 +293,8 @@ class Alike:
         zone = self._zones_of(frame.facts.time_zone).of_dates
         today = local_day(self._at, zone)
         ladder = declared_ages(declared, today, edges)
-        return _Age(("now", declared, today), NEWEST, lambda _: ladder)
+        tomorrow = self._midnights(zone)[today.toordinal() + 1] if frame.facts.age else NEVER
+        return _Age(("now", declared, today), NEWEST, lambda _: ladder, tomorrow)
 
     def _today(self, age: "_Age", zones: Zones) -> Rungs:
         today = self._at.astimezone(zones.of_waits).date()
@@ -311,6 +318,8 @@ class _Age(Struct, frozen=True):
     kind: Any
     place: int
     ladder: Callable[[int], Ladder]
+    until: int = NEVER
+    """When that will say something else, in microseconds since 1970."""
 
 
 def _ordinal(day: date | None) -> int:

@@ -5,7 +5,8 @@ read leaves a narrow row behind. Nothing is remembered about anybody between two
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from service.consent import Channel, Profile, Profiles, StateUnreadable, is_tenant_purpose
-from service.decisions.alike import Alike, Placed, Plan
+from service.decisions.alike import Placed, Plan
 from service.decisions.asking import Answer, Evaluate, Judged, answer_to, content_hash
 from service.decisions.batch_ports import Asked, Known, NarrowRows, PackedLog, Row
 from service.decisions.clocks import Zones
@@ -21,20 +22,17 @@ from service.decisions.context import Context
 from service.decisions.domain import DecisionUnavailable, Question
 from service.decisions.facts import Filled
 from service.decisions.judging import Judge, plausible_in
-from service.decisions.narrow import NEVER, Framed, Narrow, days_in, framed_by, micros, narrowed
-from service.decisions.overlay import NO_OVERLAY, InForce
+from service.decisions.kinds import Kinds, Remembered
+from service.decisions.narrow import NEVER, Framed, Narrow, days_in, framed_by, from_micros, micros, narrowed
+from service.decisions.overlay import InForce, Overlay
 from service.decisions.packed import ROOM, STRANGER, Breathe, Given, Heading, Told, chunk_id, packed
-from service.decisions.ports import Begin, Law, Laws
+from service.decisions.ports import Begin, Laws
 from service.decisions.simulation import meaning
 from service.kernel import Caller, Clock, NewId, SubjectId, Unavailable
 
-PLANS: Final = 20_000
-"""Frames of which a batch remembers how people are told apart; about eighty megabytes."""
 TOGETHER: Final = 1_000
 """People who are read at length, or answers that are asked for, together."""
 _BREATH: Final = 500
-_AGED: Final = timedelta(minutes=5)
-"""After which a batch begins anew to tell people apart."""
 _Key = tuple[Any, ...]
 
 
@@ -70,6 +68,7 @@ class DecideBatch:
         self.new_id = new_id
         self.breathe = breathe
         self.judge = Judge(begin, laws.shipped.policy)
+        self.remembered = Remembered()
         self._profiles = profiles
 
     async def __call__(
@@ -97,20 +96,15 @@ class DecideBatch:
 
 
 class _Work:
-    """One batch under way: what it knows about frames, and nothing about people."""
+    """One batch under way."""
 
     def __init__(self, batch: DecideBatch, question: Question, plausible: tuple[ZoneInfo, ...], by: Caller) -> None:
         self.batch = batch
         self.question = question
         self.plausible = plausible
         self.by = by
-        self.law: Law = batch.laws.shipped
         self.in_force: InForce | None = None
-        self.overlay = NO_OVERLAY
-        self.alike: Alike | None = None
-        self.frames: dict[bytes, Framed | None] = {}
-        self.plans: dict[bytes, Plan] = {}
-        self.given: dict[_Key, Given | None] = {}
+        self.kinds: Kinds | None = None
 
     async def rest(self, first: Part | None, chunks: AsyncIterator[Asked]) -> AsyncIterator[Part]:
         if first is not None:
@@ -132,15 +126,16 @@ class _Work:
     async def _answered(self, subjects: Sequence[SubjectId]) -> Part:
         at = self.batch.clock()
         in_force, own, rows = await self.batch.rows.read(self.by.tenant, subjects)
-        alike = await self._governed(in_force, at)
-        chunk = _Chunk(self, alike, at, subjects, rows)
+        kinds = await self._governed(in_force, at)
+        chunk = _Chunk(self, kinds, in_force.overlay, at, subjects, rows)
         await chunk.settle()
+        self.batch.remembered.keep(self._about(in_force), kinds)
         heading = Heading(
             id=chunk_id(self.batch.new_id()),
             channel=self.question.channel.value,
             purpose=self.question.purpose,
             at=at,
-            revision=self.law.policy.revision,
+            revision=kinds.law.policy.revision,
             overlay_version=in_force.version,
             actor=self.by.actor,
         )
@@ -149,18 +144,17 @@ class _Work:
             await self.batch.log.append(await packed(heading, chunk.answers, told, own, self.batch.breathe), by=self.by)
         return Part(heading=heading, answers=tuple(chunk.answers), told=chunk.told, at_length=chunk.at_length)
 
-    async def _governed(self, in_force: InForce, at: datetime) -> Alike:
-        """Return how people are told apart under what governs now; forget it when something else does."""
-        aged = at - self.question.at > _AGED or len(self.frames) > PLANS or len(self.given) > PLANS
-        if self.alike is None or in_force != self.in_force or aged:
-            self.law = await self.batch.laws.of(in_force.revision)
-            self.in_force, self.overlay = in_force, in_force.overlay
-            self.question = replace(self.question, at=at)
-            self.frames.clear()
-            self.plans.clear()
-            self.given.clear()
-            self.alike = Alike(self.question, in_force.overlay, self.law.policy, self.zones)
-        return self.alike
+    async def _governed(self, in_force: InForce, at: datetime) -> Kinds:
+        """Return how people are told apart under what governs now, as it is remembered if it still holds."""
+        kinds = self.kinds if in_force == self.in_force else self.batch.remembered.find(self._about(in_force))
+        if kinds is None or not kinds.good_at(at):
+            law = await self.batch.laws.of(in_force.revision)
+            kinds = Kinds(law, replace(self.question, at=at), in_force.overlay, self.zones)
+        self.kinds, self.in_force = kinds, in_force
+        return kinds
+
+    def _about(self, in_force: InForce) -> Any:
+        return self.by.tenant, in_force, replace(self.question, at=from_micros(0)), self.plausible
 
     def zones(self, name: str | None) -> Zones:
         return Zones(known=self.batch.judge.zone(name), plausible=self.plausible)
@@ -170,15 +164,23 @@ class _Chunk:
     """People who are answered together."""
 
     def __init__(
-        self, work: _Work, alike: Alike, at: datetime, subjects: Sequence[SubjectId], rows: Sequence[Row | None]
+        self,
+        work: _Work,
+        kinds: Kinds,
+        overlay: Overlay,
+        at: datetime,
+        subjects: Sequence[SubjectId],
+        rows: Sequence[Row | None],
     ) -> None:
         self._work = work
         self._batch = work.batch
         self._tenant = work.by.tenant
-        self._alike = alike
+        self._kinds = kinds
+        self._overlay = overlay
         self._at = at
         self._subjects = subjects
         self._rows = list(rows)
+        self._frames: dict[bytes, Framed | None] = {}
         self._numbers: dict[tuple[bytes, datetime | None], int] = {}
         self._known: dict[SubjectId, Known] = {}
         self.answers: list[Given] = []
@@ -188,11 +190,10 @@ class _Chunk:
     async def settle(self) -> None:
         """Give everybody an answer of whom anybody can say."""
         await self._read_missing()
-        await self._read_frames()
         placed = await self._place()
         numbers: dict[_Key, int] = {}
-        for number, (key, until) in placed.items():
-            given, row = self._work.given[key], self._rows[number]
+        for number, (plan, (key, until)) in placed.items():
+            given, row = plan.given[key], self._rows[number]
             if given is None or row is None:
                 continue
             if (answer := numbers.get(key)) is None:
@@ -226,64 +227,80 @@ class _Chunk:
             self._take(bodies)
             await self._batch.breathe()
 
-    async def _read_frames(self) -> None:
-        unknown = {row.frame for row in self._rows if row is not None} - self._work.frames.keys()
-        if unknown:
+    async def _read_frames(self, names: AbstractSet[bytes]) -> None:
+        if unknown := names - self._frames.keys():
             self._take(dict.fromkeys(unknown, b"") | dict(await self._batch.rows.frames(self._tenant, unknown)))
 
     def _take(self, bodies: Mapping[bytes, bytes]) -> None:
         for name, body in bodies.items():
-            self._work.frames[name] = framed_by(body)
+            self._frames[name] = framed_by(body)
 
-    async def _place(self) -> dict[int, Placed]:
-        """Return where those stand who have a narrow row that says it, and ask about each place once."""
-        now, frames, plans, given = micros(self._at), self._work.frames, self._work.plans, self._work.given
-        placed: dict[int, Placed] = {}
-        new: dict[_Key, tuple[Row, Filled]] = {}
+    async def _place(self) -> dict[int, tuple[Plan, Placed]]:
+        """Return where those stand who have a narrow row that says it, each with an answer in the plan."""
+        plans, place, now = self._kinds.plans, self._kinds.alike.place, micros(self._at)
+        placed: dict[int, tuple[Plan, Placed]] = {}
+        new: list[tuple[int, Row]] = []
         for number, row in enumerate(self._rows):
             if number % _BREATH == 0:
                 await self._batch.breathe()
-            if row is None or (framed := frames[row.frame]) is None:
+            if row is None:
+                continue
+            if (plan := plans.get(row.frame)) is None:
+                new.append((number, row))
+            elif (found := place(plan, days_in(row.days))) is not None and found[1] > now:
+                if found[0] in plan.given:
+                    placed[number] = plan, found
+                else:
+                    new.append((number, row))
+        await self._read_frames({row.frame for _, row in new})
+        for start in range(0, len(new), TOGETHER):
+            placed |= await self._learn(new[start : start + TOGETHER])
+        return placed
+
+    async def _learn(self, new: Sequence[tuple[int, Row]]) -> dict[int, tuple[Plan, Placed]]:
+        """Return where those stand whose frame or place is new, and ask about each place once."""
+        plans, alike, now = self._kinds.plans, self._kinds.alike, micros(self._at)
+        placed: dict[int, tuple[Plan, Placed]] = {}
+        unasked: dict[_Key, tuple[Plan, Row, Filled]] = {}
+        for number, row in new:
+            if (framed := self._frames[row.frame]) is None:
                 continue
             days, asked = days_in(row.days), None
             if (plan := plans.get(row.frame)) is None:
-                if (made := self._alike.plan(framed, days)) is None:
+                if (made := alike.plan(framed, days)) is None:
                     continue
                 plan, asked = made
                 plans[row.frame] = plan
-            if (found := self._alike.place(plan, days)) is None or found[1] <= now:
+            if (found := alike.place(plan, days)) is None or found[1] <= now:
                 continue
-            placed[number] = found
-            if found[0] not in given and found[0] not in new:
-                new[found[0]] = row, self._alike.filled(asked or self._alike.template(framed, days))
-                if len(new) == TOGETHER:
-                    await self._judge(new)
-                    new.clear()
-        await self._judge(new)
+            placed[number] = plan, found
+            if found[0] not in plan.given and found[0] not in unasked:
+                unasked[found[0]] = plan, row, alike.filled(asked or alike.template(framed, days))
+        await self._judge(unasked)
         return placed
 
-    async def _judge(self, new: Mapping[_Key, tuple[Row, Filled]]) -> None:
+    async def _judge(self, new: Mapping[_Key, tuple[Plan, Row, Filled]]) -> None:
         """Ask about those who are alike, once."""
-        evaluate = await self._evaluate([filled.facts for _, filled in new.values()])
-        for key, (row, filled) in new.items():
+        evaluate = await self._evaluate([filled.facts for *_, filled in new.values()])
+        for key, (plan, row, filled) in new.items():
             judged = await evaluate(filled.facts)
             given: Given | None = Given(judged=judged, facts=filled.facts, retry_after=None)
             if judged.verdict.closed_hours:
                 # Where it opens may hang on a change of these days, which is not the same for all who are alike.
                 given = None if key[-1] else _given(await self._opened(row, filled, evaluate))
-            self._work.given[key] = given
+            plan.given[key] = given
         await self._batch.breathe()
 
     async def _opened(self, row: Row, filled: Filled, evaluate: Evaluate) -> Answer:
         """Return the answer with its next opening."""
-        framed = self._work.frames[row.frame]
+        framed = self._frames[row.frame]
         assert framed is not None  # noqa: S101, it had a place
-        asked = self._alike.template(framed, days_in(row.days))
-        return await answer_to(asked, filled, self._work.question.at, evaluate)
+        asked = self._kinds.alike.template(framed, days_in(row.days))
+        return await answer_to(asked, filled, self._kinds.at, evaluate)
 
     async def _evaluate(self, facts: Sequence[bytes]) -> Evaluate:
         """Return what judges facts, after one look at what the policy said about these before."""
-        law = self._work.law
+        law = self._kinds.law
         unknown = {key for each in facts if (key := content_hash(each)) not in law.memo}
         filed = await self._batch.rows.verdicts(self._tenant, law.policy.revision, unknown) if unknown else {}
 
@@ -317,9 +334,9 @@ class _Chunk:
         work = self._work
         question = replace(work.question, at=self._at)
         situation = await self._batch.judge.situation(
-            question, subject, profile, work.plausible, work.overlay, self._tenant
+            question, subject, profile, work.plausible, self._overlay, self._tenant
         )
-        answered = await self._batch.judge(work.law, situation, self._tenant)
+        answered = await self._batch.judge(self._kinds.law, situation, self._tenant)
         until = answered.filled.valid_until
         return self._number(_given(answered)), NEVER if until is None else micros(until)
 

@@ -80,6 +80,23 @@ async def test_whoever_was_read_once_is_answered_from_a_narrow_row(
     ]
 
 
+@pytest.mark.parametrize("later", [timedelta(minutes=10), timedelta(hours=2), timedelta(hours=14)])
+async def test_what_was_learnt_in_one_batch_serves_the_next_as_long_as_it_holds(
+    client: httpx.AsyncClient, people: list[str], clock: FakeClock, later: timedelta
+):
+    clock.advance(timedelta(days=3))
+    await batch(client, *people)
+    clock.advance(later)
+    lines, _ = told(await batch(client, *people))
+    for line in lines:
+        single = await client.post("/v1/decisions", json=QUESTION | {"subject": line["subject"]})
+        assert single.json()["decision"] == line["outcome"]
+        assert single.json()["valid_until"] == line["valid_until"]
+    changed = people[0]
+    await has(client, changed, {**OPT_IN, "action": "opt_out"})
+    assert told(await batch(client, *people))[0][0]["outcome"] == "deny"
+
+
 async def test_a_decision_of_a_batch_is_read_as_any(client: httpx.AsyncClient, people: list[str]):
     lines, _ = told(await batch(client, *people, "nobody"))
     for line in lines:

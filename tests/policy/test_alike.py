@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from service.decisions.alike import Alike
 from service.decisions.clocks import Zones
 from service.decisions.facts import Situation, fill, template
-from service.decisions.narrow import NEVER, NEWEST, NOBODYS, Narrow, days_in, framed_by, from_micros, narrowed
+from service.decisions.narrow import NEVER, NEWEST, NOBODYS, Narrow, days_in, framed_by, from_micros, micros, narrowed
 from service.decisions.policy import Policy
 from service.decisions.simulation import Case, described
 from tests.situations import NOON, cases, tried
@@ -50,10 +50,12 @@ def row_of(situation: Situation) -> Narrow:
 
 
 @tried(300)
-@given(case=cases(), later=LATER, dated=st.booleans())
-def test_the_facts_are_those_of_the_ordinary_way(policy: Policy, case: dict[str, Any], later: int, dated: bool):
+@given(case=cases(), later=LATER, dated=st.booleans(), since=st.sampled_from([0, 1, 30]))
+def test_the_facts_are_those_of_the_ordinary_way(
+    policy: Policy, case: dict[str, Any], later: int, dated: bool, since: int
+):
     situation = situation_of(case, policy, later)
-    at = situation.question.at
+    at = situation.question.at + timedelta(minutes=since)
     if not dated:
         situation = replace(situation, facts=replace(situation.facts, age_declared_at=None))
     row = row_of(situation)
@@ -68,8 +70,9 @@ def test_the_facts_are_those_of_the_ordinary_way(policy: Policy, case: dict[str,
     plan = made[0]
     placed = alike.place(plan, days)
     event("read at length: its days" if placed is None else "answered")
-    if placed is not None:
-        ordinary = fill(template(situation, policy.data, policy.is_holiday), at)
+    if placed is not None and micros(at) < min(placed[1], alike.until):
+        asked = replace(situation, question=replace(situation.question, at=at))
+        ordinary = fill(template(asked, policy.data, policy.is_holiday), at)
         assert alike.filled(alike.template(framed, days)).facts == ordinary.facts
         assert (None if placed[1] == NEVER else from_micros(placed[1])) == ordinary.valid_until
 
