@@ -28,7 +28,7 @@ from service.audit.proving import (
     ReadTimestamp,
 )
 from service.audit.store import statement as audit_statement
-from service.bridges import known_tenant, resolver, when_stored
+from service.bridges import known_tenant, resolver, sought
 from service.bulk import bulk
 from service.candidates import Bench, ReadPeople
 from service.connecting import connected
@@ -198,7 +198,7 @@ def assemble(
     nonce = partial(os.urandom, NONCE_BYTES)
     safe = Safe(keys=vault_keys, fields=fields, open_values=open_values, reveals=reveals, nonce=nonce)
     open_one: Grouped[Wanted, Opening] = Grouped(OpenTogether(open_values))
-    prove, read_record = ProveEntry(begin, when_stored(begin)), ReadRecord(begin)
+    prove, read_record = ProveEntry(begin, sought(begin)), ReadRecord(begin)
     receipt_keys = ReceiptKeys(receipt_keys_file(settings), begin, telemetry.receipt_keys_lost)
     permits = permit_parts(settings, begin, decide, receipt_keys, clock, new_id)
     law, systems = statutes(BUILD, policy), Known()

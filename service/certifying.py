@@ -7,7 +7,7 @@ import msgspec
 
 from service import app, operations
 from service.audit import ProveEntry
-from service.bridges import when_stored
+from service.bridges import sought
 from service.databases import migrated
 from service.decisions.artefacts import read_policy
 from service.desk import statutes
@@ -44,7 +44,7 @@ async def write_certificate(settings: Settings, tenant: str, request: UUID, out:
     with migrated(settings) as urls:
         async with operations.transactions(urls.app) as begin:
             sign = ReceiptKeys(receipt_keys_file(settings), begin, lambda _: None)
-            prove = ProveEntry(begin, when_stored(begin))
+            prove = ProveEntry(begin, sought(begin))
             read = ReadCertificate(begin, prove, sign, settings.log_name, app.utc_now)
             certificate = CertificateView.of(await read(request, by=by))
     with new_own(out) as file:

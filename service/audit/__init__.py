@@ -23,7 +23,7 @@ from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
 from service.audit.proving import ProveEntries, ProveEntry
 from service.audit.sheet import BOM, harmless
 from service.audit.tree import path_to, tree_hash
-from service.audit.tree_ports import ReceiptSigner
+from service.audit.tree_ports import Member, ReceiptSigner, Sought
 from service.audit.usecases import ReadEntries
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Draft",
     "Entry",
     "HoldStore",
+    "Member",
     "Opened",
     "Page",
     "Payload",
@@ -46,6 +47,7 @@ __all__ = [
     "ReadEntries",
     "ReceiptSigner",
     "Secret",
+    "Sought",
     "SubjectLog",
     "SubjectResolver",
     "Trace",

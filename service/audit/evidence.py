@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from service.audit.grouped import MEMBER
 from service.audit.notes import Checkpoint
 from service.audit.ranges import EXPORT
 from service.audit.receipted import CERTIFICATE_TYPE, RECEIPT_TYPE
@@ -58,6 +59,11 @@ def spans_of_export(first: int, after: int, size: int) -> list[Span]:
     """Return all subtrees that the header of an export names: read their tiles, then write it."""
     left, right = spans_around(first, after, size)
     return [*left, *spans_within(first, after), *right]
+
+
+def member_text(members: Mapping[str, Any], proof: str) -> str:
+    """Return what `service.audit.grouped` reads of one for which an entry stands with others."""
+    return _ASCII({"format": MEMBER, **members, "proof": proof})
 
 
 def export_header(first: int, after: int, checkpoint: str, read: ReadTile) -> bytes:

@@ -110,7 +110,8 @@ class ProofController(Controller):
         """Prove that an entry is in the signed tree (c2sp.org/tlog-proof, with the entry in it).
 
         Name exactly one of `entry`, `record` and `decision`. An entry has its place within seconds; until
-        then the answer is 409.
+        then the answer is 409. Of an imported record, or a decision of a batch, many of which share an entry, the
+        answer is JSON (volens-member/v1): that proof, and beside it what proves this one and shows no other.
         """
         match entry, record, decision:
             case UUID(), None, None:

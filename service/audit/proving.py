@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct
 
 from service.audit.domain import AuditEvent, Consistency, Entry, canonical
-from service.audit.evidence import proof_text
+from service.audit.evidence import member_text, proof_text
 from service.audit.growing import origin_of, receipts_of
 from service.audit.notes import LOG, Checkpoint, Key
 from service.audit.signing import verifier_key
 from service.audit.tiles import HASH, Span, Tile, hashes_of, spans_of_consistency, spans_of_inclusion, tiles_for
-from service.audit.tree_ports import BeginReading, BeginReadingKeys, KeyPurpose, Tree, When
+from service.audit.tree_ports import BeginReading, BeginReadingKeys, KeyPurpose, Member, Seek, Tree
 from service.kernel import Caller, DomainError, TenantId
 
 AROUND: Final = timedelta(minutes=5)
@@ -108,8 +108,8 @@ class Proved(Struct, frozen=True, kw_only=True):
 class ProveEntry:
     """Prove that an entry is in the tree."""
 
-    def __init__(self, begin: BeginReading, stored: Mapping[AuditEvent, When]) -> None:
-        """`stored` says when the objects of some events were stored, by which their entries are found."""
+    def __init__(self, begin: BeginReading, stored: Mapping[AuditEvent, Seek]) -> None:
+        """`stored` says by what the entries of some objects are found."""
         self._begin = begin
         self._stored = stored
 
@@ -137,15 +137,16 @@ class ProveEntry:
         return Proved(entry=body, text=proof_text(index, hashes, note, body))
 
     async def of_object(self, event: AuditEvent, object_id: UUID, size: int | None, *, by: Caller) -> str:
-        """Return a proof that what this event tells of an object is in the tree.
+        """Return a proof that what this event tells of an object is in the tree, and nothing of others.
 
         Raises:
             EntryUnknown, EntryWaits, CheckpointUnknown
         """
-        at = await self._stored[event](by.tenant, object_id)
-        if at is None:
+        sought = await self._stored[event](by.tenant, object_id)
+        if sought is None:
             raise EntryUnknown("the log has no such entry")
-        return (await self.of_stored(event, object_id, at, size, by=by)).text
+        proved = await self.of_stored(sought.event, sought.object_id, sought.at, size, by=by)
+        return proved.text if sought.member is None else member_text(_shown(sought.member), proved.text)
 
     async def of_stored(
         self, event: AuditEvent, object_id: UUID, at: datetime, size: int | None = None, *, by: Caller
@@ -160,6 +161,18 @@ class ProveEntry:
         if entry is None:
             raise EntryUnknown("the log has no such entry")
         return await self._proved(entry, size, by)
+
+
+def _shown(member: Member) -> Mapping[str, Any]:
+    opened = member.opened
+    return {
+        "index": member.index,
+        "size": member.size,
+        "path": [node.hex() for node in member.path],
+        "salt": None if opened is None else opened.salt.hex(),
+        "payload": None if opened is None else opened.content.decode(),
+        "heading": None if member.heading is None else member.heading.decode(),
+    }
 
 
 class ProveEntries:

@@ -19,12 +19,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from service.audit.commitments import commitment_of
 from service.audit.ed25519 import verify_ed25519
 from service.audit.findings import Kind, Report, Wrong
+from service.audit.grouped import IMPORTED, payload_among
 from service.audit.notes import LOG, Keys, decoded
 from service.audit.ranges import members_of
-from service.audit.tree import leaf_hash, verify_inclusion
+from service.audit.tree import leaf_hash
 
 MANY_RECEIPTS: Final = "volens-receipts/v1"
 RECEIPTS: Final = "/receipts"
@@ -32,8 +32,6 @@ RECEIPTS: Final = "/receipts"
 RECEIPT_TYPE: Final = "consent-receipt+jwt"
 CERTIFICATE_TYPE: Final = "erasure-certificate+jwt"
 CERTIFIED: Final = "erasure.certified"
-IMPORTED: Final = "record.imported"
-_HEX: Final = re.compile("[0-9a-f]{64}")
 _RECEIPT: Final = re.compile(rb'\{"entry":(0|[1-9][0-9]{0,18}),"receipt":"([A-Za-z0-9_.-]+)"\}')
 
 
@@ -71,22 +69,9 @@ def _among(claims: dict[str, Any], told: dict[str, Any]) -> None:
     place = claims.get("imported")
     if not isinstance(place, dict) or place.get("chunk") != told.get("object"):
         raise Wrong(Kind.RECEIPT, "the receipt is about another object than its entry")
-    index, size, path = place.get("index"), place.get("size"), place.get("path")
-    salt, payload = place.get("salt"), place.get("payload")
-    if not (type(index) is int and type(size) is int and isinstance(path, list)):
-        raise Wrong(Kind.FORMAT, "the receipt doesn't say where its record is among others")
-    if not (isinstance(salt, str) and isinstance(payload, str)):
-        raise Wrong(Kind.RECEIPT, "the record can't be opened any more: its person was erased")
-    said = members_of(payload)
+    said = payload_among({**place, "heading": None}, told)
     if (said.get("id"), said.get("handle")) != (claims.get("jti"), claims.get("sub")):
         raise Wrong(Kind.RECEIPT, "the receipt is about another record than the one it proves")
-    if not (_HEX.fullmatch(salt) and all(isinstance(each, str) and _HEX.fullmatch(each) for each in path)):
-        raise Wrong(Kind.FORMAT, "not a list of hashes")
-    leaf = leaf_hash(commitment_of(bytes.fromhex(salt), payload.encode()))
-    root = told.get("commitment")
-    if not (isinstance(root, str) and _HEX.fullmatch(root)):
-        raise Wrong(Kind.RECEIPT, "the entry commits to nothing")
-    verify_inclusion(leaf, index, size, [bytes.fromhex(each) for each in path], bytes.fromhex(root))
 
 
 def read_receipts(

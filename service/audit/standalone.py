@@ -12,6 +12,7 @@ PARTS: Final = (
     "commitments",
     "manifests",
     "ranges",
+    "grouped",
     "receipted",
     "selections",
     "payloads",

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service.audit.domain import AuditEvent
+from service.audit.domain import AuditEvent, Opened
 from service.audit.signing import Signer
 from service.audit.tiles import Tile
 from service.kernel import TenantId
@@ -197,8 +197,34 @@ class TreeTransaction(Protocol):
 
 
 BeginReading = Callable[[TenantId], AbstractAsyncContextManager[TreeTransaction]]
-When = Callable[[TenantId, UUID], Awaitable[datetime | None]]
-"""Says when something was stored that an entry tells of. None where there is no such thing."""
+
+
+class Member(Struct, frozen=True, kw_only=True):
+    """One of many that share an entry."""
+
+    index: int
+    size: int
+    path: Sequence[bytes]
+    """From its leaf to the root (RFC 9162, section 2.1.3.1)."""
+    opened: Opened | None
+    """None once the person was erased."""
+    heading: bytes | None = None
+    """What the entry commits to, if that isn't the root."""
+
+
+class Sought(Struct, frozen=True, kw_only=True):
+    """By what the entry of something is found."""
+
+    event: AuditEvent
+    object_id: UUID
+    at: datetime
+    """When it was stored."""
+    member: Member | None = None
+    """Where the entry tells of others as well."""
+
+
+Seek = Callable[[TenantId, UUID], Awaitable[Sought | None]]
+"""Says what the entry of something is. None where there is no such thing."""
 
 
 class KeyPurpose(StrEnum):

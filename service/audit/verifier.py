@@ -15,11 +15,12 @@ from typing import BinaryIO, Final
 
 from service.audit.anchors import ANCHOR, read_anchors
 from service.audit.findings import Kind, Report, Wrong
+from service.audit.grouped import MEMBER, payload_among
 from service.audit.manifests import manifest_members, measured_member
 from service.audit.notes import Checkpoint, Keys, decoded
 from service.audit.payloads import PAYLOADS, Payloads, entries_in
 from service.audit.quorum import Policy
-from service.audit.ranges import EXPORT, Range, document, hashes_in, lines_of
+from service.audit.ranges import EXPORT, Range, document, hashes_in, lines_of, members_of
 from service.audit.receipted import MANY_RECEIPTS, read_receipts, verify_certificate, verify_receipt
 from service.audit.selections import SELECTION, Selection
 from service.audit.timestamps import TIMESTAMP, Judge, stamped, timestamp_in
@@ -128,6 +129,14 @@ class Verifier:
             checkpoint, index, entry = self._included(read["proof"], place, None)
             jti = verify_receipt(read["receipt"], checkpoint.origin, entry, self._keys)
             proved.append(f"entry {index} of {checkpoint.origin} stands for the receipt of {jti}")
+
+    def member(self, text: str, place: str) -> None:
+        """Verify one of many for which there is one entry: see `service.audit.grouped`."""
+        with self._proving(place) as proved:
+            read = members_of(text)
+            checkpoint, index, entry = self._included(str(read.get("proof")), place, None)
+            payload_among(read, members_of(entry))
+            proved.append(f"entry {index} of {checkpoint.origin} stands for {_shown(str(read['payload']).encode())}")
 
     def certificate(self, text: str, place: str) -> None:
         with self._proving(place) as proved:
@@ -264,6 +273,7 @@ class Verifier:
         judges: dict[str, Callable[[str, str], None]] = {
             CONSISTENCY: self.consistency,
             RECEIPT: self.receipt,
+            MEMBER: self.member,
             CERTIFICATE: self.certificate,
             TIMESTAMP: self.timestamp,
         }

@@ -13,6 +13,7 @@ The log is a Merkle tree (RFC 9162, section 2) over entries; it signs the root o
                  claim `jti` is the object of the entry, `leaf` the entry's hash
     certificate  {"format": "volens-erasure-certificate/v1", "certificate": JWS, "proof": proof}: of an erasure. As
                  a receipt, of typ erasure-certificate+jwt; the entry commits to the SHA-256 of its claim `erasure`
+    member       one of many for which there is one entry, such as a decision of a batch: see the part on members
     export       a range of entries, complete: see the part on ranges
     anchor       lines of checkpoints, kept elsewhere: see the part on anchors. `--anchor`: one that you trust
     timestamp    a token over a checkpoint: see the part on timestamps. It needs more than this file: openssl ts -verify

@@ -11,7 +11,18 @@ from service.audit import NOBODYS
 from service.decisions.asking import Judged
 from service.decisions.domain import Stored, Verdict
 from service.decisions.narrow import NEVER, from_micros
-from service.decisions.packed import STRANGER, WIDTH, Given, Heading, Lying, decision_id, entry_at, found_in, placed
+from service.decisions.packed import (
+    STRANGER,
+    WIDTH,
+    Given,
+    Heading,
+    Lone,
+    Lying,
+    decision_id,
+    entry_at,
+    found_in,
+    placed,
+)
 from service.kernel import Handle, TenantId
 
 _WANTED: Final = text(
@@ -51,6 +62,20 @@ _GIVEN: Final = text(
     JOIN verdict ON verdict.tenant = :tenant AND verdict.revision = :revision
         AND verdict.facts_hash = answer.facts_hash
     WHERE answer.tenant = :tenant AND answer.batch = :id ORDER BY answer.number
+    """
+)
+_LONE: Final = text(
+    """
+    SELECT batch.id, batch.channel, batch.purpose, batch.at, batch.revision, batch.overlay_version, batch.actor,
+        batch.decisions, batch.root, batch.leaves, entry, answer.shown, answer.facts_hash, answer.retry_after,
+        verdict.body
+    FROM batch
+    CROSS JOIN LATERAL substring(batch.body FROM :place * :width + 1 FOR :width) AS entry
+    JOIN batch_answer AS answer ON answer.tenant = :tenant AND answer.batch = batch.id
+        AND answer.number = ('x' || encode(substring(entry FROM 17 FOR 4), 'hex'))\\:\\:bit(32)\\:\\:integer
+    JOIN verdict ON verdict.tenant = :tenant AND verdict.revision = batch.revision
+        AND verdict.facts_hash = answer.facts_hash
+    WHERE batch.tenant = :tenant AND batch.id = :id AND :place < batch.decisions
     """
 )
 _verdict: Final = msgspec.json.Decoder(Verdict)
@@ -98,6 +123,24 @@ class SqlBatchStore:
                 yield [stored[place] for place in places if place in stored]
             after = chunks[-1]
 
+    async def lone(self, decision: UUID) -> Lone | None:
+        """Return one decision with what proves it; None if no batch made it."""
+        chunk, place = placed(decision)
+        about = {"tenant": self._tenant, "id": chunk, "place": place, "width": WIDTH}
+        row = (await self._connection.execute(_LONE, about)).one_or_none()
+        if row is None:
+            return None
+        return Lone(
+            heading=_to_heading(row),
+            decisions=row.decisions,
+            root=row.root,
+            leaves=row.leaves,
+            entry=entry_at(row.entry),
+            position=place,
+            given=_to_given(row),
+            shown=row.shown,
+        )
+
     async def lying(self, chunk: UUID) -> Lying | None:
         """Return a chunk as it lies there."""
         about = {"tenant": self._tenant, "id": chunk}
@@ -106,19 +149,24 @@ class SqlBatchStore:
             return None
         given = await self._connection.execute(_GIVEN, {**about, "revision": row.revision})
         return Lying(
-            heading=Heading(
-                id=row.id,
-                channel=row.channel,
-                purpose=row.purpose,
-                at=row.at.astimezone(UTC),
-                revision=row.revision,
-                overlay_version=row.overlay_version,
-                actor=row.actor,
-            ),
+            heading=_to_heading(row),
             answers=tuple(_to_given(each) for each in given),
             entries=tuple(entry_at(row.body, place) for place in range(row.decisions)),
             root=row.root,
+            leaves=row.leaves,
         )
+
+
+def _to_heading(row: Row[*tuple[object, ...]]) -> Heading:
+    return Heading(
+        id=row.id,
+        channel=row.channel,
+        purpose=row.purpose,
+        at=row.at.astimezone(UTC),
+        revision=row.revision,
+        overlay_version=row.overlay_version,
+        actor=row.actor,
+    )
 
 
 def _to_given(row: Row[*tuple[object, ...]]) -> Given:

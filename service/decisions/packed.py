@@ -7,6 +7,7 @@
     root      of a tree (RFC 9162, section 2.1) with a leaf for each decision in their order: its id, 16 bytes, and the
               commitment to its payload under the person's secret (`audit/commitments.py`); only the id where there is
               no secret any more
+    leaves    of this tree, 32 bytes each: what is proved of one decision needs no other person's secret
 
 So one decision can be shown and proved without any other, and none can be opened once its person is forgotten. The
 payload, in JSON per RFC 8785, is all of it but the facts: of those it has a hash under a salt of the chunk's answer.
@@ -22,16 +23,29 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
-from service.audit import NOBODYS, commitment_of, leaf_hash, salt_of, tree_hash, withheld
+from service.audit import (
+    NOBODYS,
+    AuditEvent,
+    Member,
+    Opened,
+    Sought,
+    commitment_of,
+    leaf_hash,
+    path_to,
+    salt_of,
+    tree_hash,
+    withheld,
+)
 from service.decisions.asking import Judged
 from service.decisions.narrow import NEVER, from_micros
+from service.kernel import Handle
 
 ROOM: Final = 1 << 24
 WIDTH: Final = 28
 STRANGER: Final = NOBODYS.bytes
 _BREATH: Final = 500
+_HASH: Final = 32
 _packing: Final = Packing(">16sIq")
 _sorted: Final = msgspec.json.Encoder(order="sorted")
 
@@ -85,14 +99,11 @@ class Chunk(Struct, frozen=True, kw_only=True):
     """Of each answer, the hash that stands for its facts."""
     body: bytes
     root: bytes
-
-    def canonical(self) -> bytes:
-        """Return what the audit entry commits to."""
-        members = {"decisions": self.decisions, "root": self.root.hex()}
-        return _sorted.encode(_shared(self.heading) | members | {"id": self.heading.id})
+    leaves: bytes
+    """32 bytes for each decision."""
 
     def commitment(self) -> bytes:
-        return hashlib.sha256(self.canonical()).digest()
+        return hashlib.sha256(canonical(self.heading, self.decisions, self.root)).digest()
 
 
 class Lying(Struct, frozen=True, kw_only=True):
@@ -102,20 +113,79 @@ class Lying(Struct, frozen=True, kw_only=True):
     answers: tuple[Given, ...]
     entries: tuple[tuple[bytes, int, int], ...]
     root: bytes
+    leaves: bytes | None
+    """None in a chunk of before they were kept."""
 
     async def commitment(self, secrets: Mapping[bytes, bytes]) -> bytes:
         """Return what its entry has to commit to, by the secrets of its people.
 
-        Where one is gone its leaf can't be made again, and of the tree there is only what lies there.
+        Where one is gone the leaf can't be made again, and the one that lies there stands; in a chunk without leaves,
+        the root.
         """
         told = [Told(handle, secrets.get(handle), answer, until) for handle, answer, until in self.entries]
         chunk = await packed(self.heading, self.answers, told, secrets.get(STRANGER), _without_breath)
-        whole = all(handle in secrets for handle, _, _ in self.entries)
-        return (chunk if whole else replace(chunk, root=self.root)).commitment()
+        root = chunk.root
+        if any(handle not in secrets for handle, _, _ in self.entries):
+            root = self.root if self.leaves is None else self._root(divided(chunk.leaves), secrets)
+        return hashlib.sha256(canonical(self.heading, chunk.decisions, root)).digest()
+
+    def _root(self, made: Sequence[bytes], secrets: Mapping[bytes, bytes]) -> bytes:
+        kept = divided(self.leaves or b"")
+        places = zip(self.entries, made, kept, strict=False)
+        return tree_hash([leaf if handle in secrets else there for (handle, _, _), leaf, there in places])
+
+
+class Lone(Struct, frozen=True, kw_only=True):
+    """One decision out of a chunk, and what proves it."""
+
+    heading: Heading
+    decisions: int
+    root: bytes
+    leaves: bytes | None
+    entry: tuple[bytes, int, int]
+    position: int
+    given: Given
+    """Without facts."""
+    shown: str
+
+    @property
+    def whose(self) -> Handle:
+        """Whose secret opens it: the person's, or the tenant's own for a stranger."""
+        return Handle(UUID(bytes=self.entry[0]))
+
+    def sought(self, secret: bytes | None) -> Sought:
+        """Return by what its entry is found, and with leaves what proves it alone."""
+        heading = self.heading
+        member = None
+        if self.leaves is not None:
+            member = Member(
+                index=self.position,
+                size=self.decisions,
+                path=path_to(divided(self.leaves), self.position),
+                opened=None if secret is None else self._opened(secret),
+                heading=canonical(heading, self.decisions, self.root),
+            )
+        return Sought(event=AuditEvent.BATCH_DECIDED, object_id=heading.id, at=heading.at, member=member)
+
+    def _opened(self, secret: bytes) -> Opened:
+        handle, number, until = self.entry
+        writer = Payloads(self.heading, [self.given], [self.shown], number)
+        salt = salt_of(secret, decision_id(self.heading.id, self.position).bytes)
+        return Opened(salt, writer.payload(self.position, Told(handle, secret, 0, until)))
 
 
 async def _without_breath() -> None:
     """Nobody waits."""
+
+
+def canonical(heading: Heading, decisions: int, root: bytes) -> bytes:
+    """Return what the audit entry of a chunk commits to."""
+    members = {"decisions": decisions, "root": root.hex()}
+    return _sorted.encode(_shared(heading) | members | {"id": heading.id})
+
+
+def divided(leaves: bytes) -> list[bytes]:
+    return [leaves[start : start + _HASH] for start in range(0, len(leaves), _HASH)]
 
 
 def chunk_id(fresh: UUID) -> UUID:
@@ -174,15 +244,17 @@ async def packed(
         shown=shown,
         body=bytes(body),
         root=tree_hash(leaves),
+        leaves=b"".join(leaves),
     )
 
 
 class Payloads:
     """Writes the payloads of a chunk: the same bytes as a sorting encoder, from parts that are made once."""
 
-    def __init__(self, heading: Heading, answers: Sequence[Given], shown: Sequence[str]) -> None:
+    def __init__(self, heading: Heading, answers: Sequence[Given], shown: Sequence[str], first: int = 0) -> None:
+        """`first` is the number of the first answer."""
         stem = stem_of(heading.id)
-        parts = [_parts(heading, number, *each) for number, each in enumerate(zip(answers, shown, strict=True))]
+        parts = [_parts(heading, number, *each) for number, each in enumerate(zip(answers, shown, strict=True), first)]
         self._first = [first for first, _, _ in parts]
         self._second = [b'","id":"' + stem for _ in parts]
         self._third = [b'",' + second for _, second, _ in parts]

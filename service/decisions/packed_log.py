@@ -32,9 +32,9 @@ _VERDICTS: Final = """
 """
 _BATCH: Final = """
     INSERT INTO batch (tenant, id, channel, purpose, at, revision, overlay_version, actor, request, decisions, body,
-                       root)
+                       root, leaves)
     VALUES (%(tenant)s, %(id)s, %(channel)s, %(purpose)s, %(at)s, %(revision)s, %(overlay_version)s, %(actor)s,
-            %(request)s, %(decisions)s, %(body)s, %(root)s)
+            %(request)s, %(decisions)s, %(body)s, %(root)s, %(leaves)s)
 """
 _ANSWERS: Final = """
     INSERT INTO batch_answer (tenant, batch, number, permit, facts_hash, verdict_hash, shown, retry_after)
@@ -62,6 +62,7 @@ class SqlPackedLog:
             "decisions": chunk.decisions,
             "body": chunk.body,
             "root": chunk.root,
+            "leaves": chunk.leaves,
             "answers": msgspec.json.encode(list(_answers(chunk))).decode(),
         }
         draft = Draft(event=AuditEvent.BATCH_DECIDED, object_id=str(heading.id), commitment=chunk.commitment())

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.decisions.batch_store import SqlBatchStore
 from service.decisions.domain import Stored
-from service.decisions.packed import Lying
+from service.decisions.packed import Lone, Lying
 from service.decisions.ports import LogEntry, LogPlace, Made
 from service.decisions.tables import decision, facts, verdict
 from service.kernel import Handle, TenantId
@@ -70,6 +70,9 @@ class SqlDecisionStore:
 
     async def batch(self, chunk: UUID) -> Lying | None:
         return await self._batches.lying(chunk)
+
+    async def lone(self, decision_id: UUID) -> Lone | None:
+        return await self._batches.lone(decision_id)
 
     async def verdict(self, revision: str, facts_hash: bytes) -> bytes | None:
         body = await self._connection.scalar(

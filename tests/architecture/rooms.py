@@ -14,6 +14,7 @@ PURE_MODULES = {
         "ed25519",
         "evidence",
         "findings",
+        "grouped",
         "keeping",
         "manifests",
         "notes",
