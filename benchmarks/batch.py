@@ -39,8 +39,9 @@ TARGET = 6.0
 MEMORY = 250
 """MiB of the service."""
 WHY = (
-    "people who are alike are answered once (ADR 0023), and in this population most are like few others: each batch "
-    "plans for each kind of them anew, some 200 µs of a processor, by a profile of 20,000"
+    "people who are alike are answered once (ADR 0023), and in this population most are like few others, by what the "
+    "facts say: of 6,700 kinds 5,700 have facts of their own; each new kind takes some 110 µs, and what was learnt is "
+    "remembered for half an hour, as far as there is room"
 )
 PIECE = 5_000
 QUESTION = {

@@ -7,7 +7,6 @@ PostgreSQL treats as one transaction: a statement that fails undoes them all.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import starmap
 from typing import Any, Final
@@ -18,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 from service.audit import NOBODYS, AuditEvent, Draft, Entry, Secret
 from service.db import TENANT_SETTING, Coalescer, lease
 from service.decisions.domain import Stored
+from service.decisions.offered import Offered
 from service.decisions.permits import Permit
 from service.decisions.ports import Logged
 from service.kernel import NewId, TenantId
@@ -25,13 +25,6 @@ from service.wire import Statement, exchange
 
 AuditStatement = Callable[[Sequence[Entry]], tuple[str, Mapping[str, Any]]]
 """The SQL, and its named parameters, that adds one tenant's entries to the audit log."""
-
-REMEMBERED: Final = 100_000
-"""Rows known to be stored; about ten megabytes. A row that was forgotten is offered again, which does nothing."""
-
-FORGOTTEN_AFTER: Final = 3_600.0
-"""Seconds. Retention takes facts that no decision points to, and none is younger than thirty days: what is remembered
-here has one."""
 
 _ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %(tenant)s, true)"
 _OWN: Final = "SELECT secret FROM commitment_secret WHERE tenant = %(tenant)s AND handle = %(handle)s"
@@ -73,10 +66,9 @@ class SqlDecisionLog:
         self._pool = pool
         self._audit = audit
         self._new_id = new_id
-        self._stored: dict[tuple[TenantId, str, bytes], None] = {}
+        self._stored = Offered()
         self._secrets: dict[TenantId, Secret] = {}
         """Of tenants. They are never destroyed."""
-        self._since = time.monotonic()
         self._coalesced: Coalescer[Logged, BaseException] = Coalescer(self._flush)
 
     async def append(self, logged: Logged) -> None:
@@ -120,13 +112,7 @@ class SqlDecisionLog:
         async with lease(self._pool) as connection:
             await exchange(connection, statements)
         # Only now is it known that they are stored.
-        self._remember(new)
-
-    def _remember(self, keys: Iterable[tuple[TenantId, str, bytes]]) -> None:
-        if len(self._stored) > REMEMBERED or time.monotonic() - self._since > FORGOTTEN_AFTER:
-            self._stored.clear()
-            self._since = time.monotonic()
-        self._stored.update(dict.fromkeys(keys))
+        self._stored.remember(new)
 
     async def _own(self, tenant: TenantId) -> Secret | None:
         """Return the tenant's secret, for decisions about people whom nobody has told us about."""

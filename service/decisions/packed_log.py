@@ -8,7 +8,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from service.audit import AuditEvent, Draft, Entry
 from service.db import TENANT_SETTING, lease
-from service.decisions.packed import Chunk
+from service.decisions.offered import Offered
+from service.decisions.packed import Chunk, Given
 from service.kernel import Caller, NewId
 from service.wire import exchange
 
@@ -19,14 +20,14 @@ _ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %(tenant)s, true)"
 _FACTS: Final = """
     INSERT INTO facts (tenant, hash, body)
     SELECT DISTINCT ON (hash) %(tenant)s, decode(facts_hash, 'hex') AS hash, facts
-    FROM json_to_recordset(%(answers)s::json) AS row (facts_hash text, facts text)
+    FROM json_to_recordset(%(new)s::json) AS row (facts_hash text, facts text)
     ORDER BY hash
     ON CONFLICT DO NOTHING
 """
 _VERDICTS: Final = """
     INSERT INTO verdict (tenant, revision, facts_hash, body)
     SELECT DISTINCT ON (hash) %(tenant)s, %(revision)s, decode(facts_hash, 'hex') AS hash, verdict
-    FROM json_to_recordset(%(answers)s::json) AS row (facts_hash text, verdict text)
+    FROM json_to_recordset(%(new)s::json) AS row (facts_hash text, verdict text)
     ORDER BY hash
     ON CONFLICT DO NOTHING
 """
@@ -52,9 +53,15 @@ class SqlPackedLog:
         self._pool = pool
         self._audit = audit
         self._new_id = new_id
+        self._stored = Offered()
 
     async def append(self, chunk: Chunk, *, by: Caller) -> None:
         heading = chunk.heading
+        new = {
+            pair: given
+            for given in chunk.answers
+            if (pair := (by.tenant, heading.revision, given.judged.facts_hash)) not in self._stored
+        }
         told = {
             **msgspec.structs.asdict(heading),
             "tenant": by.tenant,
@@ -63,13 +70,16 @@ class SqlPackedLog:
             "body": chunk.body,
             "root": chunk.root,
             "leaves": chunk.leaves,
-            "answers": msgspec.json.encode(list(_answers(chunk))).decode(),
+            "answers": msgspec.json.encode(_answers(chunk)).decode(),
+            "new": msgspec.json.encode([_content(given) for given in new.values()]).decode(),
         }
         draft = Draft(event=AuditEvent.BATCH_DECIDED, object_id=str(heading.id), commitment=chunk.commitment())
         entry = Entry.of(draft, by=by, entry_id=self._new_id(), at=heading.at)
         async with lease(self._pool) as connection:
             statements = [(each, told) for each in (_ENTER, _FACTS, _VERDICTS, _BATCH, _ANSWERS)]
             await exchange(connection, [*statements, self._audit([entry])])
+        # Only now is it known that they are stored.
+        self._stored.remember(new)
 
 
 def _answers(chunk: Chunk) -> Sequence[dict[str, Any]]:
@@ -78,11 +88,17 @@ def _answers(chunk: Chunk) -> Sequence[dict[str, Any]]:
             "number": number,
             "permit": given.permit,
             "facts_hash": given.judged.facts_hash.hex(),
-            "facts": given.facts.decode(),
             "verdict_hash": given.judged.body_hash.hex(),
-            "verdict": given.judged.body.decode(),
             "shown": shown,
             "retry_after": None if given.retry_after is None else given.retry_after.isoformat(),
         }
         for number, (given, shown) in enumerate(zip(chunk.answers, chunk.shown, strict=True))
     ]
+
+
+def _content(given: Given) -> dict[str, str]:
+    return {
+        "facts_hash": given.judged.facts_hash.hex(),
+        "facts": given.facts.decode(),
+        "verdict": given.judged.body.decode(),
+    }
