@@ -23,7 +23,7 @@ from service.decisions import (
 from service.decisions.log import SqlDecisionLog
 from service.decisions.narrow_rows import SqlNarrowRows
 from service.decisions.packed_log import SqlPackedLog
-from service.decisions.watched import WatchedLog
+from service.decisions.watched import WatchedLog, WatchedPackedLog
 from service.kernel import Clock, NewId
 from service.policies.governing import Governing
 from service.telemetry import Telemetry
@@ -47,7 +47,7 @@ def decision_parts(
         "decide": Decide(profiles, begin, log, laws, clock, new_id),
         "decide_batch": DecideBatch(
             SqlNarrowRows(pool, governing),
-            SqlPackedLog(pool, audit_statement, new_id),
+            WatchedPackedLog(SqlPackedLog(pool, audit_statement, new_id), telemetry),
             profiles,
             begin,
             laws,

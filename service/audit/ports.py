@@ -3,6 +3,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from service.audit.domain import AuditEvent, Draft, Entry, Position, Query, Secret
 from service.kernel import Caller, Handle, SubjectId, TenantId
@@ -67,6 +68,10 @@ class SubjectLog(Protocol):
 
         They come after a position in that order, or in the reverse one if it is `newest_first`.
         """
+        ...
+
+    async def of_batches(self, batches: Mapping[UUID, datetime]) -> Mapping[UUID, UUID]:
+        """Return the entry of each chunk of decisions, by its id and when it was decided."""
         ...
 
 

@@ -198,6 +198,18 @@ class SqlSubjectLog:
         rows = await self._connection.exec_driver_sql(_NEWEST_FIRST if newest_first else _OLDEST_FIRST, wanted)
         return [msgspec.convert(dict(row), Entry) for row in rows.mappings()]
 
+    async def of_batches(self, batches: Mapping[UUID, datetime]) -> Mapping[UUID, UUID]:
+        row = audit_entry.c
+        found = await self._connection.execute(
+            select(row.object_id, row.id).where(
+                row.tenant == self._tenant,
+                row.event == AuditEvent.BATCH_DECIDED.value,
+                row.at.in_(batches.values()),
+                row.object_id.in_(map(str, batches)),
+            )
+        )
+        return {UUID(name): entry for name, entry in found}
+
 
 class SqlTree:
     """Reads one tenant's tree, as the application."""

@@ -26,6 +26,7 @@ from service.decisions.inquiries import ReadCoverage, ReadPolicy, ReadRule
 from service.decisions.measures import measured, month_edges
 from service.decisions.memo import Memo
 from service.decisions.overlay import NO_OVERLAY, SHIPPED, InForce, Overlay, edges, overlay_facts
+from service.decisions.packed import placed
 from service.decisions.policy import STAGES, Bands, Policy, PolicyData
 from service.decisions.ports import DecisionLog, DecisionStore, Law, Laws, LogEntry, LogPlace, Made, PolicyEngine
 from service.decisions.simulation import Case, Simulated, meaning
@@ -93,6 +94,7 @@ __all__ = [
     "month_edges",
     "ordinary",
     "overlay_facts",
+    "placed",
     "simulated",
     "stale_months",
     "under_overlay",

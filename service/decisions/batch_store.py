@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.audit import NOBODYS
+from service.audit import NOBODYS, Position
 from service.decisions.asking import Judged
 from service.decisions.domain import Stored, Verdict
 from service.decisions.narrow import NEVER, from_micros
@@ -55,6 +55,20 @@ _HOLDING: Final = text(
     ORDER BY id
     """
 )
+_BETWEEN: Final = text(
+    """
+    SELECT id, at FROM batch
+    WHERE tenant = :tenant AND at >= CAST(:since AS timestamptz) AND at <= CAST(:until AS timestamptz)
+    """
+)
+_AMONG: Final = text(
+    """
+    SELECT id, at, body FROM batch
+    WHERE tenant = :tenant AND id = ANY(CAST(:chunks AS uuid[])) AND EXISTS (
+        SELECT FROM unnest(CAST(:handles AS bytea[])) AS whose WHERE position(whose IN body) > 0
+    )
+    """
+)
 _CHUNK: Final = text("SELECT * FROM batch WHERE tenant = :tenant AND id = :id")
 _GIVEN: Final = text(
     """
@@ -79,6 +93,8 @@ _LONE: Final = text(
     """
 )
 _verdict: Final = msgspec.json.Decoder(Verdict)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 _AT_ONCE: Final = 50
 """Chunks that are looked through together: some fifty milliseconds."""
 
@@ -123,6 +139,39 @@ class SqlBatchStore:
                 yield [stored[place] for place in places if place in stored]
             after = chunks[-1]
 
+    async def page(
+        self,
+        handles: Collection[Handle],
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        after: Position | None,
+        newest_first: bool,
+        limit: int,
+    ) -> Sequence[Stored]:
+        """Return at most `limit` decisions about a person, by (time, id); chunks are looked through until there are."""
+        whose = [handle.bytes for handle in handles]
+        low, high = since or _FIRST, until or _LAST
+        if after is not None:
+            low, high = (low, min(high, after.at)) if newest_first else (max(low, after.at), high)
+        among = await self._connection.execute(_BETWEEN, {"tenant": self._tenant, "since": low, "until": high})
+        chunks = sorted(((row.at, row.id) for row in among), reverse=newest_first)
+        places: list[UUID] = []
+        for start in range(0, len(chunks), _AT_ONCE):
+            piece = [id_ for _, id_ in chunks[start : start + _AT_ONCE]]
+            holding = await self._connection.execute(
+                _AMONG, {"tenant": self._tenant, "chunks": piece, "handles": whose}
+            )
+            found = [(row.at, decision_id(row.id, place)) for row in holding for place in found_in(row.body, whose)]
+            wanted = [
+                each for each in found if _follows(each, after, newest_first) and (until is None or each[0] < until)
+            ]
+            places += [id_ for _, id_ in sorted(wanted, reverse=newest_first)]
+            if len(places) >= limit:
+                break
+        stored = await self.several(places[:limit]) if places else {}
+        return [stored[place] for place in places[:limit] if place in stored]
+
     async def lone(self, decision: UUID) -> Lone | None:
         """Return one decision with what proves it; None if no batch made it."""
         chunk, place = placed(decision)
@@ -155,6 +204,13 @@ class SqlBatchStore:
             root=row.root,
             leaves=row.leaves,
         )
+
+
+def _follows(place: tuple[datetime, UUID], after: Position | None, newest_first: bool) -> bool:
+    if after is None:
+        return True
+    passed = (after.at, after.id)
+    return place < passed if newest_first else place > passed
 
 
 def _to_heading(row: Row[*tuple[object, ...]]) -> Heading:

@@ -15,7 +15,7 @@ The audit entry commits to the SHA-256 of the chunk's own JSON (`Chunk.canonical
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from struct import Struct as Packing
 from typing import Any, Final
@@ -211,6 +211,11 @@ def entry_at(body: bytes, position: int = 0) -> tuple[bytes, int, int]:
     """Return handle, answer and until-when of a decision."""
     handle, answer, until = _packing.unpack_from(body, position * WIDTH)
     return handle, answer, until
+
+
+def numbers_in(body: bytes) -> Iterator[int]:
+    """Yield the number of each decision's answer."""
+    return (answer for _, answer, _ in _packing.iter_unpack(body))
 
 
 def found_in(body: bytes, handles: Collection[bytes]) -> Sequence[int]:

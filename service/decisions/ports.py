@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from service.audit import Secret, Traces
+from service.audit import Position, Secret, Traces
 from service.consent import Profile, StoredRecord
 from service.decisions.asking import Engine, Judged
 from service.decisions.domain import Decision, Stored, Verdict
@@ -147,6 +147,22 @@ class DecisionStore(Protocol):
 
     def about(self, handles: Collection[Handle]) -> AsyncIterator[Sequence[Made]]:
         """Yield all that was decided about a person, some at a time: one by one, then in batches, each oldest first."""
+        ...
+
+    async def in_batches(
+        self,
+        handles: Collection[Handle],
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        after: Position | None,
+        newest_first: bool,
+        limit: int,
+    ) -> Sequence[Stored]:
+        """Return at most `limit` decisions of batches about a person, from `since` to before `until`, by (time, id).
+
+        They come after a position in that order, or in the reverse one if it is `newest_first`.
+        """
         ...
 
     async def count(self, since: datetime, until: datetime) -> int:

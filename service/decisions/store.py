@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, RowMapping, Uuid, and_, any_, cast, column
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.audit import Position
 from service.decisions.batch_store import SqlBatchStore
 from service.decisions.domain import Stored
 from service.decisions.packed import Lone, Lying
@@ -70,6 +71,20 @@ class SqlDecisionStore:
 
     async def batch(self, chunk: UUID) -> Lying | None:
         return await self._batches.lying(chunk)
+
+    async def in_batches(
+        self,
+        handles: Collection[Handle],
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        after: Position | None,
+        newest_first: bool,
+        limit: int,
+    ) -> Sequence[Stored]:
+        return await self._batches.page(
+            handles, since=since, until=until, after=after, newest_first=newest_first, limit=limit
+        )
 
     async def lone(self, decision_id: UUID) -> Lone | None:
         return await self._batches.lone(decision_id)

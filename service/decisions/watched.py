@@ -1,12 +1,16 @@
 """What a running service reports about its engine and its answers: how many, how fast, and why none came."""
 
+from collections import Counter
 from collections.abc import Awaitable
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
+from service.decisions.batch_ports import PackedLog
 from service.decisions.domain import DecisionUnavailable, Verdict
+from service.decisions.packed import Chunk, numbers_in
 from service.decisions.policy import Policy
 from service.decisions.ports import DecisionLog, Logged, PolicyEngine
+from service.kernel import Caller
 
 T = TypeVar("T")
 
@@ -16,7 +20,7 @@ class Watch(Protocol):
 
     def evaluated(self, engine: str, seconds: float) -> None: ...
     def engine_failed(self, engine: str, error: BaseException) -> None: ...
-    def decided(self, outcome: str, basis: str) -> None: ...
+    def decided(self, outcome: str, basis: str, count: int = 1) -> None: ...
 
 
 class WatchedEngine:
@@ -64,4 +68,22 @@ class WatchedLog:
 
     async def append(self, logged: Logged) -> None:
         await self._log.append(logged)
-        self._watch.decided("permit" if logged.decision.permit else "deny", logged.decision.basis.value)
+        self._watch.decided(_outcome(logged.decision.permit), logged.decision.basis.value)
+
+
+class WatchedPackedLog:
+    """A log of chunks whose decisions are counted likewise."""
+
+    def __init__(self, log: PackedLog, watch: Watch) -> None:
+        self._log = log
+        self._watch = watch
+
+    async def append(self, chunk: Chunk, *, by: Caller) -> None:
+        await self._log.append(chunk, by=by)
+        for number, count in Counter(numbers_in(chunk.body)).items():
+            verdict = chunk.answers[number].judged.verdict
+            self._watch.decided(_outcome(verdict.allow), verdict.basis.value, count)
+
+
+def _outcome(permit: bool) -> str:
+    return "permit" if permit else "deny"

@@ -1,7 +1,8 @@
 """What happened to one person, in one order, in words.
 
 Everything that is done leaves an entry in the audit log, so the entries about a person are the timeline; what they tell
-of is read beside them. Content that was kept until its period ended is gone, and its entry stays.
+of is read beside them. Decisions of a batch share an entry, which names nobody: each is an item of its own. Content
+that was kept until its period ended is gone, and its entry stays.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,7 +45,7 @@ def kind_of(event: AuditEvent) -> Kind:
     match event:
         case AuditEvent.RECORD_STORED:
             return Kind.RECORD
-        case AuditEvent.DECISION_MADE:
+        case AuditEvent.DECISION_MADE | AuditEvent.BATCH_DECIDED:
             return Kind.DECISION
         case AuditEvent.VAULT_REVEALED:
             return Kind.REVEAL
@@ -58,6 +59,7 @@ OWN: Final = frozenset(
     {
         AuditEvent.RECORD_STORED,
         AuditEvent.DECISION_MADE,
+        AuditEvent.BATCH_DECIDED,
         AuditEvent.VAULT_REVEALED,
         AuditEvent.SUBJECT_CREATED,
         AuditEvent.SUBJECT_STORED,

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from service.audit import AuditEvent, Entry, Position
 from service.consent import StoredRecord
-from service.decisions import LoggedDecision, Verdict
+from service.decisions import LoggedDecision, Verdict, placed
 from service.kernel import Caller
 from service.reveals import Revealed
 from service.subjects import UnknownSubject
@@ -30,7 +30,8 @@ class ReadTimeline:
     """Show what happened to one person, a page at a time.
 
     Pages go by (time, id) of the audit entries: of each name that a merged person had the entries of one page are
-    read from an index, and what they tell of by id. A long history costs no more than a short one.
+    read from an index, and what they tell of by id. A long history costs no more than a short one. Chunks of batches
+    are looked through for the decisions of a page, since no entry of theirs names anybody.
     """
 
     def __init__(self, begin: Begin, prove: Prove) -> None:
@@ -45,28 +46,52 @@ class ReadTimeline:
         """
         own = by.subject is not None
         async with self._begin(by.tenant) as tx:
+            events = events_of(question.kind, own=own)
             handle = await tx.subjects.handle_of(question.subject)
             if handle is None:
                 raise UnknownSubject("no such subject")
-            found = await tx.subject_log.about(
-                {handle, *await tx.subjects.former(handle)},
-                events_of(question.kind, own=own),
+            handles = {handle, *await tx.subjects.former(handle)}
+            newest_first = question.order == "newest"
+            entries = await tx.subject_log.about(
+                handles,
+                events,
                 since=question.since,
                 until=question.until,
                 after=after,
-                newest_first=question.order == "newest",
+                newest_first=newest_first,
                 limit=limit + 1,
             )
-            entries = found[:limit]
+            batched: Sequence[LoggedDecision] = ()
+            if AuditEvent.BATCH_DECIDED in events:
+                batched = await tx.decisions.in_batches(
+                    handles,
+                    since=question.since,
+                    until=question.until,
+                    after=after,
+                    newest_first=newest_first,
+                    limit=limit + 1,
+                )
+            places = sorted(
+                [Position(each.at, each.id) for each in entries]
+                + [Position(each.decided_at, each.id) for each in batched],
+                key=lambda place: (place.at, place.id),
+                reverse=newest_first,
+            )
+            shown = places[:limit]
+            among = {place.id for place in shown}
+            entries = [each for each in entries if each.id in among]
+            batched = [each for each in batched if each.id in among]
             told = await _told(tx, entries)
-        items = [_item(entry, told.get(entry.object_id), own=own) for entry in entries]
+            chunks = {placed(each.id)[0]: each.decided_at for each in batched}
+            shared = await tx.subject_log.of_batches(chunks) if chunks else {}
+        by_place = {each.id: _item(each, told.get(each.object_id), own=own) for each in entries}
+        by_place |= {each.id: _in_batch(each, shared[placed(each.id)[0]]) for each in batched}
         if question.proofs:
             # a proof holds the whole entry, with who did it
-            provable = [entry for entry, item in zip(entries, items, strict=True) if item.actor is not None]
+            provable = [entry for entry in entries if by_place[entry.id].actor is not None]
             proofs = await self._prove(provable, by=by)
-            items = [replace(item, proof=proofs.get(item.entry)) for item in items]
-        last = Position(entries[-1].at, entries[-1].id) if len(found) > limit else None
-        return Timeline(items=items, next=last)
+            by_place |= {entry: replace(by_place[entry], proof=proof) for entry, proof in proofs.items()}
+        return Timeline(items=[by_place[place.id] for place in shown], next=shown[-1] if len(places) > limit else None)
 
 
 async def _told(tx: TimelineTransaction, entries: Sequence[Entry]) -> Mapping[str, Any]:
@@ -108,6 +133,19 @@ def _item(entry: Entry, told: Any, *, own: bool) -> Item:
     if entry.event not in _WITH_CONTENT:
         return item
     return replace(item, gone=True, what=f"{item.what}; what it said was kept until its period ended")
+
+
+def _in_batch(decision: LoggedDecision, entry: UUID) -> Item:
+    item = Item(
+        kind=kind_of(AuditEvent.BATCH_DECIDED),
+        at=decision.decided_at,
+        id=str(decision.id),
+        event=AuditEvent.BATCH_DECIDED,
+        entry=entry,
+        what=in_words(AuditEvent.BATCH_DECIDED),
+        actor=decision.actor,
+    )
+    return _of_decision(item, decision)
 
 
 def _of_record(item: Item, record: StoredRecord) -> Item:

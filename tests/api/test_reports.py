@@ -39,3 +39,13 @@ class TestWithAnEngineThatIsNotThere:
         assert "volens_decisions_total{" not in metrics
         assert b'"event":"engine_failed"' in log.getvalue()
         assert b"lovelace" not in log.getvalue()
+
+
+async def test_decisions_of_a_batch_are_counted_once_they_are_stored(client: httpx.AsyncClient):
+    await client.put("/v1/subjects/p0", json={"residence": "DE", "age": 40})
+    body = b'{"channel": "email", "purpose": "marketing"}\n"p0"\n"nobody"\n"p0"\n"x y"\n'
+    await client.post("/v1/decisions/batch", content=body, headers={"content-type": "application/x-ndjson"})
+
+    metrics = (await client.get("/metrics")).text
+
+    assert 'volens_decisions_total{basis="none",outcome="deny"} 3.0' in metrics
