@@ -188,6 +188,7 @@ def assemble(
     pace = LookupPace(settings.lookups_per_minute, clock)
     find = FindHolders(trip_opener(pool, clock, new_id), vault_keys)
     finder = Grouped(find)
+    find_many = LookupMany(fields, normalised, find)
     put_subject = PutSubject(begin, clock, policy.gazetteer)
     lookup = Lookup(fields, normalised, finder, pace)
     write_values = WriteValues(hot_opener(pool, clock, new_id), vault_keys, seal, clock)
@@ -220,7 +221,8 @@ def assemble(
         statuses=STATUSES,
         dependencies={
             "put_subject": put_subject,
-            **bulk(begin, vault_keys, policy, LookupMany(fields, normalised, find), put_subject, clock, new_id),
+            "find_many": find_many,
+            **bulk(begin, vault_keys, policy, find_many, put_subject, clock, new_id),
             "read_subject": ReadSubject(begin, policy.vocabulary),
             "append_records": append,
             **counter,

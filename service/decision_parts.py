@@ -11,6 +11,7 @@ from service.audit.store import statement as audit_statement
 from service.consent.profiles import ProfileReader
 from service.decisions import (
     Decide,
+    DecideAudience,
     DecideBatch,
     InForce,
     Laws,
@@ -23,6 +24,7 @@ from service.decisions import (
 from service.decisions.log import SqlDecisionLog
 from service.decisions.narrow_rows import SqlNarrowRows
 from service.decisions.packed_log import SqlPackedLog
+from service.decisions.walking import SqlPopulations
 from service.decisions.watched import WatchedLog, WatchedPackedLog
 from service.kernel import Clock, NewId
 from service.policies.governing import Governing
@@ -43,18 +45,20 @@ def decision_parts(
 ) -> dict[str, Any]:
     """Return the use cases by name. `schema` is that of the facts."""
     log = WatchedLog(SqlDecisionLog(pool, audit_statement, new_id), telemetry)
+    decide_batch = DecideBatch(
+        SqlNarrowRows(pool, governing),
+        WatchedPackedLog(SqlPackedLog(pool, audit_statement, new_id), telemetry),
+        profiles,
+        begin,
+        laws,
+        clock,
+        new_id,
+        partial(asyncio.sleep, 0),
+    )
     return {
         "decide": Decide(profiles, begin, log, laws, clock, new_id),
-        "decide_batch": DecideBatch(
-            SqlNarrowRows(pool, governing),
-            WatchedPackedLog(SqlPackedLog(pool, audit_statement, new_id), telemetry),
-            profiles,
-            begin,
-            laws,
-            clock,
-            new_id,
-            partial(asyncio.sleep, 0),
-        ),
+        "decide_batch": decide_batch,
+        "decide_audience": DecideAudience(SqlPopulations(pool), decide_batch),
         "simulate_decision": SimulateDecision(profiles, laws, clock, schema, asyncio.Semaphore(1)),
         "read_decision": ReadDecision(begin, profiles, laws),
         "read_policy": ReadPolicy(profiles, laws),

@@ -18,8 +18,8 @@ def exactly(pattern: str) -> Meta:
 
 
 SCOPES: Final = (
-    "decide", "records:write", "records:read", "records:export", "subjects:write", "policy:read", "policy:write",
-    "audit:read", "audit:export", "audit:hold",
+    "decide", "audiences", "records:write", "records:read", "records:export", "subjects:write", "policy:read",
+    "policy:write", "audit:read", "audit:export", "audit:hold",
     "vault:write", "vault:read", "vault:lookup", "vault:officer",
     "vault:reveal", "requests:write", "requests:manage", "downstreams:manage", "downstreams:tasks",
 )  # fmt: skip

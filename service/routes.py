@@ -10,7 +10,7 @@ from service.audit import hold_api, proof_api
 from service.consent import api as consent_api
 from service.consent import import_api, receipt_api
 from service.decisions import api as decisions_api
-from service.decisions import batch_api, permit_api
+from service.decisions import audience_api, batch_api, permit_api
 from service.doors import api as doors_api
 from service.doors import drp_api
 from service.downstreams import api as downstreams_api
@@ -66,6 +66,7 @@ CONTROLLERS: Final[Sequence[type[Controller]]] = (
     decisions_api.DecisionController,
     permit_api.PermitController,
     batch_api.BatchController,
+    audience_api.AudienceController,
     decisions_api.LawController,
     policies_api.PolicyController,
     trials_api.TrialController,

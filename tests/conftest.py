@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # pure tests don't load the database
 
 TEMPLATE = "volens_template"
 SCOPES = """
-    decide records:write records:read records:export subjects:write requests:write requests:manage
+    decide audiences records:write records:read records:export subjects:write requests:write requests:manage
     downstreams:manage downstreams:tasks
     vault:write vault:read vault:lookup vault:reveal vault:officer
     audit:read audit:hold audit:export policy:read policy:write admin

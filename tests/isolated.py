@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 from msgspec import Struct
 
-from tests import bulked, connected, doors, parcelled, permitted
+from tests import bulked, connected, doors, listed, parcelled, permitted
 from tests.asked import request_bodies, request_names
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "openapi" / "openapi.json").read_text())
@@ -134,6 +134,7 @@ def bodies(mark: str, subject: str) -> dict[str, Any]:
         | connected.bodies(mark)
         | parcelled.BODIES
         | permitted.BODIES
+        | listed.BODIES
         | doors.bodies()
     )
 

@@ -1,6 +1,7 @@
 """May we? Facts, the policy that judges them, and the log of every answer."""
 
 from service.decisions.asking import Engine
+from service.decisions.audiences import DecideAudience
 from service.decisions.batches import DecideBatch
 from service.decisions.cases import CheckResult, Failure, check_cases
 from service.decisions.context import Context
@@ -44,6 +45,7 @@ __all__ = [
     "CheckResult",
     "Context",
     "Decide",
+    "DecideAudience",
     "DecideBatch",
     "Decision",
     "DecisionLog",

@@ -18,14 +18,15 @@ from service.decisions.batch_schemas import (
     DecisionBatchLine,
     DecisionBatchOutcome,
     DecisionBatchSummary,
+    Untils,
     answer_text,
 )
 from service.decisions.batches import DecideBatch, Part
 from service.decisions.context import Context
 from service.decisions.domain import DecisionUnavailable
-from service.decisions.narrow import NEVER, from_micros
 from service.decisions.packed import stem_of
-from service.kernel import Caller, SubjectId
+from service.kernel import Caller, DomainError, SubjectId, Unavailable
+from service.vault import LookupMany
 from service.web.auth import needs
 from service.web.bodies import strictly
 from service.web.faults import Fault
@@ -36,6 +37,9 @@ TOGETHER: Final = 20_000
 """Lines of a chunk, at most."""
 _WRITTEN: Final = 1_000
 """Lines that are sent together."""
+_SOUGHT: Final = 1_000
+"""Values that are looked up together."""
+LOOKUP: Final = "vault:lookup"
 _encode: Final = msgspec.json.Encoder().encode
 _PLAIN: Final = re.compile(rb'(?:\{"subject": ?(?=.*\}$)|(?=.*"$))"([A-Za-z0-9._:-]{1,128})"\}?')
 """Nearly every line. What another says is found out slowly."""
@@ -58,20 +62,25 @@ class BatchController(Controller):
         status_code=HTTPStatus.OK,
     )
     async def batch(
-        self, request: Request[Caller, Any, Any], decide_batch: NamedDependency[DecideBatch]
+        self,
+        request: Request[Caller, Any, Any],
+        decide_batch: NamedDependency[DecideBatch],
+        find_many: NamedDependency[LookupMany],
     ) -> Response[bytes]:
         """Ask whether many subjects may be contacted or profiled, as a stream of lines.
 
         The first line is the question, each further one a person: `{"subject": "…"}`, or the id
-        as a JSON string. Each is answered by a line, in the same order, by the law of the moment
-        at which its state was read; a line that is no person gets `invalid` and harms no other.
+        as a JSON string; with the scope `vault:lookup` also `{"field": "email", "value": "…"}`, which
+        is looked up and audited as a lookup. Each is answered by a line, in the same order, by the law
+        of the moment at which its state was read; a line that is no person gets `invalid`, a value of
+        nobody or of several people `unidentified`, and neither harms any other.
         Every answer is logged before its line is sent. The last line is the summary: without it
         the answer is not whole, and whoever has no line is denied. Read while you send, since
         what you don't read holds up what you send.
         """
         lines = Lines.of(request)
         question = strictly(await lines.first(), DecisionBatchCreate)
-        asked = _Asked(lines)
+        asked = _Asked(lines, find_many, request.user)
         parts = await decide_batch(
             asked.chunks(),
             channel=question.channel,
@@ -85,15 +94,21 @@ class BatchController(Controller):
 class _Asked:
     """The lines of a batch as they come, and what is wrong with those of the chunk that is being answered."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: Lines, find: LookupMany, by: Caller) -> None:
         self._lines = lines
-        self.subjects: Sequence[SubjectId | None] = ()
+        self._find = find
+        self._by = by
+        self._wanted: dict[int, tuple[str, str]] = {}
+        self.subjects: list[SubjectId | None] = []
         self.faults: dict[int, tuple[dict[str, str], ...]] = {}
+        self.unidentified: frozenset[int] = frozenset()
 
     async def chunks(self) -> AsyncIterator[Sequence[SubjectId | None]]:
         async for chunk in self._lines.chunks(TOGETHER):
-            self.faults = {}
+            self.faults, self._wanted, self.unidentified = {}, {}, frozenset()
             self.subjects = [self._subject(place, text) for place, text in enumerate(chunk)]
+            if self._wanted:
+                await self._identify()
             yield self.subjects
 
     def _subject(self, place: int, text: bytes | None) -> SubjectId | None:
@@ -103,10 +118,41 @@ class _Asked:
         if plain := _PLAIN.fullmatch(text):
             return SubjectId(plain[1].decode())
         try:
-            return SubjectId(strictly(text, DecisionBatchLine).subject)
+            line = strictly(text, DecisionBatchLine)
         except Refusal as refusal:
             self.faults[place] = tuple(map(_fault, refusal.faults))
             return None
+        match line.subject, line.field, line.value:
+            case str(subject), msgspec.UNSET, msgspec.UNSET:
+                return SubjectId(subject)
+            case msgspec.UNSET, str(field), str(value):
+                if LOOKUP in self._by.scopes:
+                    self._wanted[place] = field, value
+                else:
+                    self.faults[place] = ({"pointer": "/field", "detail": f"This needs the scope {LOOKUP} besides"},)
+            case _:
+                self.faults[place] = ({"pointer": "", "detail": "A subject is required, or a field and a value"},)
+        return None
+
+    async def _identify(self) -> None:
+        """Put ids in the place of values, which go no further."""
+        places, wanted = list(self._wanted), list(self._wanted.values())
+        nobody = set()
+        for start in range(0, len(wanted), _SOUGHT):
+            try:
+                answers = await self._find(wanted[start : start + _SOUGHT], by=self._by)
+            except Unavailable as error:
+                raise DecisionUnavailable(str(error)) from error
+            for place, answer in zip(places[start:], answers, strict=False):
+                if isinstance(answer, DomainError):
+                    self.faults[place] = ({"pointer": "", "detail": str(answer)},)
+                elif len(answer) == 1:
+                    self.subjects[place] = answer[0]
+                else:
+                    nobody.add(place)
+                    detail = "Several people have this value" if answer else "Nobody has this value"
+                    self.faults[place] = ({"pointer": "/value", "detail": detail},)
+        self._wanted, self.unidentified = {}, frozenset(nobody)
 
 
 def _fault(fault: Fault) -> dict[str, str]:
@@ -126,7 +172,7 @@ class _Written:
 
     def lines(self) -> Iterator[bytes]:
         """Yield the lines, many at a time."""
-        stem, untils, position = stem_of(self._part.heading.id), _Untils(), 0
+        stem, untils, position = stem_of(self._part.heading.id), Untils(), 0
         told, written = iter(self._part.told), list[bytes]()
         for place, subject in enumerate(self._asked.subjects):
             self._number += 1
@@ -150,20 +196,15 @@ class _Written:
 
     def _without(self, place: int, subject: SubjectId | None) -> bytes:
         """Return the line of somebody about whom there is no decision."""
-        outcome = DecisionBatchOutcome.UNAVAILABLE if subject is not None else DecisionBatchOutcome.INVALID
+        outcome = DecisionBatchOutcome.UNAVAILABLE
+        if subject is None:
+            nobody = place in self._asked.unidentified
+            outcome = DecisionBatchOutcome.UNIDENTIFIED if nobody else DecisionBatchOutcome.INVALID
         self.outcomes[outcome] += 1
         answer = DecisionBatchAnswer(
             line=self._number, outcome=outcome, subject=subject or UNSET, errors=self._asked.faults.get(place, UNSET)
         )
         return _encode(answer) + b"\n"
-
-
-class _Untils(dict[int, bytes]):
-    """Instants as they are written."""
-
-    def __missing__(self, until: int) -> bytes:
-        text = self[until] = b"null" if until == NEVER else _encode(from_micros(until))
-        return text
 
 
 async def _told(parts: AsyncIterator[Part], asked: _Asked) -> AsyncGenerator[bytes]:

@@ -9,8 +9,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.consent import Channel, PurposeName
 from service.decisions.context import Context
 from service.decisions.domain import Basis, Effect
+from service.decisions.narrow import NEVER, from_micros
 from service.decisions.packed import Given
 from service.kernel import SubjectRef
+from service.vault import FieldName
 
 Rule = Annotated[str, Meta(description="The id of a rule, such as `EU-EPD-01`.")]
 
@@ -22,6 +24,8 @@ class DecisionBatchOutcome(StrEnum):
     DENY = "deny"
     INVALID = "invalid"
     """The line names nobody."""
+    UNIDENTIFIED = "unidentified"
+    """Nobody has the value that the line names, or several people have it. Nobody is guessed."""
     UNAVAILABLE = "unavailable"
     """Nobody can say. Ask again."""
 
@@ -36,9 +40,16 @@ class DecisionBatchCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class DecisionBatchLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Each further line: one person. The id alone, as a JSON string, is a line as well."""
+    """Each further line: one person, by id, or by a value in the vault, which needs the scope `vault:lookup` besides.
 
-    subject: SubjectRef
+    The id alone, as a JSON string, is a line as well.
+    """
+
+    subject: SubjectRef | UnsetType = UNSET
+    field: FieldName | UnsetType = UNSET
+    """One that is indexed, such as `email`."""
+    value: Annotated[str, Meta(min_length=1, max_length=10_000)] | UnsetType = UNSET
+    """Never told again."""
 
 
 class DecisionBatchAnswer(Struct, frozen=True, kw_only=True):
@@ -62,7 +73,7 @@ class DecisionBatchAnswer(Struct, frozen=True, kw_only=True):
     valid_until: datetime | UnsetType | None = UNSET
     """The next instant at which the answer could change by time alone."""
     errors: tuple[dict[str, str], ...] | UnsetType = UNSET
-    """What is wrong with an `invalid` line."""
+    """What is wrong with an `invalid` or `unidentified` line."""
 
 
 class DecisionBatchCounts(Struct, frozen=True, kw_only=True):
@@ -120,3 +131,11 @@ def answer_text(given: Given, at: datetime) -> AnswerText:
         retry_after=given.retry_after,
     )
     return AnswerText(outcome, rules, _encode(answer).removeprefix(b'{"line":0,')[:-1])
+
+
+class Untils(dict[int, bytes]):
+    """Instants until which answers hold, as they are written."""
+
+    def __missing__(self, until: int) -> bytes:
+        text = self[until] = b"null" if until == NEVER else _encode(from_micros(until))
+        return text

@@ -58,9 +58,9 @@ def lined(first: Any, further: Any, *answers: Any, rows: bool = False) -> dict[s
     return {LINES: Lined(first, further, answers, rows)}
 
 
-def told(*answers: Any) -> dict[str, Lined]:
-    """Return the `opt` of a handler that reads nothing and writes lines."""
-    return {LINES: Lined(None, None, answers)}
+def told(*answers: Any, rows: bool = False) -> dict[str, Lined]:
+    """Return the `opt` of a handler that reads no lines and writes some; with `rows`, it writes CSV as well."""
+    return {LINES: Lined(None, None, answers, rows)}
 
 
 def _spelled(kind: str) -> tuple[bytes, ...]:
@@ -213,25 +213,36 @@ class Lines:
 
 
 class PartResponse(Response[bytes]):
-    """Answers with parts as they are made. What fails in the middle cuts the answer off: half of it is none."""
+    """Answers with parts as they are made. What fails in the middle cuts the answer off: half of it is none.
 
-    def __init__(self, parts: AsyncGenerator[bytes], headers: Mapping[str, str]) -> None:
+    Where the whole request `was_read`, the news that its client has gone ends the work; an empty part asks for it.
+    """
+
+    def __init__(self, parts: AsyncGenerator[bytes], headers: Mapping[str, str], *, was_read: bool = False) -> None:
         super().__init__(b"", headers=dict(headers), media_type=headers["content-type"])
         self._parts = parts
+        self._was_read = was_read
         self._head = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **_: Any) -> ASGIApp:  # type: ignore[override]
         return self.send
 
     async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        leaving = asyncio.ensure_future(receive()) if self._was_read else None
         try:
             await patiently(send, {"type": "http.response.start", "status": 200, "headers": self._head})
             async with aclosing(self._parts) as parts:
                 async for part in parts:
-                    await patiently(send, {"type": "http.response.body", "body": part, "more_body": True})
+                    if leaving is not None and leaving.done():
+                        return
+                    if part:
+                        await patiently(send, {"type": "http.response.body", "body": part, "more_body": True})
             await patiently(send, {"type": "http.response.body", "body": b"", "more_body": False})
         except Gone:
             return
+        finally:
+            if leaving is not None:
+                leaving.cancel()
 
 
 class LineResponse(PartResponse):

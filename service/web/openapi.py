@@ -131,6 +131,8 @@ def _describe_lines(operation: dict[str, Any], stream: Lined, status: str, schem
             content[CSV] = {"schema": {"type": "string"}}
         operation["requestBody"] = {"content": content, "description": told, "required": True}
     content = {NDJSON: {"schema": {"anyOf": [schemas[model] for model in stream.answers]}}}
+    if stream.first is None and stream.rows:
+        content[CSV] = {"schema": {"type": "string"}}
     operation["responses"][status] |= {"content": content, "description": "Lines of JSON."}
 
 

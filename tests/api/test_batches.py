@@ -183,6 +183,9 @@ async def test_batch_and_single_agree(client: httpx.AsyncClient, clock: FakeCloc
 class Speaking:
     """A client that sends a piece, reads what it is told about it, and goes on or goes away."""
 
+    path = "/v1/decisions/batch"
+    kind = b"application/x-ndjson"
+
     def __init__(self, site: Litestar, token: str) -> None:
         self._site = site
         self._token = token
@@ -202,9 +205,9 @@ class Speaking:
     def say(self, part: bytes | None) -> None:
         if self.work is None:
             scope = {
-                "type": "http", "method": "POST", "path": "/v1/decisions/batch", "raw_path": b"/v1/decisions/batch",
+                "type": "http", "method": "POST", "path": self.path, "raw_path": self.path.encode(),
                 "query_string": b"", "root_path": "", "http_version": "1.1",
-                "headers": [(b"authorization", self._token.encode()), (b"content-type", b"application/x-ndjson")],
+                "headers": [(b"authorization", self._token.encode()), (b"content-type", self.kind)],
             }  # fmt: skip
             self.work = asyncio.create_task(self._site(scope, self._receive, self._send))  # type: ignore[arg-type]
         self._sent.put_nowait(part)

@@ -23,6 +23,7 @@ COMMITTERS = {
     "service/consent/profiles.py",  # reads, on connections that commit by themselves
     "service/decisions/log.py",  # appends groups, each in one pipeline that PostgreSQL treats as a transaction
     "service/decisions/narrow_rows.py",  # likewise: reads, and keeps what can be lost
+    "service/decisions/walking.py",  # likewise: reads
     "service/decisions/packed_log.py",  # likewise, a chunk at a time
     "service/reveals/log.py",  # likewise
 }

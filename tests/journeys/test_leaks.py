@@ -96,6 +96,7 @@ BODIES: dict[str, Any] = {
         "context": {"plausible_time_zones": ["Europe/Berlin"], "processor_country": "DE", "bulk": True},
     },
     "decideBatch": {"channel": "email", "purpose": "marketing", "context": {"processor_country": "DE"}},
+    "decideAudience": {"channel": "email", "purpose": "marketing", "residence": ["DE", "US"], "after": "s-0"},
     "verifyPermit": {"permit": "none.of.ours"},
     "reveal": {
         "subject": "s-1",

@@ -1,0 +1,3 @@
+"""What the tables of the tests of all operations have of audiences."""
+
+BODIES = {"decideAudience": {"channel": "email", "purpose": "marketing"}}
