@@ -83,6 +83,7 @@ batch = Table(
     Column("decisions", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("root", LargeBinary, nullable=False),
+    Column("leaves", LargeBinary),
     comment="A chunk of the decisions of a batch, laid out as `packed.py` says.",
 )
 
