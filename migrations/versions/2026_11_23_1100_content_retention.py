@@ -179,7 +179,7 @@ FACTS = """
         END IF;
 """
 """No decision may point to what goes. The lock waits for those that are being stored, and holds off the next for the
-time of one step. A process that stores decisions offers the facts again after an hour at most; see `decisions/offered.py`.
+time of one step. Who stores decisions offers the facts again after an hour at most; see `decisions/offered.py`.
 """
 OUTBOX = """
         SELECT count(*), count(*) FILTER (WHERE kept AND at <= ended_by),
