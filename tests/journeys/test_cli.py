@@ -80,7 +80,7 @@ def modules_after(statement: str) -> set[str]:
         (["serve", "--host", ""], {}, 2, "VOLENS_HOST"),
         (["serve", "--port", "0", "--host", "nowhere.invalid"], {}, 1, "can't listen on nowhere.invalid:0"),
         (["tenant", "add", "Big Shop"], {}, 2, "a tenant's name is"),
-        (["token", "--tenant", "acme", "--scope", "vault:open"], {}, 2, "scopes are decide, records:write"),
+        (["token", "--tenant", "acme", "--scope", "vault:open"], {}, 2, "scopes are decide, audiences, records:write"),
         (["token", "--tenant", "acme", "--scope", "self"], {}, 2, "--subject and the scope `self` go together"),
         (["token", "--tenant", "acme", "--scope", "decide", "--subject", "anna"], {}, 2, "go together"),
         (["token", "--tenant", "acme", "--scope", "self", "--subject", "a@b.example"], {}, 2, "a subject is"),
