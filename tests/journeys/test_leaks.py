@@ -374,7 +374,7 @@ def test_texts_are_stored_where_they_belong_and_nowhere_else(
         "notice": {"texts", "controllers"},
         "purpose": {"title"},
         "frame": KEPT_IN_STATES | IN_FACTS.keys(),
-    } | dict.fromkeys(("subject", "subject_facts"), set(IN_FACTS))
+    } | {table: set(IN_FACTS) for table in ("subject", "subject_facts")}
     assert not [word for word in ANYWHERE for rows in stored.values() if word.encode() in rows]
 
 
