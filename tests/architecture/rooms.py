@@ -74,7 +74,7 @@ PURE_MODULES = {
     "doors": {"drp", "opendsr"},
     "downstreams": {"files", "messages", "opendsr", "signatures"},
     "vault": {"blind", "fields", "retention", "rotation", "values"},
-    "requests": {"case", "check", "identity", "letters", "lifecycle", "periods", "rights", "statutes"},
+    "requests": {"case", "check", "committed", "identity", "letters", "lifecycle", "periods", "rights", "statutes"},
     "erasures": {"grounds"},
     "drop": {"answering", "letters", "people", "reading", "standard"},
     "packages": {"declared", "document", "markup", "page", "parcels", "sheets", "spoken", "telling", "wording"},
