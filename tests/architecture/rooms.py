@@ -233,6 +233,7 @@ ADAPTERS = {
     },
     "consent": {"chunk_store", "keeping_store", "mapping_files", "profiles"},
     "decisions": {
+        "arrow",
         "artefacts",
         "calendar_of",
         "log",
