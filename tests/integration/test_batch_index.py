@@ -12,8 +12,9 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from procrastinate.testing import InMemoryConnector
 
-from service import db, indexing
+from service import db, indexing, worker
 from service.app import new_id, utc_now
 from service.audit import NOBODYS
 from service.decisions.batch_places import SqlBatchPlaces
@@ -243,6 +244,23 @@ def test_killed_at_any_step_the_worker_leaves_nothing_half(log, database):
         log.index()
         log.examine()
     assert told == {"before a commit", "after a commit", "done"}
+
+
+async def test_the_worker_indexes_each_minute_and_needs_no_lock_that_a_killed_one_would_hold(log, database):
+    with psycopg.connect(database.urls.admin) as connection:
+        for _ in range(indexing.MANY):
+            log.add(PEOPLE[:1], on=connection)
+    telemetry = Telemetry(utc_now, stream=BytesIO())
+    jobs = worker.build(database.urls.worker, telemetry).with_connector(InMemoryConnector())
+    [planned] = [each for each in jobs.periodic_registry.periodic_tasks.values() if each.task.name == "index_batches"]
+
+    await jobs.tasks["index_batches"](timestamp=0)
+
+    assert (planned.cron, planned.task.lock) == ("* * * * *", None)
+    with psycopg.connect(database.urls.admin) as connection:
+        waiting = "SELECT count(*) FROM batch_run WHERE tenant = %s AND run IS NULL"
+        assert connection.execute(waiting, (log.tenant,)).fetchone() == (0,)
+    await asyncio.to_thread(log.examine)
 
 
 @pytest.mark.parametrize("table", ["batch_run", "batch_index"])
