@@ -124,6 +124,11 @@ class Telemetry:
             ("state",),
             registry=self.registry,
         )
+        self._unindexed = Gauge(
+            "volens_batch_chunks_unindexed",
+            "Chunks of batches that are looked through when somebody asks about themselves.",
+            registry=self.registry,
+        )
         self._placed = Counter("volens_audit_placed", "Audit entries in a signed tree.", registry=self.registry)
         self._attested = Counter(
             "volens_audit_attested",
@@ -252,6 +257,10 @@ class Telemetry:
         """Note how many tasks of connected systems wait for an answer, and to how many none came in time."""
         self._downstream_tasks.labels("open").set(unanswered)
         self._downstream_tasks.labels("silent").set(silent)
+
+    def batches_unindexed(self, chunks: int) -> None:
+        """Note how many chunks of batches are in no index by person yet."""
+        self._unindexed.set(chunks)
 
     def placed(self, entries: int) -> None:
         """Note audit entries that got their place in a tree."""

@@ -119,6 +119,7 @@ FURTHER = {
         "audience_schemas": "schemas",
         "audiences": "usecases",
         "batch_api": "api",
+        "batch_places": "store",
         "batch_ports": "ports",
         "batch_schemas": "schemas",
         "batch_store": "store",
@@ -232,6 +233,7 @@ ADAPTERS = {
     },
     "consent": {"chunk_store", "keeping_store", "mapping_files", "profiles"},
     "decisions": {
+        "arrow",
         "artefacts",
         "calendar_of",
         "log",
@@ -329,6 +331,7 @@ ROOTS = {
     "exporter",
     "exporting",
     "extents",
+    "indexing",
     "laws",
     "listening",
     "operations",
