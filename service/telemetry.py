@@ -86,7 +86,7 @@ class Telemetry:
         )
         self._backlog = Gauge(
             "volens_backlog",
-            "Rows kept for parts that a later version brings, a relay and a sequencer: nothing takes them away yet.",
+            "Entries without a place in the tree, and events in the outbox, which retention takes away.",
             ("queue",),
             registry=self.registry,
         )

@@ -36,7 +36,7 @@ def build(url: str, telemetry: Telemetry) -> procrastinate.App:
     @app.periodic(cron="* * * * *")
     @app.task(name="measure_backlog", queue="upkeep", pass_context=False)
     async def measure_backlog(timestamp: int) -> None:
-        """Publish how much is kept to be told to others and to be sequenced. Nobody does either yet: both only grow."""
+        """Publish how much is kept to be told to others, and how much has no place in the log yet."""
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
             for name, waiting in await (await connection.execute(BACKLOG)).fetchall():
                 telemetry.backlog(name, waiting)
