@@ -102,7 +102,9 @@ async def bring(
         reader = tools.reading.of(kind, mapping)
         with place.open("rb") as file, bar(progress_on, "bytes") as advanced:
             lines = reader.rows(_lines(file, kind, advanced))
-            outcomes = tools.import_records(lines, reader.read, import_id=import_id, how=reader.how, dry=dry, by=by)
+            outcomes = tools.import_records(
+                lines, reader.read, import_id=import_id, how=reader.how, facts=reader.facts, dry=dry, by=by
+            )
             async for each in outcomes:
                 if isinstance(each, ImportSummary):
                     return each
