@@ -111,6 +111,9 @@ def test_who_is_alike_has_the_same_facts(policy: Policy, case: dict[str, Any], l
         assert (None if theirs[1] == NEVER else from_micros(theirs[1])) == until
 
 
+ENDS = NOON + timedelta(hours=72 + 10 * 11)
+
+
 def said(action: str, **more: Any) -> dict[str, Any]:
     proved = {"method": "double_opt_in", "evidence": "form", "notice_version": "v3", "purpose": "marketing"}
     return {
@@ -127,6 +130,7 @@ def said(action: str, **more: Any) -> dict[str, Any]:
     [
         pytest.param([said("opt_in")], id="an act of these days"),
         pytest.param([said("opt_in"), said("call_attempt")], id="an attempt of this month"),
+        pytest.param([said("opt_in") | {"expires_at": ENDS.isoformat()}], id="a consent that ends"),
         pytest.param([said("opt_in"), said("refused_in_call", purpose="marketing")], id="a refusal in a call"),
     ],
 )
@@ -145,8 +149,9 @@ def test_days_tell_the_same_at_each_hour_from_when_something_was(
         alike = alike_for(asked, policy)
         made = alike.plan(framed, days)
         assert made is not None
-        if alike.place(made[0], days) is not None:
+        if (placed := alike.place(made[0], days)) is not None:
             answered += 1
             ordinary = fill(template(asked, policy.data, policy.is_holiday), at)
             assert alike.filled(alike.template(framed, days)).facts == ordinary.facts, hours
+            assert (None if placed[1] == NEVER else from_micros(placed[1])) == ordinary.valid_until, hours
     assert answered
