@@ -32,7 +32,7 @@ from service.vault.lookup import FindHolders
 from service.vault.normal import normalised
 from service.vault.usecases import Fields
 from service.web import pages
-from service.web.lines import CSV, NDJSON
+from service.web.lines import CSV, NDJSON, bare
 
 AT_ONCE: Final = 1_000
 """Lines that are read at once."""
@@ -101,8 +101,10 @@ async def bring(
     async with carrying(settings, tenant) as (tools, by):
         reader = tools.reading.of(kind, mapping)
         with place.open("rb") as file, bar(progress_on, "bytes") as advanced:
-            lines = reader.rows(_lines(file, os.fstat(file.fileno()).st_size, advanced))
-            outcomes = tools.import_records(lines, reader.read, import_id=import_id, how=reader.how, dry=dry, by=by)
+            lines = reader.rows(_lines(file, kind, advanced))
+            outcomes = tools.import_records(
+                lines, reader.read, import_id=import_id, how=reader.how, facts=reader.facts, dry=dry, by=by
+            )
             async for each in outcomes:
                 if isinstance(each, ImportSummary):
                     return each
@@ -146,12 +148,13 @@ async def take_out(
     return said["subjects"], said["records"]
 
 
-async def _lines(file: BinaryIO, size: int, advanced: Advanced) -> AsyncIterator[Sequence[bytes | None]]:
+async def _lines(file: BinaryIO, kind: str, advanced: Advanced) -> AsyncIterator[Sequence[bytes | None]]:
     """Yield the lines of a file, some at a time; one that is too long is ``None``."""
+    size = os.fstat(file.fileno()).st_size
     lines: list[bytes | None] = []
     while line := await asyncio.to_thread(file.readlines, AT_ONCE * 256):
         for each in line:
-            text = each.rstrip(b"\n").strip(b" \t\r")
+            text = bare(each.rstrip(b"\n"), kind)
             lines.append(text if len(text) <= LONGEST else None)
         advanced(file.tell(), size)
         yield lines

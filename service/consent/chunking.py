@@ -1,12 +1,12 @@
 """Store a piece of an import: many records, what they amount to, one audit entry and one event, or nothing.
 
-An import opens no door (promise 5). Who has refused something on a channel, otherwise than by the import itself, is not
-brought back on that channel by what a file says that they agreed to later: such a record isn't stored, and the line
-says so. What the file itself says in its own order stands as it says; and what people do by themselves comes by other
-ways.
+An import opens no door (promise 5). Who has refused something, otherwise than by the import itself, is not brought back
+by what a file says that they agreed to later: such a record isn't stored, and the line says so. For which purposes and
+on which channels a refusal holds is for the law to say; here it holds for all. What the file itself says in its own
+order stands as it says; and what people do by themselves comes by other ways.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -17,9 +17,9 @@ from service.audit import AuditEvent, Content, ContentExpired
 from service.consent.domain import Act, RecordIdReused, State, StoredRecord, Submission, UnknownPurpose
 from service.consent.imported import Chunk, RefusalStands
 from service.consent.importing_ports import ImportTransaction
-from service.consent.signatures import acts_of
+from service.consent.signatures import effective_at
 from service.consent.usecases import grown, is_of, refuse_the_future
-from service.consent.vocabulary import ANY, Action, Vocabulary, is_tenant_purpose
+from service.consent.vocabulary import Action, Vocabulary, is_tenant_purpose
 from service.events import Event
 from service.kernel import Caller, Contended, DomainError, Handle, NewId
 
@@ -27,6 +27,10 @@ Lines = Mapping[int, Sequence[Submission]]
 """The records of each line."""
 _ERASING: Final = frozenset({Action.ERASE_REQUEST, Action.ERASED})
 """What an order that came later answers as well, and not only a permission."""
+
+_KNOWN: Final = "known"
+"""In the place of an action, where it isn't from a record."""
+_No = tuple[str, datetime]
 
 
 class Became(Struct, frozen=True, kw_only=True):
@@ -52,10 +56,14 @@ class AppendChunk:
         *,
         import_id: UUID,
         derived: frozenset[UUID],
+        signals: bool,
         now: datetime,
         by: Caller,
     ) -> Became:
         """Store them as of `now`. Ids that are `derived` from the content say already that it is the same.
+
+        With `signals` those that are known of people are refusals; whoever brings facts too says themselves what they
+        are.
 
         Raises:
             Contended: somebody stored one of these ids at the same moment.
@@ -65,7 +73,10 @@ class AppendChunk:
         new = await self._new(tx, wanted, refused, derived, now)
         if any(new.values()):
             states = await tx.states.lock({record.handle for each in new.values() for record in each})
-            await self._shut(tx, states, new, refused, import_id)
+            shut = await self._shut(tx, states, new, refused, import_id, signals=signals)
+            for line, each in wanted.items():
+                if line not in refused and not shut.isdisjoint(said.id for said in each):
+                    refused[line] = _stands()
             await self._store(tx, states, [one for each in new.values() for one in each], import_id, now, by)
         return Became(new={line: len(each) for line, each in new.items()}, refused=refused)
 
@@ -132,48 +143,59 @@ class AppendChunk:
         new: dict[int, list[StoredRecord]],
         refused: dict[int, DomainError],
         import_id: UUID,
-    ) -> None:
-        """Take out of `new` what would answer a refusal that didn't come with the import itself."""
-        may = {record.handle for each in new.values() for record in each if self._may_answer(states, record)}
-        if not may:
-            return
+        *,
+        signals: bool,
+    ) -> set[UUID]:
+        """Take out of `new` what would answer a refusal that didn't come with the import itself; return what that is.
+
+        Refusals are told by their action and when they were.
+        """
+        known = await self._known(tx, {record.handle for each in new.values() for record in each}, signals=signals)
+        may = {
+            record.handle
+            for each in new.values()
+            for record in each
+            if (state := states[record.handle]) is None or self._answers(record, map(_told, state.acts))
+        }
+        held: dict[Handle, list[_No]] = {handle: list(said) for handle, said in known.items()}
         refusals = [
             record
-            for history in (await tx.records.histories(may)).values()
+            for history in (await tx.records.histories(may) if may else {}).values()
             for record in history
             if record.statement.action in self._vocabulary.refusals
         ]
         own = await tx.imports.brought(import_id, {record.id: record.received_at for record in refusals})
-        held: dict[Handle, list[Act]] = {}
         for record in refusals:
             if record.id not in own:
-                held.setdefault(record.handle, []).extend(acts_of(record, self._vocabulary))
+                held.setdefault(record.handle, []).append((record.statement.action, effective_at(record)))
+        shut = set()
         for line, each in new.items():
             left = [record for record in each if not self._answers(record, held.get(record.handle, ()))]
             if len(left) < len(each):
+                shut |= {record.id for record in each} - {record.id for record in left}
                 new[line] = left
-                refused[line] = RefusalStands("they have refused, and only their own act answers that")
+                refused[line] = _stands()
+        return shut
 
-    def _may_answer(self, states: Mapping[Handle, State | None], record: StoredRecord) -> bool:
-        state = states[record.handle]
-        return state is None or self._answers(record, state.acts)
+    async def _known(
+        self, tx: ImportTransaction, handles: Collection[Handle], *, signals: bool
+    ) -> dict[Handle, Sequence[_No]]:
+        """Return what is known of people beside their records that says no."""
+        said: dict[Handle, Sequence[_No]] = {}
+        for each in await tx.subjects.standing(handles):
+            since = (each.flags.restricted_at, each.flags.suppressed_at, each.facts.signals.gpc_first_seen)
+            said[each.handle] = [(_KNOWN, at) for at in (since if signals else since[:2]) if at is not None]
+        return said
 
-    def _answers(self, record: StoredRecord, held: Iterable[Act]) -> bool:
-        """Return whether a record says that somebody agreed after one of the refusals among `held`, where that holds.
-
-        For which purposes a refusal holds is for the law to say; here it holds for all of them.
-        """
-        restraining = self._vocabulary.refusals | self._vocabulary.attempts
-        if record.statement.action in restraining:
+    def _answers(self, record: StoredRecord, held: Iterable[_No]) -> bool:
+        """Return whether a record says that somebody agreed after one of these refusals."""
+        action, at = record.statement.action, effective_at(record)
+        if action in self._vocabulary.refusals | self._vocabulary.attempts:
             return False
-        agrees = record.statement.action in self._vocabulary.permissions
+        agrees = action in self._vocabulary.permissions
         return any(
-            no.signature.action in self._vocabulary.refusals
-            and no.at < yes.at
-            and (agrees or no.signature.action in _ERASING)
-            and (ANY in (no.signature.channel, yes.signature.channel) or no.signature.channel == yes.signature.channel)
-            for yes in acts_of(record, self._vocabulary)
-            for no in held
+            since < at and (agrees or no in _ERASING) and (no == _KNOWN or no in self._vocabulary.refusals)
+            for no, since in held
         )
 
     async def _store(
@@ -196,3 +218,11 @@ class AppendChunk:
         event = AuditEvent.RECORD_IMPORTED
         await tx.audit.append(event=event, object_id=str(chunk.id), by=by, commitment=chunk.root)
         await tx.outbox.add([Event(type=event.value, object_id=str(chunk.id), at=now)])
+
+
+def _told(act: Act) -> _No:
+    return act.signature.action, act.at
+
+
+def _stands() -> RefusalStands:
+    return RefusalStands("they have refused, and only their own act answers that")

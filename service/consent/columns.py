@@ -7,6 +7,7 @@ of the vault.
 
 import csv
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -26,12 +27,16 @@ from service.vault import LineRefused
 Column = Annotated[str, Meta(min_length=1, max_length=200)]
 _MEMBERS: Final = frozenset(Statement.__struct_fields__)
 _TIMES: Final = frozenset({"ts", "expires_at", "original_ts"})
-_ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+")
+_ADDRESS: Final = re.compile(r"[^\s@]@[^\s@]")
 _ANY: Final = ("*",)
 _STAND_IN: Final[Mapping[str, Any]] = {"ts": "2000-01-01T00:00:00Z", "channel": "email", "action": "opt_in"}
 """In the place of what columns have, where constants are looked at."""
 LONGEST: Final = 64 * 1024
 """Bytes of a row."""
+_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].*")
+"""No number, which would be read as seconds since 1970."""
+_A_DAY: Final = datetime(2011, 10, 12, 13, 14, 15, tzinfo=UTC)
+"""What is written and read again, to see if a form of times can be used."""
 
 
 class _Row(Statement, frozen=True, kw_only=True):
@@ -79,7 +84,7 @@ class Columns(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     """The column with ids of records, which are UUIDs."""
     delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
     times: tuple[str, ...] = ()
-    """How times are written, besides RFC 3339, as `strptime` has it."""
+    """How times are written, as `strptime` has it. What has none of these forms is read as RFC 3339."""
     time_zone: str = "UTC"
     """Of times without one."""
     records: tuple[Template, ...] = ()
@@ -94,10 +99,28 @@ class Columns(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
             raise MappingUnusable(what, parameters=["mapping"])
         for each in self.records:
             _refuse_constants({**_STAND_IN, **each.set})
+        if self.delimiter in '" \r\n':
+            raise MappingUnusable("this can't stand between cells", parameters=["mapping"])
+        if not all(map(_tells_a_day, self.times)):
+            raise MappingUnusable("a form of times can't be read, or tells no day", parameters=["mapping"])
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise MappingUnusable("there is no such time zone", parameters=["mapping"]) from None
+
+    @property
+    def used(self) -> set[str]:
+        """The columns that are read."""
+        of_rows = (self.subject, self.id, self.find.column if self.find else None)
+        of_records = (name for each in self.records for name in (*each.when, *each.take.values()))
+        return {name for name in (*of_rows, *of_records) if name is not None}
+
+
+def _tells_a_day(form: str) -> bool:
+    try:
+        return datetime.strptime(_A_DAY.strftime(form), form).date() == _A_DAY.date()  # noqa: DTZ007, a day is enough
+    except (ValueError, re.error):
+        return False
 
 
 def _refuse_constants(said: Mapping[str, Any]) -> None:
@@ -106,7 +129,10 @@ def _refuse_constants(said: Mapping[str, Any]) -> None:
         msgspec.convert(said, _Row, strict=False)
     except msgspec.ValidationError as error:
         raise MappingUnusable(_fault(str(error)), parameters=["mapping"]) from None
-    if any(isinstance(value, str) and _ADDRESS.search(value) for value in said.values()):
+    if not all(isinstance(said[name], str) and _INSTANT.fullmatch(said[name]) for name in _TIMES & said.keys()):
+        raise MappingUnusable("a time is written as in RFC 3339, with its offset", parameters=["mapping"])
+    texts = [text for value in said.values() for text in (value if isinstance(value, list) else [value])]
+    if any(isinstance(text, str) and _ADDRESS.search(text) for text in texts):
         raise MappingUnusable("a record holds no e-mail address", parameters=["mapping"])
 
 
@@ -161,40 +187,43 @@ class Table:
         self._clock = clock
         self._zone = UTC if mapping is None else ZoneInfo(mapping.time_zone)
         self._header: list[str] | None = None
+        self._twice: set[str] = set()
 
     async def rows(self, chunks: AsyncIterator[Sequence[bytes | None]]) -> AsyncIterator[Sequence[bytes | None]]:
-        """Yield rows as they come: one that has a line break within quotes is one row."""
-        open_: list[bytes] | None = None
+        """Yield rows as they come: one that has a line break within quotes is one row, and ``None`` if it is too long.
+
+        Behind a line that is too long itself all are ``None``: it may end within quotes, and what a cell holds must
+        not pass for rows.
+        """
+        open_, size, lost = list[bytes](), 0, False
         async for chunk in chunks:
             rows: list[bytes | None] = []
             for line in chunk:
-                if line is None:
+                if lost or line is None:
+                    size, lost = 0, True
                     rows.append(None)
-                    open_ = None
                     continue
-                odd = line.count(b'"') % 2 == 1
-                if open_ is None and not odd:
-                    rows.append(line)
-                elif open_ is None:
-                    open_ = [line]
-                else:
+                within = size > 0
+                size += len(line) + 1
+                if size - 1 <= LONGEST:
                     open_.append(line)
-                    if odd or sum(map(len, open_)) > LONGEST:
-                        rows.append(b"\n".join(open_) if odd else None)
-                        open_ = None
-            if rows and self._header is None:
-                self._head(rows[0])
+                if not _goes_on(line, self._delimiter, within=within):
+                    rows.append(b"\n".join(open_) if size - 1 <= LONGEST else None)
+                    open_, size = [], 0
+            if self._header is None and (first := next((each for each in rows if each != b""), b"")) != b"":
+                self._head(first)
             if rows:
                 yield rows
-        if open_ is not None:
+        if size:
             yield [None]
 
     def _head(self, first: bytes | None) -> None:
         try:
             text = b"" if first is None else first.removeprefix(b"\xef\xbb\xbf")
-            self._header = [name.strip() for name in _cells(text, "," if self._mapping is None else self._delimiter)]
+            self._header = [name.strip() for name in _cells(text, self._delimiter)]
         except LineRefused:
             self._header = []
+        self._twice = {name for name, times in Counter(self._header).items() if times > 1}
 
     @property
     def _delimiter(self) -> str:
@@ -213,6 +242,8 @@ class Table:
         if len(cells) != len(header):
             raise LineRefused(f"{len(cells)} cells, and {len(header)} columns")
         mapping = self._mapping or own_columns(header)
+        if self._twice and self._twice & mapping.used:
+            raise LineRefused("a column that is read stands there twice")
         said = dict(zip(header, cells, strict=True))
         stated = [self._statement(each, said, mapping) for each in mapping.records if _holds(each.when, said)]
         if not stated:
@@ -246,22 +277,29 @@ class Table:
         return Statement(**{name: getattr(row, name) for name in Statement.__struct_fields__}), dated
 
     def _time(self, member: str, cell: str, mapping: Columns) -> datetime:
-        try:
-            at = datetime.fromisoformat(cell)
-        except ValueError:
-            at = None
-        for form in mapping.times if at is None else ():
+        at = None
+        for form in mapping.times:
             try:
                 at = datetime.strptime(cell, form)  # noqa: DTZ007, the zone follows
                 break
             except ValueError:
                 continue
-        if at is None:
-            raise LineRefused(f"/{member}: no time as the mapping has them")
+        try:
+            at = at or datetime.fromisoformat(cell)
+        except ValueError:
+            raise LineRefused(f"/{member}: no time as the mapping has them") from None
         try:
             return (at if at.tzinfo is not None else at.replace(tzinfo=self._zone)).astimezone(UTC)
         except OverflowError:
             raise LineRefused(f"/{member}: outside the calendar of UTC") from None
+
+
+def _goes_on(line: bytes, delimiter: str, *, within: bool) -> bool:
+    """Return whether a line ends within quotes; `within` says that it begins there."""
+    if b'"' not in line:
+        return within
+    text = ('"' if within else "") + line.decode(errors="replace").replace("\r", " ")
+    return len(list(csv.reader([f"{text}\n", "next"], delimiter=delimiter))) == 1
 
 
 def _cells(row: bytes, delimiter: str) -> list[str]:
@@ -269,7 +307,7 @@ def _cells(row: bytes, delimiter: str) -> list[str]:
         text = row.decode()
         if "\0" in text:
             raise LineRefused("it contains U+0000")
-        rows = list(csv.reader(text.split("\n") if "\n" in text else [text], delimiter=delimiter, strict=True))
+        rows = list(csv.reader([f"{line}\n" for line in text.split("\n")], delimiter=delimiter, strict=True))
     except UnicodeDecodeError:
         raise LineRefused("not UTF-8") from None
     except csv.Error:
@@ -279,7 +317,9 @@ def _cells(row: bytes, delimiter: str) -> list[str]:
 
 def _holds(when: Mapping[str, Iterable[str]], said: Mapping[str, str]) -> bool:
     return all(
-        bool(said.get(column, "")) if tuple(wanted) == _ANY else said.get(column, "").casefold() in wanted
+        bool(said.get(column, ""))
+        if tuple(wanted) == _ANY
+        else said.get(column, "").casefold() in map(str.casefold, wanted)
         for column, wanted in when.items()
     )
 

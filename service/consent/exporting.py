@@ -25,7 +25,7 @@ class Told(Struct, frozen=True, kw_only=True):
 
 
 class ExportRecords:
-    """Read everybody by their ids. A page is of one instant; what changes meanwhile may show or not."""
+    """Read everybody by their ids. What changes meanwhile may show or not."""
 
     def __init__(self, begin: Begin) -> None:
         self._begin = begin

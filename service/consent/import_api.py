@@ -86,6 +86,8 @@ class Reader(Struct, frozen=True, kw_only=True):
     read: Read
     how: bytes
     """What it goes by."""
+    facts: bool = False
+    """Whether it says what is known of people as well."""
     scopes: tuple[str, ...] = ()
     """What this takes besides."""
 
@@ -105,7 +107,7 @@ class Reading(Struct, frozen=True, kw_only=True):
         """
         how = f"{kind} {mapping or ''}".encode()
         if mapping == VOLENS and kind == NDJSON:
-            return Reader(rows=_as_they_are, read=_brought, how=how, scopes=("subjects:write",))
+            return Reader(rows=_as_they_are, read=_brought, how=how, facts=True, scopes=("subjects:write",))
         if mapping == VOLENS or (mapping is not None and kind == NDJSON):
             raise MappingUnusable("a mapping of columns is for CSV, and `volens` for lines", parameters=["mapping"])
         if kind == NDJSON:
@@ -166,6 +168,7 @@ class BulkController(Controller):
             reader.read,
             import_id=import_id or uuid4(),
             how=reader.how,
+            facts=reader.facts,
             dry=dry_run,
             by=request.user,
         )
@@ -271,8 +274,9 @@ async def shown(people: AsyncIterator[Any]) -> AsyncGenerator[bytes]:
                 lines += _lines_of(each)
                 subjects += 1
                 records += len(each.records)
-            lines.append(ExportCursor(cursor=pages.cursor_after(page[-1].subject)))
-            yield encoder.encode_lines(lines)
+            if page:  # all of it may have been erased at this moment
+                lines.append(ExportCursor(cursor=pages.cursor_after(page[-1].subject)))
+                yield encoder.encode_lines(lines)
         yield encoder.encode(ExportDone(subjects=subjects, records=records)) + b"\n"
     except DomainError as error:
         yield encoder.encode(ExportCutOff(code=error.code, detail=str(error))) + b"\n"

@@ -80,13 +80,14 @@ class ImportRecords:
         *,
         import_id: UUID,
         how: bytes,
+        facts: bool,
         dry: bool,
         by: Caller,
     ) -> AsyncIterator[list[LineOutcome] | ImportSummary]:
         """Yield the outcomes piece by piece, in the order of the lines, each when it is durable; then the summary.
 
-        `how` is what `read` goes by. With `dry` each piece is tried and taken back, so nothing is kept; what a piece
-        would have changed for the next doesn't show.
+        `how` is what `read` goes by, and `facts` whether lines say what is known of people as well. With `dry` each
+        piece is tried and taken back, so nothing is kept; what a piece would have changed for the next doesn't show.
 
         Raises:
             ImportDiffers: these are not the lines that were dealt with; before anything was yielded.
@@ -104,7 +105,7 @@ class ImportRecords:
                 told.lines = piece.done
                 if piece.before == piece.done:
                     continue
-                became = await self._stored(piece, import_id, dry=dry, by=by)
+                became = await self._stored(piece, import_id, facts=facts, dry=dry, by=by)
                 yield told.of(piece, became)
         yield told.summary(import_id, skipped=min(skipped, told.lines), dry=dry)
 
@@ -141,7 +142,7 @@ class ImportRecords:
             yield piece
         sameness.check()
 
-    async def _stored(self, piece: _Piece, import_id: UUID, *, dry: bool, by: Caller) -> Became:
+    async def _stored(self, piece: _Piece, import_id: UUID, *, facts: bool, dry: bool, by: Caller) -> Became:
         await self._know(piece, dry=dry, by=by)
         await self._found(piece, by)
         submissions, derived = await self._submissions(piece, by)
@@ -154,6 +155,7 @@ class ImportRecords:
                         submissions,
                         import_id=import_id,
                         derived=derived,
+                        signals=not facts,
                         now=now,
                         by=by,
                     )

@@ -91,6 +91,12 @@ async def begun(told: AsyncIterator[T], refusal: type[Exception]) -> AsyncIterat
     return everything()
 
 
+def bare(line: bytes, kind: str) -> bytes:
+    """Return a line without its end and the blanks around it. In a table a tab may stand between empty cells."""
+    within = line.strip(b" \t\r")
+    return line.strip(b" \r") if within and kind == CSV else within
+
+
 class Lines:
     """The lines of a request, as they arrive, without their ends and the blanks around them.
 
@@ -143,6 +149,7 @@ class Lines:
         line = self._waiting.pop(0)
         if line is None:
             raise Refusal("body_too_large")
+        self._lying -= len(line) + 1
         return line
 
     async def chunks(self, most: int = CHUNK) -> AsyncIterator[Sequence[bytes | None]]:
@@ -161,7 +168,7 @@ class Lines:
                 while CHUNK < most > len(self._waiting) and self._lying < HEAPED and self._more and await self._soon():
                     self._accept(await self._next())
                 chunk, self._waiting = self._waiting[:most], self._waiting[most:]
-                self._lying = sum(len(line or b"") for line in self._waiting)
+                self._lying -= sum(len(line) + 1 for line in chunk if line is not None)
                 self._look_ahead()
                 yield chunk
                 if self._coming is not None and self._coming.done():
@@ -206,9 +213,9 @@ class Lines:
             if self._skipping or len(line) > self._longest:
                 self._waiting.append(None)
                 self._skipping = False
-            elif (line := line.strip(b" \t\r")) or self._blank:
+            elif (line := bare(line, self.kind)) or self._blank:
                 self._waiting.append(line)
-                self._lying += len(line)
+                self._lying += len(line) + 1
         if len(rest) > self._longest:
             self._skipping = True
         self._buffer = b"" if self._skipping else rest

@@ -4,9 +4,11 @@ import json
 from datetime import timedelta
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from service.consent import exporting
+from service.consent.import_api import shown
 from service.kernel import TenantId
 from tests.api.test_record_import import CONSENT, NDJSON, asked, line, sent
 from tests.conftest import SCOPES
@@ -62,6 +64,29 @@ async def test_everybody_is_told_with_facts_records_and_state(client):
     assert next(each for each in lines if each["kind"] == "state")["state"] == shown["state"]
 
 
+async def test_what_was_agreed_after_a_signal_is_taken_over_with_the_signal(client, client_of, database, clock):
+    first = {"gpc": True, "gpc_first_seen": (clock() - timedelta(days=5)).isoformat()}
+    await client.put("/v1/subjects/ann", json={"residence": "US-CO", "age": 40, "signals": first})
+    yes = {"id": str(uuid4()), "subject": "ann", "action": "opt_in_sale", "channel": "web", "purpose": "sale_share"}
+    own = {**CONSENT, **yes, "ts": (clock() - timedelta(days=1)).isoformat()}
+    assert (await client.post("/v1/records", json={"records": [own]})).status_code == 201
+    elsewhere = TenantId(f"t-{uuid4().hex[:12]}")
+    with psycopg.connect(database.urls.owner) as connection:
+        connection.execute("INSERT INTO tenant (id, created_at) VALUES (%s, now())", (elsewhere,))
+    other = client_of(tenant=elsewhere, scope=SCOPES)
+
+    _, summary = await sent(other, *(json.dumps(each) for each in await told(client)), mapping="volens")
+
+    assert (summary["shut"], summary["records"]) == (0, 1)
+
+
+async def test_a_page_of_people_who_were_all_erased_meanwhile_ends_nothing():
+    async def pages():
+        yield []
+
+    assert [json.loads(each) async for each in shown(pages())] == [{"kind": "done", "subjects": 0, "records": 0}]
+
+
 @pytest.mark.usefixtures("filled")
 async def test_an_export_goes_on_from_any_of_its_cursors_and_misses_nobody(client, monkeypatch):
     monkeypatch.setattr(exporting, "PEOPLE", 7)
@@ -76,8 +101,6 @@ async def test_an_export_goes_on_from_any_of_its_cursors_and_misses_nobody(clien
 
 @pytest.mark.usefixtures("filled")
 async def test_another_volens_takes_the_export_and_answers_alike(client, client_of, database):
-    import psycopg
-
     elsewhere = TenantId(f"t-{uuid4().hex[:12]}")
     with psycopg.connect(database.urls.owner) as connection:
         connection.execute("INSERT INTO tenant (id, created_at) VALUES (%s, now())", (elsewhere,))

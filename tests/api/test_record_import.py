@@ -6,7 +6,6 @@ from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
-import pytest
 
 from service.consent import importing
 from tests.api.test_import import receiving
@@ -121,74 +120,6 @@ async def test_the_id_of_a_record_without_one_tells_nothing_to_whom_the_tenants_
     assert json.dumps(CONSENT["ts"]) not in record["id"]
 
 
-@pytest.mark.parametrize("action", ["opt_out", "object", "complaint"])
-async def test_who_refused_is_not_brought_back_by_a_file_however_well_it_proves_it(client, clock, action):
-    await known(client, "ann")
-    said = {**CONSENT, "id": str(uuid4()), "subject": "ann", "ts": clock().isoformat(), "action": action}
-    assert (await client.post("/v1/records", json={"records": [said]})).status_code == 201
-    clock.advance(timedelta(days=2))
-    later = (clock() - timedelta(hours=1)).isoformat()
-
-    told, summary = await sent(
-        client,
-        line("ann", ts=later),
-        line("ann", id=str(uuid4()), ts=later, channel="any"),
-        line("ann", ts=later, channel="sms"),
-        line("ann"),
-    )
-
-    assert [(each["outcome"], each.get("code")) for each in told] == [
-        ("refused", "refusal_stands"),
-        ("refused", "refusal_stands"),
-        ("stored", None),
-        ("stored", None),
-    ]
-    assert summary["shut"] == 2
-    assert await asked(client, "ann") == "deny"
-
-    own = {**CONSENT, "id": str(uuid4()), "subject": "ann", "ts": clock().isoformat()}
-    assert (await client.post("/v1/records", json={"records": [own]})).status_code == 201
-    assert await asked(client, "ann") == "permit"
-
-
-async def test_what_a_file_says_in_its_own_order_stands_whatever_the_pieces(client, clock, monkeypatch):
-    monkeypatch.setattr(importing, "LINES", 2)
-    await known(client, "ann", "bob")
-    clock.advance(timedelta(days=1))
-    times = [(clock() - timedelta(hours=left)).isoformat() for left in (9, 8)]
-
-    told, _ = await sent(
-        client,
-        line("ann", action="opt_out", ts=times[0]),
-        line("x1"),
-        line("x2"),
-        line("ann", ts=times[1]),
-        line("bob", ts=times[0]),
-        line("x3"),
-        line("bob", action="opt_out", ts=times[1]),
-    )
-
-    assert {each["outcome"] for each in told} == {"stored"}
-    assert [await asked(client, each) for each in ("ann", "bob")] == ["permit", "deny"]
-
-
-async def test_who_refuses_while_an_import_runs_has_refused(client, clock, monkeypatch):
-    monkeypatch.setattr(importing, "LINES", 2)
-    await known(client, "ann")
-    import_id = str(uuid4())
-    some = [line("ann", ts="2026-11-01T10:00:00Z"), line("x1")]
-    await sent(client, *some, **{"import": import_id})
-    refusal = {**CONSENT, "id": str(uuid4()), "subject": "ann", "ts": clock().isoformat(), "action": "opt_out"}
-    assert (await client.post("/v1/records", json={"records": [refusal]})).status_code == 201
-    clock.advance(timedelta(minutes=10))
-    later = (clock() - timedelta(minutes=2)).isoformat()
-
-    told, _ = await sent(client, *some, line("ann", ts=later), **{"import": import_id})
-
-    assert [each.get("code") for each in told] == ["refusal_stands"]
-    assert await asked(client, "ann") == "deny"
-
-
 async def test_a_dry_run_tells_the_same_and_keeps_nothing(client, database, tenant):
     lines = [line("a"), line("a"), line("b", ts=...), ""]
 
@@ -223,30 +154,6 @@ async def test_an_import_that_was_sent_before_goes_on_and_other_lines_are_refuse
     assert ([each["line"] for each in told], summary["skipped"], summary["stored"]) == ([26], 25, 1)
     for answer in (other, another_way):
         assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (409, "import_differs")
-
-
-async def test_an_erased_person_is_not_brought_back_by_a_file(client, clock, seated, erase, put):
-    await known(client, "ann")
-    await put("ann", {"email": "ann@mail.example"})
-    await sent(client, line("ann"))
-    request = str(uuid4())
-    body = {"id": request, "subject": "ann", "right": "erasure", "place": "DE-BE", "time_zone": "Europe/Berlin"}
-    version = (await client.post("/v1/requests", json=body)).json()["version"]
-    for move in ({"verify": {"reason": "staff_decision"}}, {"execute": {}}):
-        [(name, said)] = move.items()
-        answer = await client.post(f"/v1/requests/{request}/{name}", json={"version": version, **said})
-        assert answer.status_code == 200, answer.text
-        version = answer.json()["version"]
-    await erase()
-    clock.advance(timedelta(days=3))
-    later = (clock() - timedelta(hours=1)).isoformat()
-
-    told, _ = await sent(client, line("ann"), line("ann", ts=later), line("ann", ts=later, action="purchase"))
-
-    assert [each.get("code") for each in told] == ["content_expired", "refusal_stands", "refusal_stands"]
-    assert await asked(client, "ann") == "deny"
-    found = await client.post("/v1/vault/lookup", json={"field": "email", "value": "ann@mail.example"})
-    assert found.json()["subjects"] == []
 
 
 async def test_two_who_send_the_same_import_at_once_store_each_line_once(client, monkeypatch):
@@ -307,3 +214,19 @@ async def test_a_client_that_goes_away_leaves_what_was_stored_and_can_go_on(site
     _, summary = await sent(client, *lines, **{"import": import_id})
     assert (summary["skipped"] + summary["stored"], summary["known"], summary["refused"]) == (400, 0, 0)
     assert summary["skipped"] in {100, 200, 300}
+
+
+async def test_a_record_of_somebody_who_was_merged_is_known_under_either_name(client):
+    await known(client, "ann", "bob")
+    said = line("bob", id=str(uuid4()))
+    await sent(client, said)
+    merged = await client.post("/v1/subjects/ann/merge", json={"with": "bob", "same": True})
+    assert merged.status_code == 200, merged.text
+
+    told, _ = await sent(client, said, said.replace("bob", "ann"), said.replace("bob", "cem"))
+
+    assert [(each["outcome"], each.get("code")) for each in told] == [
+        ("known", None),
+        ("known", None),
+        ("refused", "record_id_reused"),
+    ]

@@ -62,5 +62,5 @@ async def brought(begin: Begin, keys: Keys, place: Path, tenant: TenantId) -> li
         one_ahead,
     )
     reader = Reading(ready=lambda _: None, vocabulary=policy.vocabulary, clock=utc_now).of(NDJSON, None)
-    told = import_records(lines(), reader.read, import_id=IMPORT, how=reader.how, dry=False, by=by)
+    told = import_records(lines(), reader.read, import_id=IMPORT, how=reader.how, facts=False, dry=False, by=by)
     return [each async for each in told]

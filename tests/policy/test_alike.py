@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -108,3 +109,49 @@ def test_who_is_alike_has_the_same_facts(policy: Policy, case: dict[str, Any], l
     if theirs is not None and other[NEWEST] == days[NEWEST]:
         until = alike.filled(alike.template(framed, other)).valid_until
         assert (None if theirs[1] == NEVER else from_micros(theirs[1])) == until
+
+
+ENDS = NOON + timedelta(hours=72 + 10 * 11)
+
+
+def said(action: str, **more: Any) -> dict[str, Any]:
+    proved = {"method": "double_opt_in", "evidence": "form", "notice_version": "v3", "purpose": "marketing"}
+    return {
+        "ts": (NOON - timedelta(hours=9)).isoformat(),
+        "channel": "phone",
+        "action": action,
+        **(proved if action == "opt_in" else more),
+    }
+
+
+@pytest.mark.parametrize("subject", [{"residence": "FR", "age": 40}, {"residence": "US", "age": 40}, {"age": 12}])
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param([said("opt_in")], id="an act of these days"),
+        pytest.param([said("opt_in"), said("call_attempt")], id="an attempt of this month"),
+        pytest.param([said("opt_in") | {"expires_at": ENDS.isoformat()}], id="a consent that ends"),
+        pytest.param([said("opt_in"), said("refused_in_call", purpose="marketing")], id="a refusal in a call"),
+    ],
+)
+def test_days_tell_the_same_at_each_hour_from_when_something_was(
+    policy: Policy, subject: dict[str, Any], records: list[dict[str, Any]]
+):
+    case = {"channel": "phone", "purpose": "marketing", "subject": subject, "records": records, "at": NOON.isoformat()}
+    first = situation_of(case, policy, 0)
+    row = row_of(first)
+    framed, days = framed_by(row.body), days_in(row.days)
+    assert framed is not None
+    answered = 0
+    for hours in (*range(0, 72, 3), *range(72, 70 * 24, 11)):
+        at = NOON + timedelta(hours=hours)
+        asked = replace(first, question=replace(first.question, at=at))
+        alike = alike_for(asked, policy)
+        made = alike.plan(framed, days)
+        assert made is not None
+        if (placed := alike.place(made[0], days)) is not None:
+            answered += 1
+            ordinary = fill(template(asked, policy.data, policy.is_holiday), at)
+            assert alike.filled(alike.template(framed, days)).facts == ordinary.facts, hours
+            assert (None if placed[1] == NEVER else from_micros(placed[1])) == ordinary.valid_until, hours
+    assert answered

@@ -156,6 +156,23 @@ async def test_of_lines_that_nobody_works_on_no_more_are_taken_than_fit():
     assert taken <= 10 + web_lines.AHEAD // (4 * CHUNK * 100) + 2
 
 
+async def test_of_empty_lines_no_more_are_kept_than_of_others():
+    taken = 0
+
+    async def receive():
+        nonlocal taken
+        taken += 1
+        return {"type": "http.request", "body": b"\n" * 65_536, "more_body": True}
+
+    chunks = Lines(receive, blank=True).chunks()
+    for _ in range(200):
+        await anext(chunks)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    assert taken <= web_lines.AHEAD // 65_536 + 2
+
+
 @pytest.mark.parametrize(("parts", "code"), [([], "invalid_request"), ([b"x" * (LONGEST + 1)], "body_too_large")])
 async def test_without_a_first_line_nothing_begins(parts, code):
     with pytest.raises(Refusal) as refused:
