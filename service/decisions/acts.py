@@ -38,7 +38,7 @@ _AS_GIVEN: Final = frozenset(
     }
 )
 _TERMS: Final = frozenset({"scope", "ground", "in_reply_to"})
-_WINDOWS: Final = {
+WINDOWS: Final = {
     # Both French periods run to the instant (RULES D9), which is outside.
     "days60": timedelta(days=60),
     # Only *later* than five minutes must be justified (US-TCPA-05), so the instant is inside.
@@ -141,7 +141,7 @@ def _item(act: Act, purpose: str | None, rank: int, asked: Asked, data: PolicyDa
         if action in bands.spans["months_waited"]
         else None,
         windows=tuple(
-            (span, later_by(act.at, length)) for span, length in _WINDOWS.items() if action in bands.spans[span]
+            (span, later_by(act.at, length)) for span, length in WINDOWS.items() if action in bands.spans[span]
         ),
         hours=_hours(signature.hours_consent),
     )

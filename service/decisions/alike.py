@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from service.decisions.acts import Item
+from service.decisions.acts import WINDOWS, Item
 from service.decisions.asking import RETRY_WITHIN
+from service.decisions.attempts import SPANS
 from service.decisions.bands import Ladder, ages, declared_ages, law_day, months_past, months_waited
 from service.decisions.clocks import Zones, local_day, midnight
 from service.decisions.domain import Question
@@ -40,11 +41,11 @@ from service.kernel import SubjectId
 _NO_DAY: Final = date.max.toordinal() + 1
 _LATELY: Final = timedelta(days=2)
 """Within which the hour may matter, and where on Earth somebody is."""
-_COUNTED: Final = timedelta(days=32)
-"""Attempts are counted for thirty days."""
-_REFUSED: Final = timedelta(days=62)
-"""A refusal in a call stands for sixty days."""
 _STANDS: Final = "days60"
+_COUNTED: Final = max(SPANS.values()) + _LATELY
+"""Attempts are counted for so long at most."""
+_REFUSED: Final = WINDOWS[_STANDS] + _LATELY
+"""A refusal in a call stands for so long at most."""
 _SOON: Final = RETRY_WITHIN + _LATELY
 _SOMEBODY: Final = SubjectId("somebody")
 """Whoever it is: nobody with a frame has an act that names another."""

@@ -8,7 +8,7 @@ from service.consent import Act
 from service.decisions.clocks import later_by
 from service.decisions.policy import Bands
 
-_SPANS: Final = {"h24": timedelta(days=1), "d30": timedelta(days=30)}
+SPANS: Final = {"h24": timedelta(days=1), "d30": timedelta(days=30)}
 
 
 def counting(attempts: Iterable[Act], channel: str, bands: Bands) -> Mapping[str, tuple[datetime, ...]]:
@@ -31,6 +31,6 @@ def counted(
     if not attempts:
         return dict.fromkeys(bands.attempts, 0)
     return {
-        span: min(most, sum(passed(at) and not passed(later_by(at, _SPANS[span])) for at in attempts[span]))
+        span: min(most, sum(passed(at) and not passed(later_by(at, SPANS[span])) for at in attempts[span]))
         for span, most in bands.attempts.items()
     }

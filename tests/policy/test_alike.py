@@ -50,7 +50,7 @@ def row_of(situation: Situation) -> Narrow:
     return narrowed(situation.facts, situation.flags, situation.state, zone)
 
 
-@tried(300)
+@tried(1_000)
 @given(case=cases(), later=LATER, dated=st.booleans(), since=st.sampled_from([0, 1, 30]))
 def test_the_facts_are_those_of_the_ordinary_way(
     policy: Policy, case: dict[str, Any], later: int, dated: bool, since: int
@@ -78,7 +78,7 @@ def test_the_facts_are_those_of_the_ordinary_way(
         assert (None if placed[1] == NEVER else from_micros(placed[1])) == ordinary.valid_until
 
 
-@tried(300)
+@tried(1_000)
 @given(case=cases(), later=LATER, moved=st.lists(st.integers(0, 40), min_size=5, max_size=5))
 def test_who_is_alike_has_the_same_facts(policy: Policy, case: dict[str, Any], later: int, moved: list[int]):
     situation = situation_of(case, policy, later)
