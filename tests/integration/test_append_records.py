@@ -24,14 +24,14 @@ from service.consent import (
 )
 from service.kernel import Caller, SubjectId
 from service.subjects import UnknownSubject
-from tests.builders import DAY, VOCABULARY, a_submission
+from tests.builders import DAY, VOCABULARY, a_submission, appending
 
 TABLES = ("record", "subject", "consent_state", "audit_entry", "audit_pending", "outbox")
 
 
 @pytest.fixture
 def append(begin, clock) -> AppendRecords:
-    return AppendRecords(begin, clock, VOCABULARY)
+    return appending(begin, clock)
 
 
 @pytest.fixture

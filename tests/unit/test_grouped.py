@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 from msgspec import Struct
 
+from service.grouped import LANES, LIMIT, Grouped
 from service.kernel import Caller, TenantId, Unavailable
 from service.vault.domain import Unreadable
-from service.vault.grouped import LANES, LIMIT, Grouped
 
 
 class Asked(Struct, eq=False):
