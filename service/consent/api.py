@@ -86,8 +86,9 @@ async def received(append_records: AppendRecords, caller: Caller, body: Any) -> 
     """Store the records in a body: what `POST /v1/records` is, in front of Litestar and within."""
     records = strictly(body, RecordsCreate).records
     appended = await append_records([record.to_submission() for record in records], by=caller)
+    stored = zip(appended.records, records, strict=True)
     return Response(
-        RecordsReceived(records=[ReceivedView.of(record) for record in appended.records]),
+        RecordsReceived(records=[ReceivedView.of(record, sent.subject) for record, sent in stored]),
         status_code=HTTPStatus.CREATED if appended.stored else HTTPStatus.OK,
     )
 

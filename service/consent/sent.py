@@ -124,7 +124,7 @@ class Group:
         new = Counter(number for number, _ in self.new.values())
         return [
             self.refused.get(number)
-            or Appended(records=[stored[said.id].of(said.subject) for said in sent.submissions], stored=new[number])
+            or Appended(records=[stored[said.id] for said in sent.submissions], stored=new[number])
             for number, sent in enumerate(self.sent)
         ]
 

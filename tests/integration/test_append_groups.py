@@ -74,7 +74,7 @@ def some(chance: Random, clock: FakeClock, ids: Sequence[UUID]) -> list[Any]:
 def told(answer: Appended | DomainError) -> Any:
     if isinstance(answer, DomainError):
         return type(answer), answer.pointers
-    return answer.stored, [(each.id, each.subject, each.brand) for each in answer.records]
+    return answer.stored, [(each.id, each.statement) for each in answer.records]
 
 
 @pytest.fixture
