@@ -2,7 +2,7 @@
 
 Requests of one tenant that come at the same moment share a transaction, in four round trips with its commit: what is
 known; the people's states, held, and the records; what follows from them. Where another transaction interferes,
-nothing of a group is stored, and each of its requests goes by itself.
+nothing of a group is stored, and each of its requests goes by itself (`service/grouped.py`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +36,8 @@ class StoreRecords:
         ContentExpired where a record was stored before, and has gone.
 
         Raises:
-            Contended: nothing of them was stored.
+            DomainError: another transaction interfered. Nothing is stored; what stands against one of them may be no
+                matter of the others, who may go by themselves.
         """
         async with self._begin(tenant) as tx:
             return await self._store(tx, group)
@@ -89,12 +90,11 @@ async def _look(tx: AppendTransaction, group: Group) -> None:
 
 
 async def _take_late(tx: AppendTransaction, group: Group, taken: AbstractSet[UUID]) -> None:
-    """Find that somebody stored some of these ids since we looked.
+    """Learn what somebody stored under these ids since we looked.
 
-    With the subjects locked it was for somebody else, or by the same request sent twice.
+    With the subjects locked it was for somebody else, or by the same request sent twice. What was stored for a request
+    that is refused after all goes with the transaction, and takes a group along.
     """
-    if len(group.sent) > 1:
-        raise Contended("somebody stored a record of the same id at the same moment")
     group.stored = {**group.stored, **await tx.records.find(taken)}
     group.judge()
     for refusal in group.refused.values():

@@ -261,21 +261,37 @@ async def test_what_another_stores_meanwhile_is_found_and_the_rest_of_the_group_
     store, begin: Begin, clock, tenant, caller, database, left
 ):
     append = AppendRecords(Grouped(store))
-    twin, theirs, mine = (a_submission(who, ts=clock()) for who in ("ann", "ben", "cem"))
+    twin, theirs, mine, more = (a_submission(who, ts=clock()) for who in ("ann", "ben", "cem", "ann"))
     async with begin(tenant) as tx:
         await store.within(tx, [twin, theirs], by=caller)
         asked = [
-            asyncio.create_task(append([each], by=of(tenant, n)))
-            for n, each in enumerate((twin, replace(theirs, subject=SubjectId("dora")), mine))
+            asyncio.create_task(append(said, by=of(tenant, n)))
+            for n, said in enumerate(([twin, more], [replace(theirs, subject=SubjectId("dora"))], [mine]))
         ]
         await waiting(database)
     same, reused, stored = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 20)
 
-    assert (same.stored, stored.stored) == (0, 1)
-    assert [each.id for each in same.records] == [twin.id]
+    assert (same.stored, stored.stored) == (1, 1)
+    assert [each.id for each in same.records] == [twin.id, more.id]
     assert isinstance(reused, RecordIdReused)
     assert left(tenant)["subjects"] == ["ann", "ben", "cem"]
-    assert len(left(tenant)["records"]) == 3
+    assert len(left(tenant)["records"]) == 4
+
+
+async def test_a_request_that_another_process_stores_at_the_same_moment_is_no_news_to_its_group(
+    store, begin: Begin, clock, tenant, caller, database, left
+):
+    twin, more = a_submission("ann", ts=clock()), a_submission("ann", ts=clock())
+    async with begin(tenant) as tx:
+        await store.within(tx, [twin], by=caller)
+        group = [Sent(submissions=said, by=of(tenant, n)) for n, said in enumerate(([twin], [twin, more]))]
+        asked = asyncio.create_task(store(tenant, group))
+        await waiting(database)
+    answers = await asyncio.wait_for(asked, 20)
+
+    assert [told(each)[0] for each in answers] == [0, 1]
+    assert [line[0] for line in left(tenant)["entries"]] == [caller.request, caller.request, "r-1"]
+    assert [(each.id, each.received_at) for each in answers[1].records] == [(twin.id, clock()), (more.id, clock())]
 
 
 async def test_a_group_whose_connection_is_lost_is_told_so_each_and_nothing_is_stored(
