@@ -159,9 +159,10 @@ async def test_every_refusal_comes_along_and_permissions_with_evidence(settle, a
     assert kept.keys() == {("opt_in", "own"), ("opt_out", None), ("opt_in", "proven"), ("call_attempt", None)}
     assert kept["opt_in", "own"].id == own.id
     for record in (refused, proven, counted):
-        copy = kept[record.action.value, record.brand]
+        said = record.statement
+        copy = kept[said.action.value, said.brand]
         assert copy.id != record.id
-        assert (copy.ts, copy.received_at, copy.evidence) == (record.ts, record.received_at, record.evidence)
+        assert (copy.ts, copy.received_at, copy.evidence) == (said.ts, record.received_at, said.evidence)
 
 
 async def test_the_state_is_that_of_the_union(settle, append, put, clock, begin, caller):
