@@ -46,7 +46,8 @@ MEMORY = 250.0
 WHY = {
     "check": "a row with three indexes, an entry of the log with five and a commit for each group of checks: "
     "PostgreSQL and the client share the other core, and the service waits for them",
-    "append": "an append is a transaction of its own, with a dozen statements",
+    "append": "five rows with ten entries of indexes, the person and the state locked, and a commit for each group: "
+    "PostgreSQL and the client share the other core, and the service waits for them",
     "p99": "the reference waits for nobody; a check waits for the group before its own to be durable",
 }
 """What was found, by name, when targets were missed."""

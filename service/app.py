@@ -41,7 +41,9 @@ from service.consent import (
     ReadRecords,
     ReadSubject,
     SettleMerge,
+    StoreRecords,
 )
+from service.consent import api as consent_api
 from service.consent.issuing import ExportReceipt, IssueReceipt, ReadRecord
 from service.consent.profiles import ProfileReader
 from service.decision_parts import decision_parts
@@ -58,6 +60,7 @@ from service.decisions.wasm import embedded
 from service.desk import Safe, couriers, desk, statutes
 from service.erasing import Known, planner, shown
 from service.export_parts import parts as export_parts
+from service.grouped import Grouped
 from service.kernel import Clock, NewId, TenantId
 from service.laws import activated_laws
 from service.package_parts import parts as package_parts
@@ -98,7 +101,6 @@ from service.vault import api as vault_api
 from service.vault.ahead import in_turn, one_ahead
 from service.vault.domain import RootUse
 from service.vault.envelope import seal, unseal
-from service.vault.grouped import Grouped
 from service.vault.importing import ImportValues
 from service.vault.keys import Keys
 from service.vault.lookup import FindHolders, Lookup
@@ -183,7 +185,8 @@ def assemble(
     profiles = ProfileReader(pool, governing)
     parts = decision_parts(begin, pool, profiles, governing, laws, read_schema(FACTS), telemetry, clock, new_id)
     decide = parts["decide"]
-    append = AppendRecords(begin, clock, policy.vocabulary)
+    store_records = StoreRecords(hot_opener(pool, clock, new_id), clock, policy.vocabulary)
+    append_records = AppendRecords(Grouped(store_records, weigh=lambda sent: len(sent.submissions)))
     fields = Fields(begin)
     pace = LookupPace(settings.lookups_per_minute, clock)
     find = FindHolders(trip_opener(pool, clock, new_id), vault_keys)
@@ -204,7 +207,7 @@ def assemble(
     permits = permit_parts(settings, begin, decide, receipt_keys, clock, new_id)
     law, systems = statutes(BUILD, policy), Known()
     plan = planner(BUILD, policy, law, systems)
-    counter = desk(begin, clock, new_id, law, append, safe, post)
+    counter = desk(begin, clock, new_id, law, store_records, safe, post)
     alone = settings.officer_people_per_hour
     reveal = Reveal(decide, profiles, begin, open_values, open_one, reveals, clock, new_id, nonce, most_alone=alone)
     return site(
@@ -224,7 +227,7 @@ def assemble(
             "find_many": find_many,
             **bulk(begin, vault_keys, policy, find_many, put_subject, clock, new_id),
             "read_subject": ReadSubject(begin, policy.vocabulary),
-            "append_records": append,
+            "append_records": append_records,
             **counter,
             **doors(settings, begin, vault_keys, counter, Lookup(fields, normalised, finder, unhurried), clock, new_id),
             **shown(begin, plan, systems, prove, receipt_keys, settings.log_name, clock),
@@ -278,6 +281,7 @@ def assemble(
             Authenticator(ring, clock, audience=settings.audience, failed=failed), known_tenant(begin), failed
         ),
         hot={
+            "appendRecords": partial(consent_api.received, append_records),
             "decide": partial(decisions_api.decided, decide, permits["decide_for_permit"]),
             "lookUp": partial(vault_api.found, lookup),
             "putValue": partial(vault_api.stored, put_value),

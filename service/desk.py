@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from service.consent import AppendRecords
+from service.consent import StoreRecords
 from service.decisions import Policy
 from service.kernel import Clock, NewId
 from service.requests.artefacts import read_periods, read_rights
@@ -69,7 +69,7 @@ def new_code() -> str:
 
 
 def desk(
-    begin: Begin, clock: Clock, new_id: NewId, law: Statutes, append: AppendRecords, safe: Safe, post: Post
+    begin: Begin, clock: Clock, new_id: NewId, law: Statutes, append: StoreRecords, safe: Safe, post: Post
 ) -> dict[str, Any]:
     """Return the dependencies of the routes about requests."""
     letters = Letters(safe.keys, seal, unseal)

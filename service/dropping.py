@@ -13,7 +13,7 @@ from msgspec import Struct
 from rich.console import Console
 
 from service import app, db, operations
-from service.consent import AppendRecords
+from service.consent import StoreRecords
 from service.databases import migrated
 from service.decisions.artefacts import read_policy
 from service.desk import statutes
@@ -138,7 +138,7 @@ def tools(begin: Begin, keys: KeyAccess, clock: Clock, new_id: NewId) -> Tools:
     """Return what the lists are handled with. A transaction of `begin` is open while another begins."""
     policy = read_policy(app.BUILD)
     law, rules = statutes(app.BUILD, policy), read_rules(app.BUILD)
-    append, move = AppendRecords(begin, clock, policy.vocabulary), MoveRequest(begin, clock, law)
+    append, move = StoreRecords(begin, clock, policy.vocabulary), MoveRequest(begin, clock, law)
     ask = OpenRequest(begin, clock, new_id, law, append)
     return Tools(
         register=RegisterBroker(begin, clock),

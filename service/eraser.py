@@ -11,11 +11,12 @@ from msgspec import Struct
 
 from service import app, db, operations
 from service.connecting import assigning
-from service.consent import AppendRecords
+from service.consent import AppendRecords, StoreRecords
 from service.decisions.artefacts import read_policy
 from service.desk import statutes
 from service.erasing import Systems, carried_out, planner
 from service.erasures import Remains, RunErasure, Stage
+from service.grouped import Grouped
 from service.kernel import TenantId, Unavailable
 from service.postgres import DatabaseUrls
 from service.root_keys import guarded_root_keys
@@ -60,7 +61,7 @@ async def eraser(settings: Settings, urls: DatabaseUrls) -> AsyncIterator[Tools]
             db.pool(urls.app, size=1) as pool,
         ):
             keys = app.vault_keys(settings, root, engine)
-            append = AppendRecords(begin, app.utc_now, policy.vocabulary)
+            store_records = StoreRecords(begin, app.utc_now, policy.vocabulary)
             law = statutes(app.BUILD, policy)
             introduce = introducing(begin, keys, pool, app.utc_now, app.new_id)
             systems = Systems(introduce, assigning(settings, app.utc_now, app.new_id), law, app.utc_now)
@@ -70,11 +71,11 @@ async def eraser(settings: Settings, urls: DatabaseUrls) -> AsyncIterator[Tools]
                 planner(app.BUILD, policy, law, systems),
                 systems,
                 keys,
-                append,
+                store_records,
                 app.utc_now,
                 app.new_id,
             )
-            yield Tools(begin, run, Forget(begin, keys, unseal, app.utc_now), append)
+            yield Tools(begin, run, Forget(begin, keys, unseal, app.utc_now), AppendRecords(Grouped(store_records)))
     finally:
         await engine.dispose()
         await removing.dispose()

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from service.audit import ProveEntry, ReceiptSigner
-from service.consent import AppendRecords
+from service.consent import StoreRecords
 from service.decisions import Policy
 from service.downstreams import (
     AssignTasks,
@@ -123,7 +123,7 @@ def carried_out(
     plan: Planner,
     connected: Connected,
     keys: KeyAccess,
-    append: AppendRecords,
+    append: StoreRecords,
     clock: Clock,
     new_id: NewId,
 ) -> RunErasure:

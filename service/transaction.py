@@ -58,7 +58,7 @@ class Transaction:
         self.audit = SqlAuditTrail(connection, trips, tenant, clock, new_id)
         self.subject_log = SqlSubjectLog(connection, tenant)
         self.content = SqlContentStore(connection, tenant)
-        self.traces = SqlTraces(connection, tenant)
+        self.traces = SqlTraces(trips, tenant)
         self.holds = SqlHoldStore(connection, tenant)
         self.tree = SqlTree(connection, tenant)
         self.log_keys = SqlLogKeys(connection)
@@ -68,12 +68,12 @@ class Transaction:
         self.values = SqlValueStore(connection, trips, tenant)
         self.moving = SqlMovingStore(connection, tenant)
         self.subjects = SqlSubjectStore(connection, trips, tenant, new_id)
-        self.records = SqlRecordStore(connection, tenant)
+        self.records = SqlRecordStore(trips, tenant)
         self.imports = SqlImportStore(connection, tenant)
         self.old_records = SqlOldRecordStore(connection, tenant)
-        self.states = SqlStateStore(connection, tenant, clock)
+        self.states = SqlStateStore(trips, tenant, clock)
         self.notices = SqlNoticeStore(connection, tenant, clock)
-        self.purposes = SqlPurposeStore(connection, tenant, clock)
+        self.purposes = SqlPurposeStore(trips, tenant, clock)
         self.decisions = SqlDecisionStore(connection, tenant)
         self.permits = SqlPermitStore(connection, tenant)
         self.overlays = SqlOverlayStore(connection, tenant)
@@ -123,13 +123,17 @@ def opener(engine: AsyncEngine, clock: Clock, new_id: NewId) -> Begin:
 
 
 class Hot:
-    """What the hot paths of the vault touch: all of it goes straight to PostgreSQL."""
+    """What the hot paths touch: all of it goes straight to PostgreSQL."""
 
     def __init__(self, trips: Trips, tenant: TenantId, clock: Clock, new_id: NewId) -> None:
         self.together = trips.together
         self.keys = SqlSubjectKeys(trips, tenant)
         self.values = SqlHotValues(trips, tenant)
         self.subjects = SqlDirectory(trips, tenant, new_id)
+        self.records = SqlRecordStore(trips, tenant)
+        self.states = SqlStateStore(trips, tenant, clock)
+        self.purposes = SqlPurposeStore(trips, tenant, clock)
+        self.traces = SqlTraces(trips, tenant)
         self.audit = SqlAuditAppender(trips, tenant, clock, new_id)
         self.outbox = SqlOutbox(trips, tenant, new_id)
 

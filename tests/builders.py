@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 from msgspec import UNSET, convert
 from msgspec.structs import replace
 
-from service.consent import Record, Statement, Submission, Vocabulary
+from service.consent import AppendRecords, Record, Statement, StoreRecords, Submission, Vocabulary
+from service.grouped import Grouped
 from service.kernel import Handle, SubjectId
 from service.subjects import Gazetteer, Subject, SubjectFacts
 
@@ -73,6 +74,11 @@ def a_record(**changes: Any) -> Record:
 
 def a_submission(subject: str = "s-1", *, record_id: UUID | None = None, **changes: Any) -> Submission:
     return Submission(id=record_id or uuid4(), subject=SubjectId(subject), statement=a_statement(**changes))
+
+
+def appending(begin: Any, clock: Any, vocabulary: Vocabulary = VOCABULARY) -> AppendRecords:
+    """Return what appends records in the transactions that `begin` opens, as the service does."""
+    return AppendRecords(Grouped(StoreRecords(begin, clock, vocabulary)))
 
 
 def a_record_body(**changes: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from service import app
 from service.connecting import assigning
-from service.consent import Action, AppendRecords, RecordChannel, SettleMerge, Statement, Submission
+from service.consent import Action, RecordChannel, SettleMerge, Statement, StoreRecords, Submission
 from service.decisions.artefacts import read_policy
 from service.desk import Safe, desk, statutes
 from service.downstreams import Introduced
@@ -33,6 +33,7 @@ from service.vault.keys import Keys
 from service.vault.ring_file import FileRing
 from service.vault.values import Write, Written
 from service.vault.writing import WriteValues
+from tests.builders import appending
 
 POLICY = read_policy(app.BUILD)
 LAW = statutes(app.BUILD, POLICY)
@@ -93,7 +94,7 @@ def running(
     keys = Keys(FileRing.open(ring), begin, clock, keep=timedelta(minutes=5))
     introduce = introducing(begin, keys, AsyncConnectionPool(open=False), clock, new_id)
     known = connected or Systems(introduce, assigning(Settings(), clock, new_id), LAW, clock)
-    append = AppendRecords(begin, clock, POLICY.vocabulary)
+    append = StoreRecords(begin, clock, POLICY.vocabulary)
     plan = planner(app.BUILD, POLICY, LAW, known)
     return carried_out(begin, begin_removing, plan, known, keys, append, clock, new_id)
 
@@ -117,8 +118,9 @@ class People:
         self._clock = clock
         self._new_id = new_id
         self._by = caller
-        self._append = AppendRecords(begin, clock, POLICY.vocabulary)
-        self._front = desk(begin, clock, new_id, LAW, self._append, SAFE, UNUSED)
+        self._append = appending(begin, clock, POLICY.vocabulary)
+        store_records = StoreRecords(begin, clock, POLICY.vocabulary)
+        self._front = desk(begin, clock, new_id, LAW, store_records, SAFE, UNUSED)
 
     async def write(self, subject: str, name: str, value: object, *, reenrol: bool = False) -> object:
         """Put a value into the vault; return what became of that."""

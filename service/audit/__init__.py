@@ -19,7 +19,7 @@ from service.audit.evidence import certificate, jws, kid_of, receipt
 from service.audit.growing import origin_of, receipts_of
 from service.audit.keeping import Content, ContentExpired, Trace
 from service.audit.keeping_ports import HoldStore, Traces
-from service.audit.ports import AuditTrail, SubjectLog, SubjectResolver
+from service.audit.ports import AuditAppender, AuditTrail, SubjectLog, SubjectResolver
 from service.audit.proving import ProveEntries, ProveEntry
 from service.audit.sheet import BOM, harmless
 from service.audit.tree import path_to, tree_hash
@@ -29,6 +29,7 @@ from service.audit.usecases import ReadEntries
 __all__ = [
     "BOM",
     "NOBODYS",
+    "AuditAppender",
     "AuditEvent",
     "AuditTrail",
     "Content",

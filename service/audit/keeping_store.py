@@ -4,13 +4,14 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, exists, or_, select, text
+from sqlalchemy import Row, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.audit.keeping import Content, Hold, Step, Trace
-from service.audit.tables import audit_hold, expired
+from service.audit.tables import audit_hold
 from service.kernel import Caller, Contended, Handle, TenantId
+from service.trips import Trips
 
 _STEP: Final = """
     SELECT removed, held, last
@@ -24,12 +25,16 @@ _STEPS: Final = {
     Content.REQUEST: text(_STEP.format("expire_requests")),
     Content.EVENT: text(_STEP.format("expire_events")),
 }
-_TRACES: Final = text(
-    """
+_TRACES: Final = """
     SELECT id, handle, at FROM expired
-    WHERE tenant = :tenant AND kind = :kind AND id = ANY(CAST(string_to_array(:ids, ',') AS uuid[]))
-    """
-)
+    WHERE tenant = %(tenant)s AND kind = %(kind)s AND id = ANY(string_to_array(%(ids)s, ',')::uuid[])
+"""
+_WENT: Final = """
+    SELECT true FROM expired
+    WHERE tenant = %(tenant)s AND kind = %(kind)s AND handle = %(handle)s
+        AND at >= %(since)s::timestamptz AND at <= %(until)s
+    LIMIT 1
+"""
 
 
 class SqlContentStore:
@@ -58,23 +63,21 @@ class SqlContentStore:
 class SqlTraces:
     """Reads what is left of content that went."""
 
-    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
-        self._connection = connection
+    def __init__(self, ask: Trips, tenant: TenantId) -> None:
+        self._ask = ask
         self._tenant = tenant
 
     async def of(self, content: Content, ids: Collection[UUID]) -> Mapping[UUID, Trace]:
         wanted = {"tenant": self._tenant, "kind": content.value, "ids": ",".join(map(str, ids))}
-        found = await self._connection.execute(_TRACES, wanted)
-        return {each.id: msgspec.convert(each, Trace, from_attributes=True) for each in found}
+        return {
+            id_: Trace(id=id_, handle=None if handle is None else Handle(handle), at=at)
+            for id_, handle, at in await self._ask(_TRACES, wanted)
+        }
 
     async def of_person(self, content: Content, handle: Handle, until: datetime, since: datetime | None = None) -> bool:
-        row = expired.c
-        wanted = exists().where(
-            row.tenant == self._tenant, row.handle == handle, row.kind == content.value, row.at <= until
-        )
-        if since is not None:
-            wanted = wanted.where(row.at >= since)
-        return bool(await self._connection.scalar(select(wanted)))
+        when = {"since": since or "-infinity", "until": until}
+        wanted = {"tenant": self._tenant, "kind": content.value, "handle": handle, **when}
+        return bool(await self._ask(_WENT, wanted))
 
 
 class SqlHoldStore:

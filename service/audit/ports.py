@@ -9,8 +9,8 @@ from service.audit.domain import AuditEvent, Draft, Entry, Position, Query, Secr
 from service.kernel import Caller, Handle, SubjectId, TenantId
 
 
-class AuditTrail(Protocol):
-    """What was done in this tenant's name. It only ever grows."""
+class AuditAppender(Protocol):
+    """What was done in this tenant's name, to be added to."""
 
     async def append(
         self,
@@ -28,13 +28,22 @@ class AuditTrail(Protocol):
         """Add an entry for each draft: a round trip, and one more where a draft has a payload."""
         ...
 
-    async def append_each(self, drafts: Sequence[tuple[Caller, Draft]]) -> None:
-        """Add an entry for each draft, of what different callers did, in one round trip."""
+    async def append_each(
+        self, drafts: Sequence[tuple[Caller, Draft]], *, secrets: Mapping[Handle, Secret] | None = None
+    ) -> None:
+        """Add an entry for each draft, of what different callers did, as `append_many` does.
+
+        Whoever read the `secrets` of those whom the payloads are about saves the second round trip.
+        """
         ...
 
     async def secrets(self, handles: Collection[Handle]) -> Mapping[Handle, Secret]:
         """Return the secrets of those subjects who have one: who was erased has none any more."""
         ...
+
+
+class AuditTrail(AuditAppender, Protocol):
+    """The same, to be read as well. It only ever grows."""
 
     async def destroy_secrets(self, handle: Handle) -> AbstractSet[Handle]:
         """Destroy the secret of a subject, and of those who were merged into this one; return whose there were."""

@@ -118,12 +118,15 @@ class SqlAuditAppender:
     async def append_many(self, drafts: Sequence[Draft], *, by: Caller) -> None:
         await self.append_each([(by, draft) for draft in drafts])
 
-    async def append_each(self, drafts: Sequence[tuple[Caller, Draft]]) -> None:
+    async def append_each(
+        self, drafts: Sequence[tuple[Caller, Draft]], *, secrets: Mapping[Handle, Secret] | None = None
+    ) -> None:
         if not drafts:
             return
         now = self._clock()
-        whose = {draft.subject or NOBODYS for _, draft in drafts if draft.payload is not None}
-        secrets = await self.secrets(whose) if whose else {}
+        if secrets is None:
+            whose = {draft.subject or NOBODYS for _, draft in drafts if draft.payload is not None}
+            secrets = await self.secrets(whose) if whose else {}
         entries = [
             Entry.of(draft, by=by, entry_id=self._new_id(), at=now, secret=secrets.get(draft.subject or NOBODYS))
             for by, draft in drafts

@@ -1,5 +1,6 @@
 """Records, notices and purposes, and the state they amount to."""
 
+from service.consent.appending import AppendRecords, StoreRecords
 from service.consent.committed import payload_of, purpose_hash
 from service.consent.domain import (
     Act,
@@ -47,7 +48,6 @@ from service.consent.ports import (
 from service.consent.receipts import shown
 from service.consent.union import Merged, agreed_at, joined
 from service.consent.usecases import (
-    AppendRecords,
     PutNotice,
     PutPurpose,
     ReadNotice,
@@ -117,6 +117,7 @@ __all__ = [
     "StateStore",
     "StateUnreadable",
     "Statement",
+    "StoreRecords",
     "StoredRecord",
     "Submission",
     "UnacceptableNotice",

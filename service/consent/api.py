@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
 
+from service.consent.appending import AppendRecords
 from service.consent.domain import (
     NoticeRedefined,
     NotTheirOwn,
@@ -37,7 +38,6 @@ from service.consent.schemas import (
     SubjectView,
 )
 from service.consent.usecases import (
-    AppendRecords,
     PutNotice,
     PutPurpose,
     ReadNotice,
@@ -82,6 +82,17 @@ AsOf = Annotated[
 AGAIN: Final = "It was there already, with the same content"
 
 
+async def received(append_records: AppendRecords, caller: Caller, body: Any) -> Response[RecordsReceived]:
+    """Store the records in a body: what `POST /v1/records` is, in front of Litestar and within."""
+    records = strictly(body, RecordsCreate).records
+    appended = await append_records([record.to_submission() for record in records], by=caller)
+    stored = zip(appended.records, records, strict=True)
+    return Response(
+        RecordsReceived(records=[ReceivedView.of(record, sent.subject) for record, sent in stored]),
+        status_code=HTTPStatus.CREATED if appended.stored else HTTPStatus.OK,
+    )
+
+
 class RecordController(Controller):
     """Record what people want, and show it."""
 
@@ -110,12 +121,7 @@ class RecordController(Controller):
 
         With their own token people record their own acts and nothing else.
         """
-        records = strictly(data, RecordsCreate).records
-        appended = await append_records([record.to_submission() for record in records], by=request.user)
-        return Response(
-            RecordsReceived(records=[ReceivedView.of(record) for record in appended.records]),
-            status_code=HTTPStatus.CREATED if appended.stored else HTTPStatus.OK,
-        )
+        return await received(append_records, request.user, data)
 
     @get(
         "/subjects/{subject:str}/records",

@@ -14,12 +14,13 @@ from uuid import UUID
 from msgspec import Struct
 
 from service.audit import AuditEvent, Content, ContentExpired
+from service.consent.appending import grown
 from service.consent.domain import Act, RecordIdReused, State, StoredRecord, Submission, UnknownPurpose
 from service.consent.imported import Chunk, RefusalStands
 from service.consent.importing_ports import ImportTransaction
+from service.consent.sent import own_purposes, refuse_the_future
 from service.consent.signatures import effective_at
-from service.consent.usecases import grown, is_of, refuse_the_future
-from service.consent.vocabulary import Action, Vocabulary, is_tenant_purpose
+from service.consent.vocabulary import Action, Vocabulary
 from service.events import Event
 from service.kernel import Caller, Contended, DomainError, Handle, NewId
 
@@ -81,12 +82,7 @@ class AppendChunk:
         return Became(new={line: len(each) for line, each in new.items()}, refused=refused)
 
     async def _refused(self, tx: ImportTransaction, lines: Lines, now: datetime) -> dict[int, DomainError]:
-        own = {
-            purpose
-            for each in lines.values()
-            for said in each
-            if (purpose := said.statement.purpose) is not None and is_tenant_purpose(purpose)
-        }
+        own = own_purposes(said.statement.purpose for each in lines.values() for said in each)
         unknown = own - (await tx.purposes.find(own)).keys() if own else set()
         refused: dict[int, DomainError] = {}
         for line, each in lines.items():
@@ -126,7 +122,7 @@ class AppendChunk:
                             id=said.id, handle=handle, received_at=now, statement=said.statement
                         )
                     elif (said.id not in derived and known.statement != said.statement) or (
-                        known.handle != handle and not await is_of(tx, known.handle, handle)
+                        known.handle != handle and known.handle not in await tx.subjects.former(handle)
                     ):
                         raise RecordIdReused("another record has this id")
             except DomainError as error:

@@ -236,7 +236,7 @@ class StoredRecord(Struct, frozen=True, kw_only=True):
 class Appended(Struct, frozen=True, kw_only=True):
     """What became of records that were sent."""
 
-    records: Sequence[Record]
+    records: Sequence[StoredRecord]
     """One for each that was sent, in that order."""
     stored: int
     """How many were new."""

@@ -1,14 +1,15 @@
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from service.audit import AuditTrail, Traces
-from service.consent.domain import Notice, NoticeContent, OwnPurpose, Position, Profile, State, StoredRecord
+from service.audit import AuditAppender, AuditTrail, Traces
+from service.consent.domain import Appended, Notice, NoticeContent, OwnPurpose, Position, Profile, State, StoredRecord
+from service.consent.sent import Sent
 from service.events import Outbox
 from service.kernel import Handle, SubjectId, TenantId
-from service.subjects import SubjectStore
+from service.subjects import Directory, SubjectStore
 from service.vault import MovingTransaction
 
 
@@ -103,25 +104,49 @@ class PurposeStore(Protocol):
         ...
 
 
-class ConsentTransaction(Protocol):
-    """What a use case about consent may touch; stored together or not at all."""
+class AppendTransaction(Protocol):
+    """What appending records may touch; stored together or not at all."""
 
     @property
-    def subjects(self) -> SubjectStore: ...
+    def subjects(self) -> Directory: ...
     @property
     def records(self) -> RecordStore: ...
     @property
     def states(self) -> StateStore: ...
     @property
-    def notices(self) -> NoticeStore: ...
-    @property
     def purposes(self) -> PurposeStore: ...
     @property
-    def audit(self) -> AuditTrail: ...
+    def audit(self) -> AuditAppender: ...
     @property
     def traces(self) -> Traces: ...
     @property
     def outbox(self) -> Outbox: ...
+
+    async def together(self, *asks: Coroutine[Any, Any, Any]) -> Sequence[Any]:
+        """Await all of `asks`, which ask the stores of this transaction: one round trip, in their order."""
+        ...
+
+
+BeginAppending = Callable[[TenantId], AbstractAsyncContextManager[AppendTransaction]]
+
+
+class Writer(Protocol):
+    """Stores what one request sends with whoever else's comes at the same moment, durable before it returns."""
+
+    async def __call__(self, sent: Sent, /) -> Appended:
+        """Raises what stood against this one request, or `Unavailable`."""
+        ...
+
+
+class ConsentTransaction(AppendTransaction, Protocol):
+    """What a use case about consent may touch; stored together or not at all."""
+
+    @property
+    def subjects(self) -> SubjectStore: ...
+    @property
+    def notices(self) -> NoticeStore: ...
+    @property
+    def audit(self) -> AuditTrail: ...
 
 
 Begin = Callable[[TenantId], AbstractAsyncContextManager[ConsentTransaction]]

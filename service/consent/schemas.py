@@ -14,6 +14,7 @@ from service.consent.domain import (
     OwnPurpose,
     Record,
     Statement,
+    StoredRecord,
     Submission,
 )
 from service.consent.union import Merged
@@ -38,7 +39,8 @@ class RecordCreate(Statement, frozen=True, kw_only=True, omit_defaults=True, for
 
     def said(self) -> dict[str, Any]:
         """Return the members of the statement that is meant: the same instants in UTC, and each channel once."""
-        said = {name: getattr(self, name) for name in Statement.__struct_fields__}
+        said = asdict(self)
+        del said["id"], said["subject"]
         said |= {name: _utc(said[name]) for name in ("ts", "expires_at", "original_ts")}
         if isinstance(self.channel, tuple):
             said["channel"] = tuple(sorted(set(self.channel)))
@@ -59,8 +61,8 @@ class ReceivedView(Struct, frozen=True, kw_only=True):
     received_at: datetime
 
     @classmethod
-    def of(cls, record: Record) -> "ReceivedView":
-        return cls(id=record.id, subject=record.subject, received_at=record.received_at)
+    def of(cls, record: StoredRecord, subject: str) -> "ReceivedView":
+        return cls(id=record.id, subject=subject, received_at=record.received_at)
 
 
 class RecordsReceived(Struct, frozen=True, kw_only=True):

@@ -1,12 +1,12 @@
 """The records and what they amount to, in PostgreSQL. Batches travel as one JSON parameter, one statement a table."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, select, text, tuple_
+from sqlalchemy import Row, select, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,73 +22,66 @@ from service.consent.domain import (
     StoredRecord,
 )
 from service.consent.fold import EMPTY, FORMAT, decode, encode
-from service.consent.tables import consent_state, notice, purpose, record
+from service.consent.tables import notice
 from service.kernel import Clock, Handle, TenantId
+from service.trips import Trips
 
-_APPEND: Final = text(
-    """
+_APPEND: Final = """
     INSERT INTO record (tenant, id, handle, ts, received_at, statement)
-    SELECT :tenant, id, handle, ts, received_at, convert_to(statement, 'UTF8')
-    FROM json_to_recordset(CAST(:rows AS json)) AS new (
+    SELECT %(tenant)s, id, handle, ts, received_at, convert_to(statement, 'UTF8')
+    FROM json_to_recordset(%(rows)s::json) AS new (
         id uuid, handle uuid, ts timestamptz, received_at timestamptz, statement text
     )
     ORDER BY id
     ON CONFLICT (tenant, id) DO NOTHING
     RETURNING id
-    """
-)
-_FIND: Final = text(
-    """
-    SELECT id, handle, received_at, statement FROM record
-    WHERE tenant = :tenant AND id = ANY(CAST(string_to_array(:ids, ',') AS uuid[]))
-    """
-)
-_HANDLES: Final = text(
-    """
-    (SELECT DISTINCT handle FROM record WHERE tenant = :tenant AND handle > :after ORDER BY handle LIMIT :limit)
+"""
+_RECORDS: Final = "SELECT id, handle, received_at, statement FROM record WHERE tenant = %(tenant)s"
+_FIND: Final = f"{_RECORDS} AND id = ANY(string_to_array(%(ids)s, ',')::uuid[])"
+_HISTORY: Final = f"""
+    {_RECORDS} AND handle = %(handle)s AND received_at <= %(as_of)s::timestamptz ORDER BY ts, id
+"""
+_PAGE: Final = f"""
+    {_RECORDS} AND handle = %(handle)s AND (ts, id) > (%(ts)s::timestamptz, %(id)s) ORDER BY ts, id LIMIT %(limit)s
+"""
+_HISTORIES: Final = f"""
+    {_RECORDS} AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[]) ORDER BY handle, ts, id
+"""
+_HANDLES: Final = """
+    (SELECT DISTINCT handle FROM record
+        WHERE tenant = %(tenant)s AND handle > %(after)s ORDER BY handle LIMIT %(limit)s)
     UNION
-    (SELECT handle FROM consent_state WHERE tenant = :tenant AND handle > :after ORDER BY handle LIMIT :limit)
-    ORDER BY handle LIMIT :limit
-    """
-)
-_HISTORIES: Final = text(
-    """
-    SELECT id, handle, received_at, statement FROM record
-    WHERE tenant = :tenant AND handle = ANY(CAST(string_to_array(:handles, ',') AS uuid[]))
-    ORDER BY handle, ts, id
-    """
-)
-_STATES: Final = text(
-    """
+    (SELECT handle FROM consent_state
+        WHERE tenant = %(tenant)s AND handle > %(after)s ORDER BY handle LIMIT %(limit)s)
+    ORDER BY handle LIMIT %(limit)s
+"""
+_STATES: Final = """
     SELECT handle, version, state FROM consent_state
-    WHERE tenant = :tenant AND handle = ANY(CAST(string_to_array(:handles, ',') AS uuid[]))
-    """
-)
-_FIRST: Final = text(
-    """
+    WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[])
+"""
+_FIRST: Final = """
     INSERT INTO consent_state (tenant, handle, version, state, updated_at)
-    SELECT :tenant, handle, :version, :state, :at
-    FROM unnest(CAST(string_to_array(:handles, ',') AS uuid[])) AS handle
+    SELECT %(tenant)s, handle, %(version)s, %(state)s, %(at)s
+    FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS handle
     ORDER BY handle
     ON CONFLICT (tenant, handle) DO NOTHING
-    """
-)
-_LOCK: Final = text(
-    """
-    SELECT handle, version, state FROM consent_state
-    WHERE tenant = :tenant AND handle = ANY(CAST(string_to_array(:handles, ',') AS uuid[]))
-    ORDER BY handle
-    FOR UPDATE
-    """
-)
-_WRITE: Final = text(
-    """
+"""
+_LOCK: Final = f"{_STATES} ORDER BY handle FOR UPDATE"
+_WRITE: Final = """
     UPDATE consent_state AS old
-    SET version = :version, state = convert_to(new.state, 'UTF8'), updated_at = :at
-    FROM json_to_recordset(CAST(:rows AS json)) AS new (handle uuid, state text)
-    WHERE old.tenant = :tenant AND old.handle = new.handle
-    """
-)
+    SET version = %(version)s, state = convert_to(new.state, 'UTF8'), updated_at = %(at)s
+    FROM json_to_recordset(%(rows)s::json) AS new (handle uuid, state text)
+    WHERE old.tenant = %(tenant)s AND old.handle = new.handle
+"""
+_REGISTER: Final = """
+    INSERT INTO purpose (tenant, purpose, maps_to, title, created_at)
+    VALUES (%(tenant)s, %(purpose)s, %(maps_to)s, %(title)s, %(at)s)
+    ON CONFLICT DO NOTHING
+    RETURNING purpose
+"""
+_OWN: Final = "SELECT purpose, maps_to, title FROM purpose WHERE tenant = %(tenant)s"
+_PURPOSES: Final = f"{_OWN} AND purpose = ANY(string_to_array(%(purposes)s, ','))"
+_PURPOSES_AFTER: Final = f"{_OWN} AND purpose > %(after)s ORDER BY purpose LIMIT %(limit)s"
 _encoder: Final = msgspec.json.Encoder()
 _statement: Final = msgspec.json.Decoder(Statement)
 
@@ -99,13 +92,13 @@ class SqlRecordStore:
     Never commits: the transaction that built the store does.
     """
 
-    def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
-        self._connection = connection
+    def __init__(self, ask: Trips, tenant: TenantId) -> None:
+        self._ask = ask
         self._tenant = tenant
 
     async def find(self, ids: Collection[UUID]) -> Mapping[UUID, StoredRecord]:
-        rows = await self._connection.execute(_FIND, {"tenant": self._tenant, "ids": _joined(ids)})
-        return {row.id: _to_record(row) for row in rows}
+        rows = await self._ask(_FIND, {"tenant": self._tenant, "ids": _joined(ids)})
+        return {record.id: record for record in map(_to_record, rows)}
 
     async def append(self, records: Sequence[StoredRecord]) -> frozenset[UUID]:
         rows = [
@@ -118,83 +111,59 @@ class SqlRecordStore:
             }
             for record in records
         ]
-        added = await self._connection.execute(
-            _APPEND, {"tenant": self._tenant, "rows": _encoder.encode(rows).decode()}
-        )
-        return frozenset(added.scalars())
+        added = await self._ask(_APPEND, {"tenant": self._tenant, "rows": _encoder.encode(rows).decode()})
+        return frozenset(id_ for (id_,) in added)
 
     async def history(self, handle: Handle, *, as_of: datetime | None = None) -> Sequence[StoredRecord]:
-        wanted = self._of(handle)
-        if as_of is not None:
-            wanted = wanted.where(record.c.received_at <= as_of)
-        return [_to_record(row) for row in await self._connection.execute(wanted)]
+        wanted = {"tenant": self._tenant, "handle": handle, "as_of": as_of or "infinity"}
+        return [_to_record(row) for row in await self._ask(_HISTORY, wanted)]
 
     async def page(self, handle: Handle, *, after: Position | None, limit: int) -> Sequence[StoredRecord]:
-        wanted = self._of(handle).limit(limit)
-        if after is not None:
-            wanted = wanted.where(tuple_(record.c.ts, record.c.id) > tuple_(after.ts, after.id))
-        return [_to_record(row) for row in await self._connection.execute(wanted)]
-
-    def _of(self, handle: Handle) -> Any:
-        return (
-            select(record.c.id, record.c.handle, record.c.received_at, record.c.statement)
-            .where(record.c.tenant == self._tenant, record.c.handle == handle)
-            .order_by(record.c.ts, record.c.id)
-        )
+        place = {"ts": "-infinity", "id": NOBODYS} if after is None else {"ts": after.ts, "id": after.id}
+        rows = await self._ask(_PAGE, {"tenant": self._tenant, "handle": handle, **place, "limit": limit})
+        return [_to_record(row) for row in rows]
 
     async def handles(self, *, after: Handle | None, limit: int) -> Sequence[Handle]:
-        rows = await self._connection.execute(
-            _HANDLES, {"tenant": self._tenant, "after": after or NOBODYS, "limit": limit}
-        )
-        return [Handle(handle) for handle in rows.scalars()]
+        rows = await self._ask(_HANDLES, {"tenant": self._tenant, "after": after or NOBODYS, "limit": limit})
+        return [Handle(handle) for (handle,) in rows]
 
     async def histories(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[StoredRecord]]:
-        rows = await self._connection.execute(_HISTORIES, {"tenant": self._tenant, "handles": _joined(handles)})
         found: dict[Handle, list[StoredRecord]] = {}
-        for row in rows:
-            found.setdefault(Handle(row.handle), []).append(_to_record(row))
+        for row in await self._ask(_HISTORIES, {"tenant": self._tenant, "handles": _joined(handles)}):
+            record = _to_record(row)
+            found.setdefault(record.handle, []).append(record)
         return found
 
 
 class SqlStateStore:
     """Keeps one `State` a subject, in the bytes of the fold."""
 
-    def __init__(self, connection: AsyncConnection, tenant: TenantId, clock: Clock) -> None:
-        self._connection = connection
+    def __init__(self, ask: Trips, tenant: TenantId, clock: Clock) -> None:
+        self._ask = ask
         self._tenant = tenant
         self._clock = clock
 
     async def read(self, handle: Handle) -> State:
-        found = await self._connection.execute(
-            select(consent_state.c.version, consent_state.c.state).where(
-                consent_state.c.tenant == self._tenant, consent_state.c.handle == handle
-            )
-        )
-        row = found.one_or_none()
-        return EMPTY if row is None else decode(row.state, version=row.version)
+        for _, version, state in await self._ask(_STATES, self._of([handle])):
+            return decode(state, version=version)
+        return EMPTY
 
     async def several(self, handles: Collection[Handle]) -> Mapping[Handle, State | None]:
-        rows = await self._connection.execute(_STATES, {"tenant": self._tenant, "handles": _joined(handles)})
-        return {Handle(row.handle): _readable(row) for row in rows}
+        return _readable(await self._ask(_STATES, self._of(handles)))
 
     async def lock(self, handles: Collection[Handle]) -> Mapping[Handle, State | None]:
-        wanted = {"tenant": self._tenant, "handles": _joined(handles)}
+        wanted = self._of(handles)
         first = {"version": FORMAT, "state": encode(EMPTY), "at": self._clock()}
-        await self._connection.execute(_FIRST, {**wanted, **first})
-        rows = await self._connection.execute(_LOCK, wanted)
-        return {Handle(row.handle): _readable(row) for row in rows}
+        _, held = await self._ask.all((_FIRST, {**wanted, **first}), (_LOCK, wanted))
+        return _readable(held)
 
     async def write(self, states: Mapping[Handle, State]) -> None:
         rows = [{"handle": handle, "state": encode(state).decode()} for handle, state in states.items()]
-        await self._connection.execute(
-            _WRITE,
-            {
-                "tenant": self._tenant,
-                "version": FORMAT,
-                "at": self._clock(),
-                "rows": _encoder.encode(rows).decode(),
-            },
-        )
+        new = {"version": FORMAT, "at": self._clock(), "rows": _encoder.encode(rows).decode()}
+        await self._ask(_WRITE, {"tenant": self._tenant, **new})
+
+    def _of(self, handles: Collection[Handle]) -> dict[str, Any]:
+        return {"tenant": self._tenant, "handles": _joined(handles)}
 
 
 class SqlNoticeStore:
@@ -247,32 +216,23 @@ class SqlNoticeStore:
 class SqlPurposeStore:
     """Appends and reads a tenant's own purposes."""
 
-    def __init__(self, connection: AsyncConnection, tenant: TenantId, clock: Clock) -> None:
-        self._connection = connection
+    def __init__(self, ask: Trips, tenant: TenantId, clock: Clock) -> None:
+        self._ask = ask
         self._tenant = tenant
         self._clock = clock
 
     async def add(self, own: OwnPurpose) -> bool:
-        added = await self._connection.execute(
-            upsert(purpose)
-            .values(tenant=self._tenant, **msgspec.structs.asdict(own), created_at=self._clock())
-            .on_conflict_do_nothing()
-            .returning(purpose.c.purpose)
-        )
-        return added.scalar_one_or_none() is not None
+        new = {**msgspec.structs.asdict(own), "at": self._clock()}
+        return bool(await self._ask(_REGISTER, {"tenant": self._tenant, **new}))
 
     async def find(self, purposes: Collection[str]) -> Mapping[str, OwnPurpose]:
-        rows = await self._connection.execute(self._of_tenant().where(purpose.c.purpose.in_(purposes)))
-        return {row.purpose: _to_purpose(row) for row in rows}
+        # No name of a purpose has a comma in it.
+        rows = await self._ask(_PURPOSES, {"tenant": self._tenant, "purposes": ",".join(purposes)})
+        return {own.purpose: own for own in map(_to_purpose, rows)}
 
     async def page(self, *, after: str | None, limit: int) -> Sequence[OwnPurpose]:
-        wanted = self._of_tenant().order_by(purpose.c.purpose).limit(limit)
-        if after is not None:
-            wanted = wanted.where(purpose.c.purpose > after)
-        return [_to_purpose(row) for row in await self._connection.execute(wanted)]
-
-    def _of_tenant(self) -> Any:
-        return select(purpose.c.purpose, purpose.c.maps_to, purpose.c.title).where(purpose.c.tenant == self._tenant)
+        rows = await self._ask(_PURPOSES_AFTER, {"tenant": self._tenant, "after": after or "", "limit": limit})
+        return [_to_purpose(row) for row in rows]
 
 
 def _joined(ids: Collection[UUID]) -> str:
@@ -280,20 +240,22 @@ def _joined(ids: Collection[UUID]) -> str:
     return ",".join(map(str, ids))
 
 
-def _to_record(row: Row[Any, Any, Any]) -> StoredRecord:
+def _to_record(row: tuple[Any, ...]) -> StoredRecord:
+    id_, handle, received_at, statement = row
     return StoredRecord(
-        id=row.id,
-        handle=Handle(row.handle),
-        received_at=row.received_at.astimezone(UTC),
-        statement=_statement.decode(row.statement),
+        id=id_, handle=Handle(handle), received_at=received_at.astimezone(UTC), statement=_statement.decode(statement)
     )
 
 
-def _readable(row: Row[Any, Any, Any]) -> State | None:
-    try:
-        return decode(row.state, version=row.version)
-    except StateUnreadable:
-        return None
+def _readable(rows: Iterable[tuple[Any, ...]]) -> dict[Handle, State | None]:
+    """Return the states; ``None`` for one that can't be read."""
+    found: dict[Handle, State | None] = {}
+    for handle, version, state in rows:
+        try:
+            found[Handle(handle)] = decode(state, version=version)
+        except StateUnreadable:
+            found[Handle(handle)] = None
+    return found
 
 
 def _to_notice(row: Row[Any, Any, Any]) -> Notice:
@@ -301,5 +263,6 @@ def _to_notice(row: Row[Any, Any, Any]) -> Notice:
     return Notice(content=content, sha256=row.sha256, created_at=row.created_at)
 
 
-def _to_purpose(row: Row[Any, Any, Any]) -> OwnPurpose:
-    return msgspec.convert(row, OwnPurpose, from_attributes=True)
+def _to_purpose(row: tuple[Any, ...]) -> OwnPurpose:
+    purpose, maps_to, title = row
+    return OwnPurpose(purpose=purpose, maps_to=maps_to, title=title)

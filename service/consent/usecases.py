@@ -1,187 +1,35 @@
 """What can be done with records and the state they amount to, and with what a tenant registers once."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from service.audit import AuditEvent, Content, ContentExpired, Draft
-from service.consent.committed import purpose_hash, stored_record
+from service.consent.committed import purpose_hash
 from service.consent.domain import (
-    OWN_ACTS,
-    Appended,
     History,
     Notice,
     NoticeContent,
     NoticeRedefined,
-    NotTheirOwn,
     Overview,
     OwnPurpose,
     OwnPurposes,
     Position,
     PurposeRedefined,
     Rebuilt,
-    RecordFromTheFuture,
-    RecordIdReused,
     State,
-    Statement,
-    StoredRecord,
-    Submission,
     UnknownNotice,
-    UnknownPurpose,
 )
 from service.consent.fold import EMPTY, fold
 from service.consent.ports import Begin, ConsentTransaction
-from service.consent.vocabulary import Vocabulary, is_tenant_purpose
+from service.consent.sent import own_purposes, refuse_unregistered
+from service.consent.vocabulary import Vocabulary
 from service.events import Event
 from service.kernel import Caller, Clock, Handle, SubjectId
-from service.subjects import Ensured, UnknownSubject
-
-SKEW: Final = timedelta(minutes=5)
-"""How far a capture point's clock may run ahead of ours."""
+from service.subjects import UnknownSubject
 
 CHUNK: Final = 100
 """Subjects folded anew in one transaction: it locks them."""
-
-
-class AppendRecords:
-    """Store records with the state they amount to, their audit entries and their events, or store nothing."""
-
-    def __init__(self, begin: Begin, clock: Clock, vocabulary: Vocabulary) -> None:
-        self._begin = begin
-        self._clock = clock
-        self._vocabulary = vocabulary
-
-    async def __call__(self, submissions: Sequence[Submission], *, by: Caller) -> Appended:
-        """Return the records as stored, one for each submission, in their order.
-
-        A record that is already there, with the same content, is answered like the first
-        time. Subjects nobody knew come into being.
-
-        Raises:
-            RecordIdReused, RecordFromTheFuture, UnknownPurpose, NotTheirOwn,
-            UnknownSubject: nothing was stored.
-            ContentExpired: nor where a record was stored before, and has gone.
-        """
-        async with self._begin(by.tenant) as tx:
-            return await self.within(tx, submissions, by=by)
-
-    async def within(self, tx: ConsentTransaction, submissions: Sequence[Submission], *, by: Caller) -> Appended:
-        """Do the same as a part of a larger transaction, which has to end when this raises."""
-        now = self._clock()
-        wanted = _one_of_each(submissions)
-        for number, submission in enumerate(submissions):
-            refuse_the_future(submission.statement, f"/records/{number}", now, self._vocabulary)
-            _refuse_what_is_not_theirs(submission, number, by)
-
-        purposes = [submission.statement.purpose for submission in submissions]
-        await _refuse_unregistered(tx, purposes, "/records/{}/purpose")
-        ensured = await tx.subjects.ensure([submission.subject for submission in wanted.values()], now)
-        states = await tx.states.lock(set(ensured.handles.values()))
-        stored = dict(await tx.records.find(wanted))
-        if gone := await tx.traces.of(Content.RECORD, wanted.keys() - stored.keys()):
-            places = [f"/records/{n}/id" for n, submission in enumerate(submissions) if submission.id in gone]
-            raise ContentExpired("a record of this id was kept until its period ended", pointers=places)
-        new = []
-        for submission in wanted.values():
-            handle = ensured.handles[submission.subject]
-            known = stored.get(submission.id)
-            if known is None:
-                new.append(_received(submission, handle, now))
-            elif known.statement != submission.statement or not await is_of(tx, known.handle, handle):
-                raise _reused(submission.id, submissions)
-        if new:
-            # With the subjects locked, an id that is taken meanwhile was taken for somebody else.
-            added = await tx.records.append(new)
-            for record in new:
-                if record.id not in added:
-                    raise _reused(record.id, submissions)
-            await tx.states.write(await grown(tx, states, new, self._vocabulary))
-            await _tell(tx, ensured, new, now, by)
-            stored.update({record.id: record for record in new})
-        records = [stored[submission.id].of(submission.subject) for submission in submissions]
-        return Appended(records=records, stored=len(new))
-
-
-def refuse_the_future(said: Statement, place: str, now: datetime, vocabulary: Vocabulary) -> None:
-    """Raises: RecordFromTheFuture: `place` is where the record stands."""
-    if said.action not in vocabulary.refusals and max(said.ts, said.happened_at) > now + SKEW:
-        raise RecordFromTheFuture("only a refusal may be dated later than now", pointers=[place])
-
-
-async def grown(
-    tx: ConsentTransaction,
-    states: Mapping[Handle, State | None],
-    new: Iterable[StoredRecord],
-    vocabulary: Vocabulary,
-) -> dict[Handle, State]:
-    """Return the states of locked subjects whose histories have grown by `new`, which is stored."""
-    by_handle: dict[Handle, list[StoredRecord]] = {}
-    for record in new:
-        by_handle.setdefault(record.handle, []).append(record)
-    after = {}
-    for handle, records in by_handle.items():
-        before = states[handle]
-        if before is None:
-            after[handle] = fold(EMPTY, await tx.records.history(handle), vocabulary)
-        else:
-            after[handle] = fold(before, records, vocabulary)
-    return after
-
-
-async def is_of(tx: ConsentTransaction, stored: Handle, handle: Handle) -> bool:
-    """Return whether a record under a handle is that of whoever has `handle` now."""
-    return stored == handle or stored in await tx.subjects.former(handle)
-
-
-def _one_of_each(submissions: Sequence[Submission]) -> dict[UUID, Submission]:
-    wanted: dict[UUID, Submission] = {}
-    for submission in submissions:
-        if wanted.setdefault(submission.id, submission) != submission:
-            raise _reused(submission.id, submissions)
-    return wanted
-
-
-def _reused(record_id: UUID, submissions: Iterable[Submission]) -> RecordIdReused:
-    places = [f"/records/{number}/id" for number, sent in enumerate(submissions) if sent.id == record_id]
-    return RecordIdReused("another record has this id", pointers=places)
-
-
-def _received(submission: Submission, handle: Handle, now: datetime) -> StoredRecord:
-    return StoredRecord(id=submission.id, handle=handle, received_at=now, statement=submission.statement)
-
-
-def _refuse_what_is_not_theirs(submission: Submission, number: int, by: Caller) -> None:
-    """With their own token people speak for themselves."""
-    if by.subject is None:
-        return
-    if submission.subject != by.subject:
-        raise UnknownSubject("no such subject")
-    said = submission.statement
-    if said.action not in OWN_ACTS or said.original_ts is not None or said.subject_ref not in (None, by.subject):
-        raise NotTheirOwn("this is for others to state", pointers=[f"/records/{number}"])
-
-
-async def _refuse_unregistered(tx: ConsentTransaction, purposes: Iterable[str | None], place: str) -> None:
-    """Refuse purposes that nobody registered; `place` is a pointer to them with a gap for their number."""
-    own = {number: name for number, name in enumerate(purposes) if name is not None and is_tenant_purpose(name)}
-    if own and (unknown := set(own.values()) - (await tx.purposes.find(set(own.values()))).keys()):
-        places = [place.format(number) for number, name in own.items() if name in unknown]
-        raise UnknownPurpose("no purpose of this name is registered", pointers=places)
-
-
-async def _tell(
-    tx: ConsentTransaction, ensured: Ensured, new: Sequence[StoredRecord], now: datetime, by: Caller
-) -> None:
-    """Audit and announce what was stored: the subjects first, then their records."""
-    created = sorted(ensured.handles[subject] for subject in ensured.created)
-    happened = [
-        Draft(event=AuditEvent.SUBJECT_CREATED, object_id=str(handle), subject=handle) for handle in created
-    ] + [stored_record(record) for record in new]
-    await tx.audit.append_many(happened, by=by)
-    await tx.outbox.add(
-        [Event(type=each.event.value, object_id=each.object_id, subject=each.subject, at=now) for each in happened]
-    )
 
 
 class ReadRecords:
@@ -291,7 +139,8 @@ class PutNotice:
         """
         content.check()
         async with self._begin(by.tenant) as tx:
-            await _refuse_unregistered(tx, content.purposes, "/purposes/{}")
+            registered = await tx.purposes.find(own_purposes(content.purposes))
+            refuse_unregistered(content.purposes, registered.keys(), "/purposes/{}")
             new = await tx.notices.add(content)
             stored = await tx.notices.find(content.notice, content.version)
             if stored is None or stored.content != content:

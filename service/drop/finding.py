@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from service.audit import AuditEvent
-from service.consent import Action, AppendRecords, RecordChannel, Statement, Submission
+from service.consent import Action, RecordChannel, Statement, StoreRecords, Submission
 from service.drop.domain import Found, Record, Rules
 from service.drop.people import Value, asked, hashes
 from service.drop.ports import Begin, DropTransaction, Mark
@@ -103,7 +103,7 @@ class Follow:
         self,
         begin: Begin,
         rules: Rules,
-        append: AppendRecords,
+        append: StoreRecords,
         open_request: OpenRequest,
         move_request: MoveRequest,
         clock: Clock,

@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from service.audit import AuditEvent
-from service.consent import Action, AppendRecords, RecordChannel, Statement, Submission
+from service.consent import Action, RecordChannel, Statement, StoreRecords, Submission
 from service.erasures.domain import Done, Erasure, Remains, Stage, Step, certificate_of
 from service.erasures.planning import Planner, histories, kept_by, kept_until
 from service.erasures.ports import Begin, Connected, ErasureTransaction
@@ -48,7 +48,7 @@ class RunErasure:
         connected: Connected,
         forget: Forget,
         open_values: OpenValues,
-        append: AppendRecords,
+        append: StoreRecords,
         clock: Clock,
         new_id: NewId,
     ) -> None:

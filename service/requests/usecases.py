@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from service.audit import AuditEvent, Draft
-from service.consent import Action, AppendRecords, RecordChannel, Statement, Submission
+from service.consent import Action, RecordChannel, Statement, StoreRecords, Submission
 from service.events import Event
 from service.kernel import Caller, Clock, Handle, NewId, SubjectId
 from service.requests.case import (
@@ -39,7 +39,7 @@ NOT_NEEDED: Final = "not_needed"
 class OpenRequest:
     """Take a request in, with what takes effect on receipt, or store nothing."""
 
-    def __init__(self, begin: Begin, clock: Clock, new_id: NewId, statutes: Statutes, append: AppendRecords) -> None:
+    def __init__(self, begin: Begin, clock: Clock, new_id: NewId, statutes: Statutes, append: StoreRecords) -> None:
         self._begin = begin
         self._clock = clock
         self._new_id = new_id

@@ -31,7 +31,7 @@ from service.subjects.merging import (
     unite_facts,
     unite_flags,
 )
-from service.subjects.ports import SubjectStore
+from service.subjects.ports import Directory, SubjectStore
 from service.subjects.usecases import PutSubject
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "AlreadyMerged",
     "Choice",
     "ContradictoryFacts",
+    "Directory",
     "Ensured",
     "FactsVersion",
     "Flags",

@@ -1,6 +1,7 @@
 """Who has which handle: statements of the hot paths, which go straight to PostgreSQL."""
 
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -45,6 +46,10 @@ _FLAGS: Final = """
 """
 """Not for the key: that would wait for those who ensured the subject, who may wait for this as well."""
 _FLAG: Final = "UPDATE subject SET flags = %(flags)s WHERE tenant = %(tenant)s AND handle = %(handle)s"
+_SAME: Final = """
+    SELECT one, other FROM subject_pair
+    WHERE tenant = %(tenant)s AND (one = %(handle)s OR other = %(handle)s) AND same
+"""
 _encoder: Final = msgspec.json.Encoder()
 _flags: Final = msgspec.json.Decoder(Flags)
 UNKNOWN: Final = _encoder.encode(NO_FACTS)
@@ -74,18 +79,26 @@ class SqlDirectory(SqlNames):
         self._new_id = new_id
 
     async def ensure(self, subjects: Sequence[SubjectId], at: datetime) -> Ensured:
-        handles = await self._handles(subjects, _HELD)
-        missing = sorted({subject for subject in subjects if subject not in handles})
+        handles = await self.held(subjects)
+        missing = [subject for subject in subjects if subject not in handles]
+        ensured = await self.create(missing, at)
+        return Ensured(handles={**handles, **ensured.handles}, created=ensured.created)
+
+    async def held(self, subjects: Sequence[SubjectId]) -> dict[SubjectId, Handle]:
+        return await self._handles(subjects, _HELD)
+
+    async def create(self, subjects: Sequence[SubjectId], at: datetime) -> Ensured:
+        missing = sorted(set(subjects))
         if not missing:
-            return Ensured(handles=handles, created=frozenset())
+            return Ensured(handles={}, created=frozenset())
         # In one order everywhere: two batches with the same new subjects wait for each other and don't deadlock.
         rows = [{"subject": subject, "handle": self._new_id()} for subject in missing]
         new = await self._ask(
             _ENSURE, {"tenant": self._tenant, "at": at, "facts": UNKNOWN, "rows": _encoder.encode(rows).decode()}
         )
         created = {SubjectId(subject): Handle(handle) for subject, handle in new}
-        if late := [subject for subject in missing if subject not in created]:  # another was first
-            handles |= await self._handles(late, _HELD)
+        late = [subject for subject in missing if subject not in created]  # another was first
+        handles = await self.held(late) if late else {}
         return Ensured(handles={**handles, **created}, created=frozenset(created))
 
     async def _handles(self, subjects: Collection[SubjectId], query: str = _HANDLES) -> dict[SubjectId, Handle]:
@@ -95,6 +108,10 @@ class SqlDirectory(SqlNames):
 
     async def handle_of(self, subject: SubjectId) -> Handle | None:
         return (await self._handles([subject])).get(subject)
+
+    async def former(self, handle: Handle) -> AbstractSet[Handle]:
+        pairs = await self._ask(_SAME, {"tenant": self._tenant, "handle": handle})
+        return {Handle(each) for pair in pairs for each in pair} - {handle}
 
     async def leave_unresolved(
         self, found: Collection[tuple[Handle, Handle, bytes]], at: datetime

@@ -11,8 +11,16 @@ from service.kernel import Handle, SubjectId, TenantId
 from service.subjects.domain import Ensured, FactsVersion, Flags, Named, Subject, SubjectFacts
 
 
-class SubjectStore(Protocol):
-    """The subjects of one tenant: who has which handle, and every version of their facts."""
+class Directory(Protocol):
+    """Who has which handle, of one tenant's subjects."""
+
+    async def held(self, subjects: Sequence[SubjectId]) -> Mapping[SubjectId, Handle]:
+        """Return the handle of each of `subjects` who has one. Until this transaction ends nobody merges them."""
+        ...
+
+    async def create(self, subjects: Sequence[SubjectId], at: datetime) -> Ensured:
+        """Return the handle of each of `subjects`, who had none: a new one, unless another was first meanwhile."""
+        ...
 
     async def ensure(self, subjects: Sequence[SubjectId], at: datetime) -> Ensured:
         """Return the handle of each of `subjects`; who had none gets one.
@@ -21,6 +29,14 @@ class SubjectStore(Protocol):
         for the first. Until this one ends nobody merges them.
         """
         ...
+
+    async def former(self, handle: Handle) -> AbstractSet[Handle]:
+        """Return the handles that were merged into one. What is kept under them stays there."""
+        ...
+
+
+class SubjectStore(Directory, Protocol):
+    """The subjects of one tenant: who has which handle, and every version of their facts."""
 
     async def handle_of(self, subject: SubjectId) -> Handle | None:
         """Return the handle of a subject; ``None`` for one who is unknown, or was erased."""
@@ -81,10 +97,6 @@ class SubjectStore(Protocol):
 
     async def merges(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[datetime]]:
         """Return when each of `handles` was found to be the same person as another."""
-        ...
-
-    async def former(self, handle: Handle) -> AbstractSet[Handle]:
-        """Return the handles that were merged into one. What is kept under them stays there."""
         ...
 
     async def current(self, handle: Handle) -> Handle | None:

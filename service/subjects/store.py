@@ -178,10 +178,6 @@ class SqlSubjectStore(SqlDirectory):
             found.setdefault(Handle(handle), []).append(at)
         return found
 
-    async def former(self, handle: Handle) -> AbstractSet[Handle]:
-        found = await self._connection.execute(self._pairs_of(handle).where(subject_pair.c.same.is_(True)))
-        return {Handle(each) for pair in found for each in pair} - {handle}
-
     async def current(self, handle: Handle) -> Handle | None:
         found = await self._connection.execute(_CURRENT, {"tenant": self._tenant, "handle": handle})
         now = found.scalar_one_or_none()

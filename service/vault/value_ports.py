@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from service.audit import AuditTrail, Draft, Payload
+from service.audit import AuditAppender, AuditTrail, Payload
 from service.events import Outbox
 from service.kernel import Caller, Handle, SubjectId, TenantId
 from service.vault.fields import Field, FieldType, Name
@@ -123,14 +123,6 @@ class Directory(Names, Protocol):
         ...
 
 
-class Appender(Protocol):
-    """The audit log, to be added to."""
-
-    async def append_each(self, drafts: Sequence[tuple[Caller, Draft]]) -> None:
-        """Add an entry for each draft, of what different callers did, in one round trip."""
-        ...
-
-
 class OpenTransaction(Protocol):
     """What opening values needs of a transaction."""
 
@@ -152,7 +144,7 @@ class WriteTransaction(OpenTransaction, Protocol):
     @property
     def subjects(self) -> Directory: ...
     @property
-    def audit(self) -> Appender: ...
+    def audit(self) -> AuditAppender: ...
     @property
     def outbox(self) -> Outbox: ...
 
@@ -176,7 +168,7 @@ class SearchTransaction(Protocol):
     @property
     def subjects(self) -> Names: ...
     @property
-    def audit(self) -> Appender: ...
+    def audit(self) -> AuditAppender: ...
 
     async def together(self, *asks: Coroutine[Any, Any, Any]) -> Sequence[Any]:
         """Await all of `asks`: one round trip, in their order."""

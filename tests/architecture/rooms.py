@@ -40,6 +40,7 @@ PURE_MODULES = {
         "imported",
         "keeping",
         "receipts",
+        "sent",
         "signatures",
         "union",
         "vocabulary",
@@ -99,6 +100,7 @@ FURTHER = {
         "tree_ports": "ports",
     },
     "consent": {
+        "appending": "usecases",
         "chunking": "usecases",
         "expiring": "usecases",
         "exporting": "usecases",
@@ -213,7 +215,6 @@ ADAPTERS = {
     },
     "vault": {
         "ahead",
-        "grouped",
         "normal",
         "boxes",
         "pace",
@@ -279,6 +280,7 @@ BESIDE = {
     "arguments": set(),
     "kernel": set(),
     "db": {"kernel"},
+    "grouped": {"kernel"},
     "migrate": set(),
     "opa_process": {"kernel"},
     "own_files": {"kernel"},

@@ -16,7 +16,7 @@ from rich.console import Console
 from service import access
 from service.access import DeclarationUnusable
 from service.audit import AuditEvent
-from service.consent import AppendRecords, NoticeContent, PutNotice, Submission
+from service.consent import NoticeContent, PutNotice, Submission
 from service.consent.merging import SettleMerge
 from service.kernel import Handle, SubjectId
 from service.operations import OPERATOR, UnknownTenant, UnusableName
@@ -28,7 +28,7 @@ from service.vault import DestroyKey, MoveValues, RingUnavailable, SubjectErased
 from service.vault.envelope import seal, unseal
 from service.vault.keys import Keys
 from service.vault.ring_file import FileRing
-from tests.builders import GAZETTEER, VOCABULARY, a_statement
+from tests.builders import GAZETTEER, VOCABULARY, a_statement, appending
 from tests.vaulted import putter
 
 SILENT = Console(file=io.StringIO())
@@ -78,7 +78,7 @@ def record(begin, clock, caller):
         id_ = uuid4()
         said = {"ts": clock(), **said}
         submission = Submission(id=id_, subject=SubjectId(subject), statement=a_statement(**said))
-        await AppendRecords(begin, clock, VOCABULARY)([submission], by=caller)
+        await appending(begin, clock)([submission], by=caller)
         return id_
 
     return record

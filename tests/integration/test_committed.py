@@ -23,7 +23,7 @@ from service.audit.store import statement
 from service.audit.tree_store import add_public_key, growing
 from service.audit.verify import verified
 from service.committed import ExamineCommitted, behind, read
-from service.consent import AppendRecords, Channel, NoticeContent, OwnPurpose, PutNotice, PutPurpose
+from service.consent import Channel, NoticeContent, OwnPurpose, PutNotice, PutPurpose
 from service.decisions import Basis, Decision, Verdict
 from service.decisions.asking import Judged, content_hash
 from service.decisions.log import SqlDecisionLog
@@ -33,7 +33,7 @@ from service.kernel import SubjectId
 from service.settings import Settings
 from service.subjects import PutSubject
 from service.vault import DestroyKey
-from tests.builders import GAZETTEER, VOCABULARY, a_submission, some_facts
+from tests.builders import GAZETTEER, a_submission, appending, some_facts
 
 ANN = SubjectId("ann")
 FACTS = b'{"place":"DE"}'
@@ -121,7 +121,7 @@ async def life(begin, clock, caller, decided, place):
     await PutPurpose(begin, clock)(OwnPurpose(purpose="x-club", maps_to="marketing", title="Club"), by=caller)
     await PutSubject(begin, clock, GAZETTEER)(ANN, some_facts(), by=caller)
     await PutSubject(begin, clock, GAZETTEER)(ANN, some_facts(b2b=True), by=caller)
-    await AppendRecords(begin, clock, VOCABULARY)(
+    await appending(begin, clock)(
         [a_submission("ann", ts=clock(), evidence="said so"), a_submission("ben", ts=clock())], by=caller
     )
     async with begin(caller.tenant) as tx:
@@ -351,7 +351,7 @@ async def test_an_erasure_that_waits_for_its_place_explains_the_secret_already(l
 
 async def test_nothing_is_committed_to_about_who_was_erased(life, decided, place, look, begin, clock, caller):
     await DestroyKey(begin, clock)(life, by=caller)
-    await AppendRecords(begin, clock, VOCABULARY)([a_submission("ann", ts=clock())], by=caller)
+    await appending(begin, clock)([a_submission("ann", ts=clock())], by=caller)
     await decided(life)
     await place()
 

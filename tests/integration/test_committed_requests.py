@@ -11,7 +11,7 @@ from service.audit import Content
 from service.audit.growing import GrowTree
 from service.audit.tree_store import add_public_key, growing
 from service.committed import ExamineCommitted
-from service.consent import AppendRecords
+from service.consent import StoreRecords
 from service.decisions.artefacts import read_policy
 from service.desk import Safe, desk, statutes
 from service.kernel import SubjectId
@@ -54,7 +54,7 @@ async def look(worker_pool, log_keys, published, clock, caller, begin):
 async def refused(begin, clock, new_id, caller):
     """A request of long ago that was refused in the end; some of its steps were taken twice."""
     clock.now = LONG_AGO
-    append = AppendRecords(begin, clock, POLICY.vocabulary)
+    append = StoreRecords(begin, clock, POLICY.vocabulary)
     safe = Safe(keys=UNUSED, fields=UNUSED, open_values=UNUSED, reveals=UNUSED, nonce=UNUSED)
     front = desk(begin, clock, new_id, statutes(app.BUILD, POLICY), append, safe, UNUSED)
     received = datetime.fromisoformat("2019-06-02T23:30:00.123456-07:00")

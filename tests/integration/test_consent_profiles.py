@@ -7,7 +7,6 @@ import pytest
 
 from service.consent import (
     EMPTY,
-    AppendRecords,
     OwnPurpose,
     Profile,
     PutPurpose,
@@ -17,7 +16,7 @@ from service.consent import (
 from service.consent.profiles import ProfileReader
 from service.kernel import Caller, SubjectId, Unavailable
 from service.subjects import NO_FACTS, NO_FLAGS, Flags, PutSubject
-from tests.builders import GAZETTEER, VOCABULARY, a_submission, some_facts
+from tests.builders import GAZETTEER, VOCABULARY, a_submission, appending, some_facts
 
 ANN, BEN = SubjectId("ann"), SubjectId("ben")
 
@@ -52,7 +51,7 @@ def profiles(pool) -> Reader:
 
 @pytest.fixture
 def append(begin, clock):
-    store = AppendRecords(begin, clock, VOCABULARY)
+    store = appending(begin, clock)
 
     async def one(by: Caller, subject=ANN, **changes):
         submission = a_submission(subject, **{"ts": clock(), **changes})

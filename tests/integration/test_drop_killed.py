@@ -11,7 +11,7 @@ import pytest
 
 from service import app
 from service.app import utc_now
-from service.consent import Action, AppendRecords
+from service.consent import Action, StoreRecords
 from service.drop import Download, Follow, List, Status
 from service.drop.artefacts import read_rules
 from service.dropping import tools
@@ -169,7 +169,7 @@ async def test_who_took_it_back_while_an_officer_moved_their_request_is_not_dele
             await people.move(request_id, Move.ACKNOWLEDGE, version=version)
         return await move(request_id, step, version=version, **said)
 
-    append = AppendRecords(begin, clock, POLICY.vocabulary)
+    append = StoreRecords(begin, clock, POLICY.vocabulary)
     open_request = OpenRequest(begin, clock, new_id, LAW, append)
     follow = Follow(begin, read_rules(app.BUILD), append, open_request, beaten, clock, new_id)
     slow = msgspec.structs.replace(broker, follow=follow)

@@ -12,13 +12,13 @@ import pytest
 
 from service import operations, retention
 from service.app import BUILD, utc_now
-from service.consent import EMPTY, AppendRecords, RebuildState, fold
+from service.consent import EMPTY, RebuildState, fold
 from service.consent.fold import FORMAT, encode
 from service.decisions.artefacts import read_policy
 from service.kernel import SubjectId
 from service.retention import ExpireAll, expire_content_by_itself
 from service.telemetry import Telemetry
-from tests.builders import DAY, a_submission
+from tests.builders import DAY, a_submission, appending
 from tests.integration.expiring_child import CONTENTS, expire_contents, killed
 
 LONG_AGO = datetime(2019, 6, 3, 9, tzinfo=UTC)
@@ -49,7 +49,7 @@ def live(begin, clock, caller):
 
     async def live(tenant, subject="anna", decisions=0, database=None) -> dict:
         by = type(caller)(tenant=tenant, actor="crm", request="req-1")
-        append = AppendRecords(begin, clock, VOCABULARY)
+        append = appending(begin, clock)
         acts = [
             a_submission(subject=subject, action=action, ts=clock() + number * DAY / 24, brand=None)
             for number, action in enumerate(("opt_in", "opt_out"))

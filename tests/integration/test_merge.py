@@ -8,7 +8,7 @@ import pytest
 from msgspec import UNSET
 
 from service import db
-from service.consent import AppendRecords, ReadRecords, ReadSubject, RebuildState, SettleMerge
+from service.consent import ReadRecords, ReadSubject, RebuildState, SettleMerge
 from service.consent.profiles import ProfileReader
 from service.kernel import SubjectId
 from service.subjects import (
@@ -25,7 +25,7 @@ from service.vault import MoveValues, OpenValues, SubjectErased
 from service.vault.envelope import seal, unseal
 from service.vault.keys import Keys
 from service.vault.ring_file import FileRing
-from tests.builders import DAY, GAZETTEER, VOCABULARY, a_submission
+from tests.builders import DAY, GAZETTEER, VOCABULARY, a_submission, appending
 from tests.integration.test_consent_profiles import Beside
 from tests.vaulted import putter
 
@@ -49,7 +49,7 @@ def settle(begin, keys, clock, caller):
 
 @pytest.fixture
 def append(begin, clock, caller):
-    store = AppendRecords(begin, clock, VOCABULARY)
+    store = appending(begin, clock)
 
     async def one(subject, **changes):
         submission = a_submission(subject, **{"ts": clock(), **changes})
@@ -159,9 +159,10 @@ async def test_every_refusal_comes_along_and_permissions_with_evidence(settle, a
     assert kept.keys() == {("opt_in", "own"), ("opt_out", None), ("opt_in", "proven"), ("call_attempt", None)}
     assert kept["opt_in", "own"].id == own.id
     for record in (refused, proven, counted):
-        copy = kept[record.action.value, record.brand]
+        said = record.statement
+        copy = kept[said.action.value, said.brand]
         assert copy.id != record.id
-        assert (copy.ts, copy.received_at, copy.evidence) == (record.ts, record.received_at, record.evidence)
+        assert (copy.ts, copy.received_at, copy.evidence) == (said.ts, record.received_at, said.evidence)
 
 
 async def test_the_state_is_that_of_the_union(settle, append, put, clock, begin, caller):
@@ -178,7 +179,7 @@ async def test_the_state_is_that_of_the_union(settle, append, put, clock, begin,
 
 async def test_a_record_of_before_can_be_sent_again_under_the_old_id(settle, append, put, begin, clock, caller):
     sent = a_submission(BEN, ts=clock())
-    store = AppendRecords(begin, clock, VOCABULARY)
+    store = appending(begin, clock)
     await store([sent], by=caller)
     await put(ANN)
     await settle()

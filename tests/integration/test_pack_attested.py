@@ -18,10 +18,9 @@ from service.audit.notes import LOG, Checkpoint, Key
 from service.audit.signing import cosign
 from service.audit.timestamps import stamped
 from service.audit.verifier import Verifier
-from service.consent import AppendRecords
 from service.exports import Asked, ExportPurpose, Form, Wanted
 from tests.audited import WITNESS
-from tests.builders import VOCABULARY, a_submission
+from tests.builders import a_submission, appending
 from tests.integration.test_committed import ANN, decided, life, place, settings
 
 __all__ = ["decided", "life", "place", "settings"]
@@ -51,7 +50,7 @@ def attest(worker_pool, caller):
 def grow(begin, clock, caller, place):
     async def grow() -> None:
         clock.now = SEEN
-        await AppendRecords(begin, clock, VOCABULARY)([a_submission("ann", ts=clock())], by=caller)
+        await appending(begin, clock)([a_submission("ann", ts=clock())], by=caller)
         await place()
 
     return grow

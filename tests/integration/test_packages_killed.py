@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from service import app
-from service.consent import AppendRecords
+from service.consent import StoreRecords
 from service.decisions.artefacts import read_policy
 from service.kernel import Caller, SubjectId, Unavailable
 from service.package_parts import Opener, files_of
@@ -69,7 +69,7 @@ def settings(database, tmp_path: Path, ring: Path) -> Settings:
 def execute(begin, caller, clock, new_id, ring, engine) -> Callable[..., object]:
     """Returns what opens a request of somebody's and carries it out."""
     put = putter(ring, engine, begin, clock, caller.tenant)
-    append = AppendRecords(begin, clock, read_policy(app.BUILD).vocabulary)
+    append = StoreRecords(begin, clock, read_policy(app.BUILD).vocabulary)
 
     async def execute(subject: str) -> UUID:
         await put(subject, {"email": f"{subject}@mail.example"})

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from service import app, clocks
-from service.consent import AppendRecords
+from service.consent import StoreRecords
 from service.decisions.artefacts import read_policy
 from service.desk import Safe, desk, statutes
 from service.kernel import SubjectId
@@ -28,7 +28,7 @@ MOVING = ("state", "version", "open", "mark", "due_on", "due_at")
 
 @pytest.fixture
 def front(begin, clock, new_id):
-    append = AppendRecords(begin, clock, POLICY.vocabulary)
+    append = StoreRecords(begin, clock, POLICY.vocabulary)
     safe = Safe(keys=UNUSED, fields=UNUSED, open_values=UNUSED, reveals=UNUSED, nonce=UNUSED)
     return desk(begin, clock, new_id, statutes(app.BUILD, POLICY), append, safe, UNUSED)
 

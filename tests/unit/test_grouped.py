@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 from msgspec import Struct
 
-from service.kernel import Caller, TenantId, Unavailable
+from service.grouped import LANES, LIMIT, Grouped
+from service.kernel import Caller, Contended, TenantId, Unavailable
 from service.vault.domain import Unreadable
-from service.vault.grouped import LANES, LIMIT, Grouped
 
 
 class Asked(Struct, eq=False):
@@ -97,19 +97,59 @@ async def test_whoever_goes_away_takes_nobody_along(work: Work):
     assert await second == 4
 
 
-async def test_an_error_reaches_the_whole_group_and_a_damaged_key_only_its_owner():
-    async def broken(tenant: TenantId, group: Sequence[Asked]) -> Sequence[int]:
+async def test_a_group_weighs_no_more_than_the_limit_unless_one_alone_does(work: Work):
+    work.go.set()
+    asks = ask(Grouped(work, weigh=lambda asked: asked.number), LIMIT - 1, 1, 1, 2 * LIMIT, 5)
+    await asyncio.gather(*asks)
+
+    assert work.groups == [[LIMIT - 1, 1], [1], [2 * LIMIT], [5]]
+
+
+@pytest.mark.parametrize("own", [Unreadable("the key does not open"), Contended("in the way"), ValueError("a bug")])
+async def test_what_may_be_the_fault_of_one_reaches_nobody_else(own: Exception):
+    groups: list[list[int]] = []
+
+    async def damaged(tenant: TenantId, group: Sequence[Asked]) -> Sequence[int]:
+        groups.append([asked.number for asked in group])
         if any(asked.number == 1 for asked in group):
-            raise Unreadable("the key does not open")
-        if any(asked.number == 9 for asked in group):
-            raise Unavailable("the database does not answer")
+            raise own
         return [0] * len(group)
 
-    damaged = await asyncio.gather(*ask(Grouped(broken), 1, 2), return_exceptions=True)
-    gone = await asyncio.gather(*ask(Grouped(broken), 9, 2), return_exceptions=True)
+    answers = await asyncio.gather(*ask(Grouped(damaged), 1, 2, 3), return_exceptions=True)
 
-    assert [type(answer) for answer in damaged] == [Unreadable, int]
-    assert [type(answer) for answer in gone] == [Unavailable, Unavailable]
+    assert answers == [own, 0, 0]
+    assert groups == [[1, 2, 3], [1], [2], [3]]
+
+
+async def test_what_does_not_answer_is_not_asked_again_for_each():
+    groups: list[list[int]] = []
+
+    async def gone(tenant: TenantId, group: Sequence[Asked]) -> Sequence[int]:
+        groups.append([asked.number for asked in group])
+        raise Unavailable("the database does not answer")
+
+    answers = await asyncio.gather(*ask(Grouped(gone), 1, 2), return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [Unavailable, Unavailable]
+    assert groups == [[1, 2]]
+
+
+async def test_a_tenant_is_answered_before_another_that_takes_longer():
+    go_on = asyncio.Event()
+
+    async def answer(tenant: TenantId, group: Sequence[Asked]) -> Sequence[int]:
+        if tenant == "slow":
+            await go_on.wait()
+        return [0] * len(group)
+
+    grouped: Grouped[Asked, int] = Grouped(answer)
+    slow = asyncio.create_task(grouped(Asked(1, Caller(tenant=TenantId("slow"), actor="crm", request="r-2"))))
+    [quick] = ask(grouped, 2)
+
+    assert await asyncio.wait_for(quick, 1) == 0
+    assert not slow.done()
+    go_on.set()
+    assert await slow == 0
 
 
 async def test_work_that_is_broken_off_leaves_nobody_waiting(work: Work):

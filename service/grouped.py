@@ -1,12 +1,11 @@
 """Writes, lookups and openings in groups: whatever comes in one turn of the event loop shares a transaction."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import starmap
 from typing import Final, Generic, Protocol, TypeVar
 
-from service.kernel import Caller, DomainError, TenantId, Unavailable
-from service.vault.domain import Unreadable
+from service.kernel import Caller, Contended, DomainError, TenantId, Unavailable
 
 
 class Asked(Protocol):
@@ -24,7 +23,11 @@ Together = Callable[[TenantId, Sequence[A]], Awaitable[Sequence[R | DomainError]
 LANES: Final = 3
 """So many groups are under way at once: while PostgreSQL makes one durable, the next is worked on."""
 LIMIT: Final = 100
-"""Of a group, at most."""
+"""What a group weighs at most, unless one alone weighs more."""
+
+
+def _one(_: Asked) -> int:
+    return 1
 
 
 class Grouped(Generic[A, R]):
@@ -33,8 +36,9 @@ class Grouped(Generic[A, R]):
     Who asks while all lanes are busy waits for the next to be free, and goes with all who waited.
     """
 
-    def __init__(self, together: Together[A, R]) -> None:
+    def __init__(self, together: Together[A, R], *, weigh: Callable[[A], int] = _one) -> None:
         self._together = together
+        self._weigh = weigh
         self._waiting: list[tuple[A, asyncio.Future[R | BaseException]]] = []
         self._lanes: set[asyncio.Task[None] | None] = set()
 
@@ -54,37 +58,44 @@ class Grouped(Generic[A, R]):
         try:
             while self._waiting:
                 await asyncio.sleep(0)  # whoever was answered just now may ask again, and comes along
-                group, self._waiting = self._waiting[:LIMIT], self._waiting[LIMIT:]
-                await self._answer(group)
+                await self._answer(self._next())
         finally:
             self._lanes.discard(asyncio.current_task())
 
-    async def _answer(self, group: Sequence[tuple[A, asyncio.Future[R | BaseException]]]) -> None:
-        answers: Mapping[A, R | BaseException] = {}
-        try:
-            answers = await self._answers([asked for asked, _ in group])
-        finally:
-            for asked, told in group:
-                if not told.done():
-                    told.set_result(answers.get(asked, Unavailable("the work was broken off")))
+    def _next(self) -> Sequence[tuple[A, asyncio.Future[R | BaseException]]]:
+        """Take those who have waited longest, up to the limit."""
+        taken = weight = 0
+        for asked, _ in self._waiting:
+            weight += self._weigh(asked)
+            if taken and weight > LIMIT:
+                break
+            taken += 1
+        group, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        return group
 
-    async def _answers(self, group: Sequence[A]) -> Mapping[A, R | BaseException]:
-        """Answer each tenant's by themselves: a tenant doesn't fail with another."""
-        tenants: dict[TenantId, list[A]] = {}
-        for asked in group:
-            tenants.setdefault(asked.by.tenant, []).append(asked)
-        answered = await asyncio.gather(*starmap(self._of, tenants.items()))
-        return {
-            asked: answer
-            for each, answers in zip(tenants.values(), answered, strict=True)
-            for asked, answer in zip(each, answers, strict=True)
-        }
+    async def _answer(self, group: Sequence[tuple[A, asyncio.Future[R | BaseException]]]) -> None:
+        """Answer each tenant's by themselves: a tenant waits for no other's, and doesn't fail with them."""
+        tenants: dict[TenantId, list[tuple[A, asyncio.Future[R | BaseException]]]] = {}
+        for asked, told in group:
+            tenants.setdefault(asked.by.tenant, []).append((asked, told))
+        try:
+            await asyncio.gather(*starmap(self._tell, tenants.items()))
+        finally:
+            for _, told in group:
+                if not told.done():
+                    told.set_result(Unavailable("the work was broken off"))
+
+    async def _tell(self, tenant: TenantId, group: Sequence[tuple[A, asyncio.Future[R | BaseException]]]) -> None:
+        answers = await self._of(tenant, [asked for asked, _ in group])
+        for (_, told), answer in zip(group, answers, strict=True):
+            if not told.done():
+                told.set_result(answer)
 
     async def _of(self, tenant: TenantId, group: Sequence[A]) -> Sequence[R | BaseException]:
         try:
             return await self._together(tenant, group)
-        except Unreadable as error:
-            # One damaged key is no reason to turn away whoever came at the same moment.
-            return [error] if len(group) == 1 else [(await self._of(tenant, [each]))[0] for each in group]
         except Exception as error:  # noqa: BLE001  it reaches everybody it is meant for
-            return [error] * len(group)
+            if len(group) == 1 or (isinstance(error, Unavailable) and not isinstance(error, Contended)):
+                return [error] * len(group)
+        # It may be one's own: no reason to turn away whoever came at the same moment.
+        return [(await self._of(tenant, [each]))[0] for each in group]
