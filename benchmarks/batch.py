@@ -28,9 +28,9 @@ from rich.table import Table
 from benchmarks.people import Population
 from benchmarks.results import Figure, keep
 from benchmarks.site import VOLENS, answers, free_port
-from service.app import BUILD
 from service.consent import state_out
 from service.decisions.artefacts import read_policy
+from service.given import BUILD
 from service.postgres import DatabaseUrls, EmbeddedPostgres
 
 SUBJECTS, ROUNDS = 200_000, 3

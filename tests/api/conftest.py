@@ -39,7 +39,7 @@ from service.export_parts import files_of
 from service.exporter import Writer
 from service.exports.running import RunExports
 from service.kernel import Caller, Handle, TenantId
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.sequencer import log_keys
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -223,10 +223,10 @@ async def courier(
     """Brings tasks to connected systems, as the worker does."""
     async with (
         operations.transactions(database.urls.worker) as look,
-        guarded_root_keys(settings, app.root_uses(begin)) as root,
+        guarded_root_keys(settings, root_uses(begin)) as root,
         outgoing(guard(settings), limit=1.0) as send,
     ):
-        keys = app.vault_keys(settings, root, engine, clock)
+        keys = vault_keys(settings, root, engine, clock)
         bring = bringing(settings, begin, keys, send, clock, uuid7)
         courier = Courier(look, bring, Telemetry(clock, stream=log), clock)
         yield courier
@@ -240,10 +240,10 @@ async def tell(
     """Gives systems the tasks that requests bring with them, as the worker does."""
     async with (
         operations.transactions(database.urls.worker) as look,
-        guarded_root_keys(settings, app.root_uses(begin)) as root,
+        guarded_root_keys(settings, root_uses(begin)) as root,
         db.pool(database.urls.app, size=1) as pool,
     ):
-        keys = app.vault_keys(settings, root, engine, clock)
+        keys = vault_keys(settings, root, engine, clock)
         yield Teller(look, telling(settings, begin, keys, pool, clock, uuid7), Telemetry(clock, stream=log))
 
 
@@ -256,8 +256,8 @@ def assign(
     async def assign(kind: TaskKind = TaskKind.ERASE, handle: Handle | None = None, **person: Any) -> UUID:
         request, whose = uuid7(), handle or Handle(uuid7())
         ada = Person(**{"subjects": ("ada",), "identities": (Identity("email", "ada@mail.example"),), **person})
-        async with guarded_root_keys(settings, app.root_uses(begin)) as root:
-            key = await app.vault_keys(settings, root, engine, clock).box_key(caller.tenant)
+        async with guarded_root_keys(settings, root_uses(begin)) as root:
+            key = await vault_keys(settings, root, engine, clock).box_key(caller.tenant)
         async with begin(caller.tenant) as tx:
             await assigning(settings, clock, uuid7)(tx, key, request, whose, kind, ada, by=caller)
         return request

@@ -10,8 +10,8 @@ from multiprocessing.connection import Connection
 import psycopg
 
 from service import db
-from service.app import new_id, utc_now
 from service.audit import expiring as contents
+from service.given import new_id, utc_now
 from service.kernel import TenantId
 from service.retention import ExpireAll
 from service.transaction import Begin, Transaction, opener

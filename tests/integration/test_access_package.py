@@ -87,9 +87,9 @@ def record(begin, clock, caller):
 @pytest.fixture
 def decided(database, caller, clock):
     def decided(handle: Handle, *, actor: str = "mailer", revision: str | None = None) -> UUID:
-        from service import app
+        from service import given
 
-        id_, revision = uuid4(), revision or (app.BUILD / "revision").read_text().strip()
+        id_, revision = uuid4(), revision or (given.BUILD / "revision").read_text().strip()
         with psycopg.connect(database.urls.app) as connection:
             connection.execute("SELECT set_config('volens.tenant', %s, false)", (caller.tenant,))
             connection.execute(

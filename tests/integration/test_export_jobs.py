@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
-from service import app, db, extents
+from service import db, extents, given
 from service.audit import AuditEvent, Draft
 from service.audit.growing import GrowTree
 from service.audit.log_keys import LogKeys
@@ -317,7 +317,7 @@ async def test_what_dead_writers_left_is_swept_up(run, caller, settings, clock, 
     folder = Path(settings.data_dir) / "exports" / caller.tenant
     folder.mkdir(parents=True)
     (folder / ".left").write_bytes(b"half")
-    clock.now = app.utc_now()
+    clock.now = given.utc_now()
     await run.expire(caller.tenant)
     assert [file.name for file in files(settings)] == [".left"]
 

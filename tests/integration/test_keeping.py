@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from service import operations, retention
-from service.app import BUILD, utc_now
 from service.consent import EMPTY, AppendRecords, RebuildState, fold
 from service.consent.fold import FORMAT, encode
 from service.decisions.artefacts import read_policy
+from service.given import BUILD, utc_now
 from service.kernel import SubjectId
 from service.retention import ExpireAll, expire_content_by_itself
 from service.telemetry import Telemetry

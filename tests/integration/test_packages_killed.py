@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from service import app
+from service import given
 from service.consent import AppendRecords
 from service.decisions.artefacts import read_policy
 from service.kernel import Caller, SubjectId, Unavailable
@@ -69,7 +69,7 @@ def settings(database, tmp_path: Path, ring: Path) -> Settings:
 def execute(begin, caller, clock, new_id, ring, engine) -> Callable[..., object]:
     """Returns what opens a request of somebody's and carries it out."""
     put = putter(ring, engine, begin, clock, caller.tenant)
-    append = AppendRecords(begin, clock, read_policy(app.BUILD).vocabulary)
+    append = AppendRecords(begin, clock, read_policy(given.BUILD).vocabulary)
 
     async def execute(subject: str) -> UUID:
         await put(subject, {"email": f"{subject}@mail.example"})

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from uuid_utils.compat import uuid7
 
-from service import app, connecting, db, operations
+from service import connecting, db, given, operations
 from service.downstreams import Identity, Person, TaskKind
 from service.kernel import Caller, Handle, SubjectId, TenantId
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
 from tests.journeys.conftest import Installation
 from tests.journeys.processes import Client, Service, running
@@ -73,12 +73,12 @@ async def assign(installation: Installation, number: int) -> None:
     """Have as many cases tell the systems something."""
     settings = Settings(data_dir=installation.env["VOLENS_DATA_DIR"])
     by = Caller(tenant=ACME, actor="crm", request="req-1")
-    tell = connecting.assigning(settings, app.utc_now, app.new_id)
+    tell = connecting.assigning(settings, given.utc_now, given.new_id)
     person = Person(subjects=(SubjectId("ada"),), identities=(Identity("email", "ada@mail.example"),))
     async with operations.transactions(installation.urls.app) as begin:
-        async with guarded_root_keys(settings, app.root_uses(begin)) as root:
+        async with guarded_root_keys(settings, root_uses(begin)) as root:
             engine = db.engine(installation.urls.app)
-            key = await app.vault_keys(settings, root, engine).box_key(ACME)
+            key = await vault_keys(settings, root, engine).box_key(ACME)
             await engine.dispose()
         for _ in range(number):
             async with begin(ACME) as tx:
