@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from io import BytesIO
@@ -33,11 +33,14 @@ from service.audit.tree_store import growing
 from service.audit.verifier import Verifier
 from service.connecting import assigning, bringing, guard
 from service.courier import Courier
+from service.decisions.artefacts import read_policy
+from service.decisions.wasm import WasmPolicyEngine, embedded
 from service.downstreams import Identity, Person, TaskKind
 from service.downstreams.outgoing import outgoing
 from service.export_parts import files_of
 from service.exporter import Writer
 from service.exports.running import RunExports
+from service.given import BUILD
 from service.kernel import Caller, Handle, TenantId
 from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.sequencer import log_keys
@@ -81,10 +84,20 @@ def settings(tmp_path: Path, root_keys: Path) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def shipped() -> Iterator[WasmPolicyEngine]:
+    """The embedded engine with the shipped policy, which remembers nothing: one for all sites."""
+    engine = embedded(BUILD, read_policy(BUILD))
+    yield engine
+    engine.close()
+
+
 @pytest.fixture
-async def site(settings: Settings, database: Database, clock: FakeClock, log: BytesIO) -> AsyncIterator[Litestar]:
+async def site(
+    settings: Settings, database: Database, clock: FakeClock, log: BytesIO, shipped: WasmPolicyEngine
+) -> AsyncIterator[Litestar]:
     telemetry = Telemetry(clock, stream=log)
-    async with app.running(settings, database.urls, telemetry, clock=clock) as site:
+    async with app.running(settings, database.urls, telemetry, clock=clock, shipped=shipped) as site:
         yield site
 
 

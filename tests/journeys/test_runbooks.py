@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -169,6 +170,7 @@ def signed_receipts(installation: Installation, record: str) -> tuple[int, str, 
         client = Client(service.url, installation.token)
         status, receipt = client("GET", f"/v1/records/{record}/receipt")
         while status == 409:
+            time.sleep(0.1)
             status, receipt = client("GET", f"/v1/records/{record}/receipt")
         _, keys = client("GET", "/.well-known/volens/log-keys?tenant=acme")
         client.close()
