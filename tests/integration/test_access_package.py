@@ -240,7 +240,7 @@ async def test_every_value_that_was_opened_is_a_reveal_and_the_next_package_tell
 
 async def test_the_same_data_give_the_same_bytes(package, record, clock, monkeypatch, tmp_path):
     """Without values: opening them is itself something that the next package tells of."""
-    monkeypatch.setattr(access.app, "utc_now", clock)
+    monkeypatch.setattr(access.given, "utc_now", clock)
     for number in range(3):
         await record(purpose="survey" if number else "marketing")
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import multiprocessing
 import resource
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -31,9 +30,8 @@ from tests.conftest import FakeClock
 from tests.exported import files
 from tests.integration.exporting_child import write as die_writing
 from tests.integration.exporting_clock import NOON, keep
+from tests.integration.forked import FORK
 
-FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["tests.integration.exporting_child"])
 ENTRIES = 300
 
 

@@ -128,7 +128,7 @@ async def test_a_worker_whose_clock_is_ahead_of_the_database_expires_all_the_sam
 ):
     await live(tenant)
     a_decision(sql, tenant)
-    monkeypatch.setattr(retention.app, "utc_now", lambda: utc_now() + timedelta(minutes=1))
+    monkeypatch.setattr(retention.given, "utc_now", lambda: utc_now() + timedelta(minutes=1))
     async with operations.transactions(database.urls.worker) as worker:
         await ExpireAll(worker, "worker", lambda *_: None, dry=False)(tenant)
 

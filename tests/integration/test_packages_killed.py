@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import multiprocessing
 import resource
 import zipfile
 from collections.abc import Callable
@@ -32,12 +31,11 @@ from service.vault.keys import Keys
 from service.vault.ring_file import FileRing
 from tests.conftest import FakeClock
 from tests.integration.exporting_clock import NOON
+from tests.integration.forked import FORK
 from tests.integration.packing_child import pack as die_packing
 from tests.parcelled import KEEP, LAW, sealed, tending
 from tests.vaulted import putter
 
-FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["tests.integration.packing_child"])
 ANNA = SubjectId("anna")
 STEPS = 60
 
