@@ -13,11 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
 from service import connecting, db, given, operations
-from service.downstreams import Identity, Person, TaskKind
+from service.downstreams import LEASE, Identity, Person, TaskKind
 from service.kernel import Caller, Handle, SubjectId, TenantId
 from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
@@ -85,6 +86,14 @@ async def assign(installation: Installation, number: int) -> None:
                 await tell(tx, key, uuid7(), Handle(uuid7()), TaskKind.ERASE, person, by=by)
 
 
+def expired(installation: Installation) -> int:
+    """Have the minute pass for which a worker has tasks; return how many one has."""
+    with psycopg.connect(installation.urls.admin) as database:
+        return database.execute(
+            "UPDATE downstream_task SET next_at = next_at - %s WHERE next_at > now()", (LEASE,)
+        ).rowcount
+
+
 def states(client: Client) -> list[str]:
     _, answer = client("GET", "/v1/downstream-tasks")
     return [task["state"] for task in answer["tasks"]]
@@ -149,10 +158,11 @@ def test_a_worker_that_is_killed_with_tasks_in_hand_loses_none(opened: Installat
             worker.stop(signal.SIGKILL)
             assert states(client)[before:] == ["open"] * 3
             assert len(Told.heard) == 3
+            assert expired(opened) == 3, "until then nobody else takes what it had in hand"
 
             Told.pause = 0.0
             with running("work", env=opened.env):
-                for _ in range(900):
+                for _ in range(300):
                     if states(client)[before:] == ["confirmed"] * 3:
                         break
                     time.sleep(0.1)
