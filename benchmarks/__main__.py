@@ -26,6 +26,7 @@ MODULES = {
     "drop": "benchmarks.drop",
     "imports": "benchmarks.imports",
     "overload": "benchmarks.overload",
+    "steady": "benchmarks.steady",
     "growth": "benchmarks.growth",
     "compare": "benchmarks.compare",
 }

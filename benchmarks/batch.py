@@ -8,15 +8,12 @@ make longer, the processor time of the service and of PostgreSQL is told, and th
 """
 
 import json
-import os
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +24,10 @@ from rich.table import Table
 
 from benchmarks.people import Population
 from benchmarks.results import Figure, keep
-from benchmarks.site import VOLENS, answers, free_port
+from benchmarks.site import Site, site
 from service.consent import state_out
 from service.decisions.artefacts import read_policy
 from service.given import BUILD
-from service.postgres import DatabaseUrls, EmbeddedPostgres
 
 SUBJECTS, ROUNDS = 200_000, 3
 TARGET = 6.0
@@ -68,11 +64,10 @@ STORE = """
 """
 
 
-def fill(urls: DatabaseUrls, subjects: int) -> None:
+def fill(where: Site, subjects: int) -> None:
     """Store people past the service, with ids in no order of theirs."""
     people = Population(read_policy(BUILD)).people(subjects)
-    with psycopg.connect(urls.app, autocommit=True) as connection:
-        connection.execute("SELECT set_config('volens.tenant', 'bench', false)")
+    with psycopg.connect(where.past_policies, autocommit=True) as connection:
         for first in range(0, subjects, PIECE):
             rows = [
                 {
@@ -84,37 +79,7 @@ def fill(urls: DatabaseUrls, subjects: int) -> None:
                 for number, person in zip(range(first, min(first + PIECE, subjects)), people, strict=False)
             ]
             connection.execute(STORE, {"rows": json.dumps(rows)})
-    with psycopg.connect(urls.admin, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
-
-
-@contextmanager
-def serving(subjects: int) -> Iterator[tuple[int, str, int, int]]:
-    """Run the service over people; yield its port, a token, its process and that of PostgreSQL."""
-    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "data") as urls:
-        environment = os.environ | {
-            "VOLENS_DATA_DIR": str(Path(folder) / "data"),
-            "VOLENS_DATABASE_URL": urls.app,
-            "VOLENS_OWNER_DATABASE_URL": urls.owner,
-            "VOLENS_WORKER_DATABASE_URL": urls.worker,
-            "VOLENS_LOG_LEVEL": "error",
-        }
-        for said in (["migrate"], ["tenant", "add", "bench"]):
-            subprocess.run([*VOLENS, *said], env=environment, check=True, capture_output=True)
-        token = subprocess.run(
-            [*VOLENS, "token", "--tenant", "bench", "--scope", "decide", "--ttl", "4h"],
-            env=environment, check=True, capture_output=True, text=True,
-        ).stdout.strip()  # fmt: skip
-        fill(urls, subjects)
-        postgres = int(next((Path(folder) / "data").rglob("postmaster.pid")).read_text().split()[0])
-        port = free_port()
-        process = subprocess.Popen([*VOLENS, "serve", "--port", str(port)], env=environment, stdout=subprocess.DEVNULL)
-        try:
-            answers(f"http://127.0.0.1:{port}/health/ready")
-            yield port, token, process.pid, postgres
-        finally:
-            process.terminate()
-            process.wait()
 
 
 def ask(port: int, token: str, ids: Sequence[str]) -> Mapping[str, Any]:
@@ -144,27 +109,6 @@ def ask(port: int, token: str, ids: Sequence[str]) -> Mapping[str, Any]:
     return summary
 
 
-def worked(root: int) -> float:
-    """Return the processor seconds of a process and of those it has, or had."""
-    ticks = 0
-    for place in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            words = place.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(place.parent.name) == root:
-            ticks += sum(map(int, words[11:15]))
-        elif int(words[1]) == root:
-            ticks += sum(map(int, words[11:13]))
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def memory(process: int) -> int:
-    """Return the most MiB that a process had."""
-    told = Path(f"/proc/{process}/status").read_text()
-    return int(told.partition("VmHWM:")[2].split()[0]) // 1024
-
-
 def main() -> None:
     subjects, rounds, *_ = (*map(int, sys.argv[1:]), *(SUBJECTS, ROUNDS)[len(sys.argv) - 1 :])
     table = Table(title=f"{subjects:,} ids; target {TARGET:.0f} s a million on two cores, {MEMORY} MiB")
@@ -173,19 +117,22 @@ def main() -> None:
     ids = [f"s{number * 7919 % subjects:08}" for number in range(subjects)]
     took: list[float] = []
     worth: list[float] = []
-    most = 0
-    with serving(subjects) as (port, token, service, postgres):
+    with tempfile.TemporaryDirectory() as folder, site(Path(folder)) as where:
+        fill(where, subjects)
         for number in range(rounds):
-            began, before = time.perf_counter(), (worked(service), worked(postgres))
-            summary = ask(port, token, ids)
-            seconds, after = time.perf_counter() - began, (worked(service), worked(postgres))
+            began, before = time.perf_counter(), where.worked()
+            summary = ask(where.port, where.token, ids)
             million = 1_000_000 / subjects
-            spent = [f"{(then - now) * million:.1f}" for then, now in zip(after, before, strict=True)]
-            took.append(seconds * million)
-            worth.append(sum(after) * million - sum(before) * million)
-            most = memory(service)
-            length = f"{summary['read_at_length'] / subjects:.1%}"
-            table.add_row(str(number + 1), f"{seconds * million:.1f}", *spent, length, str(most))
+            seconds, spent = (time.perf_counter() - began) * million, where.worked().since(before)
+            took.append(seconds)
+            worth.append(sum(spent) * million)
+            table.add_row(
+                str(number + 1),
+                *(f"{each:.1f}" for each in (seconds, *(each * million for each in spent))),
+                f"{summary['read_at_length'] / subjects:.1%}",
+                f"{where.peak():.0f}",
+            )
+        most = where.peak()
     Console().print(table)
     keep(
         "batch",

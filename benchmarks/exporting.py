@@ -9,16 +9,15 @@ import json
 import os
 import subprocess
 import tempfile
-import time
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import psycopg
-from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.commands import Took, timed
 from benchmarks.results import Figure, keep
 from benchmarks.site import VOLENS
 from service import db, given, operations
@@ -106,25 +105,8 @@ def _record(id_: UUID, now) -> StoredRecord:
     return StoredRecord(id=id_, handle=Handle(id_), received_at=now, statement=statement)
 
 
-class Took(Struct, frozen=True):
-    seconds: float
-    processor: float
-    """Seconds of the command's own, without those of PostgreSQL. What else runs on the machine doesn't count."""
-    memory: float
-    """MiB at most."""
-    size: int
-
-
 def export(form: str, out: Path, env: dict[str, str], *options: str) -> Took:
-    command = [*VOLENS, "audit", "export", "--tenant", TENANT, "--format", form, "--out", str(out), *options]
-    began = time.monotonic()
-    running = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(running.pid, 0)
-    running.returncode = os.waitstatus_to_exitcode(status)
-    took = time.monotonic() - began
-    if running.returncode:
-        raise SystemExit(f"the export ended with {running.returncode}")
-    return Took(took, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, out.stat().st_size)
+    return timed(["audit", "export", "--tenant", TENANT, "--format", form, "--out", str(out), *options], env, out)
 
 
 def main() -> None:

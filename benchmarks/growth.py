@@ -38,6 +38,8 @@ DECISIONS = int(os.environ.get("GROWTH_DECISIONS", "2000000"))
 ROUNDS = int(os.environ.get("GROWTH_ROUNDS", "15"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "0.5"))
 CONNECTIONS = 32
+ALL = {"VOLENS_REQUESTS_AT_ONCE": "512"}
+"""Lets 256 connections be answered, of which half would be refused."""
 COLD = 1_000
 """Checks after a start, each of another subject."""
 
@@ -193,7 +195,7 @@ def forget(folder: Path) -> None:
 def of_connections() -> list[Figure]:
     sent = count(step=1_000_000)
     found = []
-    with tempfile.TemporaryDirectory() as folder, site(Path(folder)) as where, reference() as port:
+    with tempfile.TemporaryDirectory() as folder, site(Path(folder), ALL) as where, reference() as port:
         load(where.port, where.token)
         make = requests_of(where.token)["check"]
         for connections in (1, 2, 4, 8, 16, 32, 64, 128, 256):
@@ -214,7 +216,7 @@ def of_connections() -> list[Figure]:
 def of_slopes() -> list[Figure]:
     """Return what one check takes of each thing that can run out, by the number of connections."""
     found = []
-    with tempfile.TemporaryDirectory() as folder, site(Path(folder)) as where:
+    with tempfile.TemporaryDirectory() as folder, site(Path(folder), ALL) as where:
         load(where.port, where.token)
         make = check(where.token, SUBJECTS)
         of(where, make)

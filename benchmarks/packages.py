@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import tempfile
-import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.exporting import Took
+from benchmarks.commands import Took, timed
 from benchmarks.results import Figure, keep
 from benchmarks.site import VOLENS
 from service import given, operations
@@ -113,15 +112,8 @@ def _record(handle: Handle, number: int, now: datetime) -> StoredRecord:
 
 
 def package(out: Path, env: dict[str, str], subject: str) -> Took:
-    command = [*VOLENS, "subject", "package", "--tenant", TENANT, "--subject", subject, "--lang", "de", "--out"]
-    began = time.monotonic()
-    running = subprocess.Popen([*command, str(out)], env=env, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(running.pid, 0)
-    running.returncode = os.waitstatus_to_exitcode(status)
-    took = time.monotonic() - began
-    if running.returncode:
-        raise SystemExit(f"the command ended with {running.returncode}")
-    return Took(took, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, out.stat().st_size)
+    said = ["subject", "package", "--tenant", TENANT, "--subject", subject, "--lang", "de", "--out", str(out)]
+    return timed(said, env, out)
 
 
 def main() -> None:

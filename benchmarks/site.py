@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +82,15 @@ class Site:
 
     def memory(self) -> float:
         """Return the MiB that the service has in memory."""
-        return int(Path(f"/proc/{self.service}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return self._told("VmRSS")
+
+    def peak(self) -> float:
+        """Return the most MiB that the service ever had in memory."""
+        return self._told("VmHWM")
+
+    def _told(self, name: str) -> float:
+        told = Path(f"/proc/{self.service}/status").read_text()
+        return int(told.partition(f"{name}:")[2].split()[0]) / 1024
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,7 @@ def _worked(process: int) -> float:
 
 
 @contextmanager
-def site(folder: Path) -> Iterator[Site]:
+def site(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Site]:
     """Run an installation whose data are in `folder`, made there if there are none."""
     core, others = cores()
     os.sched_setaffinity(0, others)
@@ -122,6 +130,7 @@ def site(folder: Path) -> Iterator[Site]:
             "VOLENS_WORKER_DATABASE_URL": urls.worker,
             "VOLENS_LOG_LEVEL": "error",
             "VOLENS_LOOKUPS_PER_MINUTE": "1000000",
+            **(settings or {}),
         }
 
         def volens(*arguments: str) -> str:

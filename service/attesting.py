@@ -26,14 +26,13 @@ from service.given import utc_now
 from service.kernel import Clock, TenantId, Unavailable
 from service.own_files import FileUnusable
 from service.settings import Settings
+from service.stopping import LOST
 from service.telemetry import Telemetry, described
 
 LONGEST: Final = 300.0
 """Seconds at most before one that didn't answer is asked again."""
 REFUSED: Final = 300.0
 """Seconds before one that refused a log is asked about that log again."""
-LOST: Final = 2.0
-"""Seconds before a lost database is looked for again."""
 LOOK: Final = 10.0
 """Seconds between two looks for logs whose time-stamp is due."""
 AUTHORITY: Final = "tsa"

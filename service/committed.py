@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from service import consent, subjects
+from service import consent, requests, subjects
 from service.audit import NOBODYS, AuditEvent, Content, Entry, Opened, Payload, Position, Query
 from service.audit.examining import Findings
 from service.extents import BATCH
@@ -25,6 +25,7 @@ SALTED: Final = frozenset(
         AuditEvent.SUBJECT_MERGED,
         AuditEvent.VAULT_APPROVAL_REQUESTED,
         AuditEvent.VAULT_APPROVAL_GIVEN,
+        *requests.EVENTS.values(),
     }
 )
 """Events with a payload under a salt that stays what it is. Flags do not: `standing.py` compares the latest."""
@@ -33,6 +34,7 @@ _CONTENT: Final = {
     AuditEvent.DECISION_MADE: Content.DECISION,
     AuditEvent.SUBJECT_STORED: Content.SUBJECT,
     AuditEvent.BATCH_DECIDED: Content.BATCH,
+    **dict.fromkeys(requests.EVENTS.values(), Content.REQUEST),
 }
 _NAMED: Final = {
     AuditEvent.RECORD_STORED: "record",
@@ -46,7 +48,12 @@ _NAMED: Final = {
     AuditEvent.NOTICE_STORED: "notice",
     AuditEvent.PURPOSE_STORED: "purpose",
     AuditEvent.OVERLAY_STORED: "overlay",
+    **dict.fromkeys(requests.EVENTS.values(), "request"),
 }
+
+
+_FURTHER: Final = frozenset(requests.EVENTS.values()) - {AuditEvent.REQUEST_RECEIVED}
+"""Events of which several tell of one thing that goes as a whole."""
 
 
 class Happened(Struct, frozen=True):
@@ -90,7 +97,8 @@ read: Final = msgspec.json.Decoder(Happened).decode
 async def behind(tx: Transaction, happened: Collection[Happened]) -> Mapping[UUID, Sequence[Behind]]:
     """Return what there is to each entry with a payload under a salt, by the entry's id.
 
-    That is one, or several for `subject.stored`: each version of the facts of this person, and for `subject.merged`.
+    That is one, or several: for `subject.stored` each version of the facts of this person, for `subject.merged`, and
+    for what can happen to a request more than once.
     """
     payloads = {
         **await _records(tx, happened),
@@ -98,6 +106,7 @@ async def behind(tx: Transaction, happened: Collection[Happened]) -> Mapping[UUI
         **await _facts(tx, happened),
         **await _merges(tx, happened),
         **await _approvals(tx, happened),
+        **await _requests(tx, happened),
     }
     whose = {each.subject or NOBODYS for each in happened if each.id in payloads}
     secrets = await tx.audit.secrets(whose) if whose else {}
@@ -161,6 +170,21 @@ async def _approvals(tx: Transaction, happened: Collection[Happened]) -> dict[UU
     }
 
 
+async def _requests(tx: Transaction, happened: Collection[Happened]) -> dict[UUID, list[Payload]]:
+    wanted = {each.id: (UUID(each.object), each.event) for each in happened if each.event in requests.EVENTS.values()}
+    if not wanted:
+        return {}
+    ids = {request for request, _ in wanted.values()}
+    found, moves = await tx.requests.several(ids), await tx.requests.histories(ids)
+    return {
+        entry: [
+            requests.payload_of(found[request], one) for one in moves[request] if requests.EVENTS[one.move] is event
+        ]
+        for entry, (request, event) in wanted.items()
+        if request in found
+    }
+
+
 class ExamineCommitted:
     """Compare what the database holds with what the log committed to."""
 
@@ -217,8 +241,7 @@ class _Look:
             elif (said := published[entry.id]) is not None:
                 self._compare(index, entry, said.hex() == entry.commitment)
             elif await _expired(tx, entry, ()):
-                self.expired += 1
-                self._went[_CONTENT[entry.event]] += 1
+                self._expire(entry)
             else:
                 self._find(index, entry, "is gone")
 
@@ -230,10 +253,13 @@ class _Look:
         elif any(each.commitment.hex() == entry.commitment for each in opened):
             self.shown += 1
         elif await _expired(tx, entry, stored):
-            self.expired += 1
-            self._went[_CONTENT[entry.event]] += 1
+            self._expire(entry)
         else:
             self._find(index, entry, "is not what the entry commits to" if stored else "is gone")
+
+    def _expire(self, entry: Happened) -> None:
+        self.expired += 1
+        self._went[_CONTENT[entry.event]] += entry.event not in _FURTHER
 
     def _tell(self, event: AuditEvent, object_id: str) -> None:
         if event is AuditEvent.CONTENT_EXPIRED:

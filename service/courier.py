@@ -15,7 +15,7 @@ from service.kernel import Clock, Unavailable
 from service.postgres import DatabaseUrls
 from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
-from service.stopping import pause
+from service.stopping import LOST, pause, waiting_for
 from service.telemetry import Telemetry, described
 from service.teller import Teller, telling
 from service.tenants import NOBODY
@@ -23,8 +23,6 @@ from service.transaction import Begin, opener
 
 PAUSE: Final = 1.0
 """Seconds between two looks for tasks that are due."""
-LOST: Final = 2.0
-"""Seconds before a lost database, or a lost key, is looked for again."""
 
 
 class Courier:
@@ -79,12 +77,7 @@ async def bring_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: Tel
     """Bring tasks until `stop` is set. A lost database, or a lost key ring, is waited for."""
     engine = db.engine(urls.app, size=settings.pool_size)
     try:
-        while not stop.is_set():
-            try:
-                await _bring(settings, urls, engine, telemetry, stop)
-            except Unavailable as error:
-                telemetry.log.warning("courier_waits", **described(error))
-                await pause(LOST, stop)
+        await waiting_for("courier_waits", lambda: _bring(settings, urls, engine, telemetry, stop), telemetry, stop)
     finally:
         await engine.dispose()
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
@@ -21,6 +22,7 @@ from service.decisions import (
     ReadRule,
     SimulateDecision,
 )
+from service.decisions.audience_api import Form, Forms
 from service.decisions.log import SqlDecisionLog
 from service.decisions.narrow_rows import SqlNarrowRows
 from service.decisions.packed_log import SqlPackedLog
@@ -59,9 +61,18 @@ def decision_parts(
         "decide": Decide(profiles, begin, log, laws, clock, new_id),
         "decide_batch": decide_batch,
         "decide_audience": DecideAudience(SqlPopulations(pool), decide_batch),
+        "audience_forms": Forms(_arrow()),
         "simulate_decision": SimulateDecision(profiles, laws, clock, schema, asyncio.Semaphore(1)),
         "read_decision": ReadDecision(begin, profiles, laws),
         "read_policy": ReadPolicy(profiles, laws),
         "read_rule": ReadRule(profiles, laws),
         "read_coverage": ReadCoverage(profiles, laws, clock),
     }
+
+
+def _arrow() -> Form | None:
+    if find_spec("pyarrow") is None:
+        return None
+    from service.decisions.arrow import Arrow  # the extra may be missing
+
+    return Arrow()

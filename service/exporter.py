@@ -28,7 +28,7 @@ from service.reveals.domain import NONCE_BYTES
 from service.reveals.log import SqlRevealLog
 from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
-from service.stopping import finished, pause
+from service.stopping import LOST, finished, pause
 from service.telemetry import Telemetry, described
 from service.tenants import NOBODY
 from service.transaction import Begin
@@ -37,8 +37,6 @@ from service.vault.envelope import unseal
 
 PAUSE: Final = 1.0
 """Seconds between two looks for exports."""
-LOST: Final = 2.0
-"""Seconds before a lost database is looked for again."""
 
 
 _REFUSALS: Final = (

@@ -38,7 +38,7 @@ from service.reveals.domain import NONCE_BYTES
 from service.reveals.log import SqlRevealLog
 from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
-from service.stopping import finished, pause
+from service.stopping import LOST, finished, pause
 from service.subjects import UnknownSubject
 from service.telemetry import Telemetry, described
 from service.tenants import NOBODY
@@ -50,8 +50,6 @@ from service.vault.parcel import CHUNK, ParcelPlace, seal_parcel
 
 PAUSE: Final = 1.0
 """Seconds between two looks for requests that are carried out."""
-LOST: Final = 2.0
-"""Seconds before a lost database is looked for again."""
 SWEEP: Final = 3_600.0
 """Seconds between two looks for files that somebody left who was killed."""
 

@@ -14,27 +14,20 @@ from service.porch import telling
 from service.postgres import DatabaseUrls
 from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
-from service.stopping import pause
+from service.stopping import LOST, pause, waiting_for
 from service.telemetry import Telemetry, described
 from service.tenants import NOBODY
 from service.transaction import Begin, opener
 
 PAUSE: Final = 2.0
 """Seconds between two looks for something to tell."""
-LOST: Final = 2.0
-"""Seconds before a lost database, or a lost key, is looked for again."""
 
 
 async def tell_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Tell senders until `stop` is set. A lost database, or a lost key ring, is waited for."""
     engine = db.engine(urls.app, size=settings.pool_size)
     try:
-        while not stop.is_set():
-            try:
-                await _tell(settings, urls, engine, telemetry, stop)
-            except Unavailable as error:
-                telemetry.log.warning("replies_wait", **described(error))
-                await pause(LOST, stop)
+        await waiting_for("replies_wait", lambda: _tell(settings, urls, engine, telemetry, stop), telemetry, stop)
     finally:
         await engine.dispose()
 

@@ -18,13 +18,11 @@ from service.given import utc_now
 from service.kernel import TenantId, Unavailable
 from service.own_files import FileExposed, FileUnusable
 from service.settings import Settings
-from service.stopping import pause
+from service.stopping import LOST, pause
 from service.telemetry import Telemetry, described
 
 PAUSE: Final = 0.25
 """Seconds between two looks for entries that wait."""
-LOST: Final = 2.0
-"""Seconds before a lost database is looked for again."""
 
 
 async def sequence(settings: Settings, url: str, telemetry: Telemetry, stop: asyncio.Event) -> None:

@@ -1,9 +1,15 @@
 """What the parts of `volens work` share: each goes on until it is asked to stop, and then at once."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
+
+from service.kernel import Unavailable
+from service.telemetry import Telemetry, described
+
+LOST: Final = 2.0
+"""Seconds before a lost database, or a lost key, is looked for again."""
 
 
 async def pause(seconds: float, stop: asyncio.Event) -> None:
@@ -27,3 +33,18 @@ async def finished(work: Coroutine[Any, Any, Any], stop: asyncio.Event) -> bool:
         return False
     await working
     return True
+
+
+async def waiting_for(
+    what: str, work: Callable[[], Awaitable[None]], telemetry: Telemetry, stop: asyncio.Event
+) -> None:
+    """Do `work`, which goes on until `stop` is set, and begin it anew when a lost database or key ring is back.
+
+    `what` is the event under which it is logged that it waits.
+    """
+    while not stop.is_set():
+        try:
+            await work()
+        except Unavailable as error:
+            telemetry.log.warning(what, **described(error))
+            await pause(LOST, stop)

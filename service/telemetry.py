@@ -86,7 +86,7 @@ class Telemetry:
         )
         self._backlog = Gauge(
             "volens_backlog",
-            "Rows kept for parts that a later version brings, a relay and a sequencer: nothing takes them away yet.",
+            "Entries without a place in the tree, and events in the outbox, which retention takes away.",
             ("queue",),
             registry=self.registry,
         )
@@ -122,6 +122,11 @@ class Telemetry:
             "volens_downstream_tasks",
             "Tasks to which connected systems owe an answer: open, or silent beyond their time.",
             ("state",),
+            registry=self.registry,
+        )
+        self._unindexed = Gauge(
+            "volens_batch_chunks_unindexed",
+            "Chunks of batches that are looked through when somebody asks about themselves.",
             registry=self.registry,
         )
         self._placed = Counter("volens_audit_placed", "Audit entries in a signed tree.", registry=self.registry)
@@ -252,6 +257,10 @@ class Telemetry:
         """Note how many tasks of connected systems wait for an answer, and to how many none came in time."""
         self._downstream_tasks.labels("open").set(unanswered)
         self._downstream_tasks.labels("silent").set(silent)
+
+    def batches_unindexed(self, chunks: int) -> None:
+        """Note how many chunks of batches are in no index by person yet."""
+        self._unindexed.set(chunks)
 
     def placed(self, entries: int) -> None:
         """Note audit entries that got their place in a tree."""

@@ -11,7 +11,7 @@ import procrastinate
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from service import clocks, courier, retention
+from service import clocks, courier, indexing, retention
 from service.telemetry import Telemetry, described
 
 PATIENCE: Final = 5.0
@@ -36,7 +36,7 @@ def build(url: str, telemetry: Telemetry) -> procrastinate.App:
     @app.periodic(cron="* * * * *")
     @app.task(name="measure_backlog", queue="upkeep", pass_context=False)
     async def measure_backlog(timestamp: int) -> None:
-        """Publish how much is kept to be told to others and to be sequenced. Nobody does either yet: both only grow."""
+        """Publish how much is kept to be told to others, and how much has no place in the log yet."""
         async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
             for name, waiting in await (await connection.execute(BACKLOG)).fetchall():
                 telemetry.backlog(name, waiting)
@@ -66,6 +66,12 @@ def build(url: str, telemetry: Telemetry) -> procrastinate.App:
     async def expire_permits(timestamp: int) -> None:
         """Remove permits that are over. What a killed one leaves is left for the next."""
         await retention.expire_permits_by_itself(url)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="index_batches", queue="upkeep", queueing_lock="index_batches", pass_context=False)
+    async def index_batches(timestamp: int) -> None:
+        """Index by person what batches decided. What a killed one leaves is left for the next."""
+        await indexing.index_batches(url, telemetry)
 
     @app.periodic(cron="* * * * *")
     @app.task(name="watch_clocks", queue="upkeep", pass_context=False)

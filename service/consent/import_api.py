@@ -129,7 +129,7 @@ class BulkController(Controller):
     @post(
         "/import",
         operation_id="importRecords",
-        opt=needs("records:write") | lined(RecordLine, RecordLine, LineOutcome, ImportSummary, CutOff, rows=True),
+        opt=needs("records:write") | lined(RecordLine, RecordLine, LineOutcome, ImportSummary, CutOff, also=(CSV,)),
         responses=documented(409, 415),
         status_code=HTTPStatus.OK,
         request_max_body_size=None,

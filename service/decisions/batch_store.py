@@ -7,8 +7,9 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.audit import NOBODYS, Position
+from service.audit import Position
 from service.decisions.asking import Judged
+from service.decisions.batch_places import AT_ONCE, FIRST, LAST, Place, SqlBatchPlaces
 from service.decisions.domain import Stored, Verdict
 from service.decisions.narrow import NEVER, from_micros
 from service.decisions.packed import (
@@ -20,7 +21,6 @@ from service.decisions.packed import (
     Lying,
     decision_id,
     entry_at,
-    found_in,
     placed,
 )
 from service.kernel import Handle, TenantId
@@ -45,30 +45,6 @@ _WANTED: Final = text(
 )
 
 
-_CHUNKS: Final = text("SELECT id FROM batch WHERE tenant = :tenant AND id > :after ORDER BY id LIMIT :limit")
-_HOLDING: Final = text(
-    """
-    SELECT id, body FROM batch
-    WHERE tenant = :tenant AND id > :after AND id <= :last AND EXISTS (
-        SELECT FROM unnest(CAST(:handles AS bytea[])) AS whose WHERE position(whose IN body) > 0
-    )
-    ORDER BY id
-    """
-)
-_BETWEEN: Final = text(
-    """
-    SELECT id, at FROM batch
-    WHERE tenant = :tenant AND at >= CAST(:since AS timestamptz) AND at <= CAST(:until AS timestamptz)
-    """
-)
-_AMONG: Final = text(
-    """
-    SELECT id, at, body FROM batch
-    WHERE tenant = :tenant AND id = ANY(CAST(:chunks AS uuid[])) AND EXISTS (
-        SELECT FROM unnest(CAST(:handles AS bytea[])) AS whose WHERE position(whose IN body) > 0
-    )
-    """
-)
 _CHUNK: Final = text("SELECT * FROM batch WHERE tenant = :tenant AND id = :id")
 _GIVEN: Final = text(
     """
@@ -93,10 +69,8 @@ _LONE: Final = text(
     """
 )
 _verdict: Final = msgspec.json.Decoder(Verdict)
-_FIRST: Final = datetime.min.replace(tzinfo=UTC)
-_LAST: Final = datetime.max.replace(tzinfo=UTC)
-_AT_ONCE: Final = 50
-"""Chunks that are looked through together: some fifty milliseconds."""
+_TOGETHER: Final = 1_000
+"""Decisions that are read together."""
 
 
 class SqlBatchStore:
@@ -105,6 +79,7 @@ class SqlBatchStore:
     def __init__(self, connection: AsyncConnection, tenant: TenantId) -> None:
         self._connection = connection
         self._tenant = tenant
+        self._places = SqlBatchPlaces(connection, tenant)
 
     async def several(self, decisions: Collection[UUID]) -> Mapping[UUID, Stored]:
         """Return those of these decisions that batches made."""
@@ -122,22 +97,16 @@ class SqlBatchStore:
         return {each.id: each for each in stored}
 
     async def about(self, handles: Collection[Handle]) -> AsyncIterator[Sequence[Stored]]:
-        """Yield what batches decided about a person, oldest first. Every chunk is looked through."""
-        whose = [handle.bytes for handle in handles]
-        after = NOBODYS
-        while True:
-            found = await self._connection.scalars(_CHUNKS, {"tenant": self._tenant, "after": after, "limit": _AT_ONCE})
-            chunks = list(found)
-            if not chunks:
-                return
-            holding = await self._connection.execute(
-                _HOLDING, {"tenant": self._tenant, "after": after, "last": chunks[-1], "handles": whose}
-            )
-            places = [decision_id(row.id, place) for row in holding for place in found_in(row.body, whose)]
-            if places:
-                stored = await self.several(places)
-                yield [stored[place] for place in places if place in stored]
-            after = chunks[-1]
+        """Yield what batches decided about a person, oldest first."""
+        places = await self._places.of(handles)
+        found = list(places.known)
+        for start in range(0, len(places.unindexed), AT_ONCE):
+            found += await self._places.through(handles, places.unindexed[start : start + AT_ONCE])
+        wanted = sorted(id_ for _, id_ in found)
+        for start in range(0, len(wanted), _TOGETHER):
+            piece = wanted[start : start + _TOGETHER]
+            stored = await self.several(piece)
+            yield [stored[place] for place in piece if place in stored]
 
     async def page(
         self,
@@ -149,28 +118,28 @@ class SqlBatchStore:
         newest_first: bool,
         limit: int,
     ) -> Sequence[Stored]:
-        """Return at most `limit` decisions about a person, by (time, id); chunks are looked through until there are."""
-        whose = [handle.bytes for handle in handles]
-        low, high = since or _FIRST, until or _LAST
+        """Return at most `limit` decisions about a person, by (time, id).
+
+        Chunks that are not indexed are looked through until no more of them can matter.
+        """
+        low, high = since or FIRST, until or LAST
         if after is not None:
             low, high = (low, min(high, after.at)) if newest_first else (max(low, after.at), high)
-        among = await self._connection.execute(_BETWEEN, {"tenant": self._tenant, "since": low, "until": high})
-        chunks = sorted(((row.at, row.id) for row in among), reverse=newest_first)
-        places: list[UUID] = []
-        for start in range(0, len(chunks), _AT_ONCE):
-            piece = [id_ for _, id_ in chunks[start : start + _AT_ONCE]]
-            holding = await self._connection.execute(
-                _AMONG, {"tenant": self._tenant, "chunks": piece, "handles": whose}
-            )
-            found = [(row.at, decision_id(row.id, place)) for row in holding for place in found_in(row.body, whose)]
-            wanted = [
-                each for each in found if _follows(each, after, newest_first) and (until is None or each[0] < until)
-            ]
-            places += [id_ for _, id_ in sorted(wanted, reverse=newest_first)]
-            if len(places) >= limit:
+        places = await self._places.of(handles, low, high)
+
+        def wanted(places: Sequence[Place]) -> list[Place]:
+            passed, end = None if after is None else (after.at, after.id), until or LAST
+            return [each for each in places if each[0] < end and _follows(each, passed, newest_first)]
+
+        found = wanted(places.known)
+        chunks = sorted(places.unindexed, reverse=newest_first)
+        for start in range(0, len(chunks), AT_ONCE):
+            if sum(_follows(chunks[start], each, newest_first) for each in found) >= limit:
                 break
-        stored = await self.several(places[:limit]) if places else {}
-        return [stored[place] for place in places[:limit] if place in stored]
+            found += wanted(await self._places.through(handles, chunks[start : start + AT_ONCE]))
+        ids = [id_ for _, id_ in sorted(found, reverse=newest_first)[:limit]]
+        stored = await self.several(ids) if ids else {}
+        return [stored[id_] for id_ in ids if id_ in stored]
 
     async def lone(self, decision: UUID) -> Lone | None:
         """Return one decision with what proves it; None if no batch made it."""
@@ -206,10 +175,9 @@ class SqlBatchStore:
         )
 
 
-def _follows(place: tuple[datetime, UUID], after: Position | None, newest_first: bool) -> bool:
-    if after is None:
+def _follows(place: Place, passed: Place | None, newest_first: bool) -> bool:
+    if passed is None:
         return True
-    passed = (after.at, after.id)
     return place < passed if newest_first else place > passed
 
 

@@ -23,7 +23,7 @@ from service.decisions.domain import DecisionUnavailable, Question
 from service.decisions.facts import Filled
 from service.decisions.judging import Judge, plausible_in
 from service.decisions.kinds import Kinds, Remembered
-from service.decisions.narrow import NEVER, Framed, Narrow, days_in, framed_by, from_micros, micros, narrowed
+from service.decisions.narrow import NEVER, NOBODYS, Framed, Narrow, days_in, framed_by, from_micros, micros, narrowed
 from service.decisions.overlay import InForce, Overlay
 from service.decisions.packed import ROOM, STRANGER, Breathe, Given, Heading, Told, chunk_id, packed
 from service.decisions.ports import Begin, Laws
@@ -185,7 +185,12 @@ class _Chunk:
         self._known: dict[SubjectId, Known] = {}
         self.answers: list[Given] = []
         self.told: list[Told | None] = [None] * len(subjects)
-        self.at_length = 0
+        self._lengthy: set[int] = set()
+
+    @property
+    def at_length(self) -> int:
+        """How many had to be read at length."""
+        return len(self._lengthy)
 
     async def settle(self) -> None:
         """Give everybody an answer of whom anybody can say."""
@@ -213,15 +218,17 @@ class _Chunk:
                 subject = self._subjects[number]
                 if (found := known.get(subject)) is None:
                     continue
-                self._known[subject] = found
                 profile = found.profile
                 if isinstance(profile, StateUnreadable):
+                    self._known[subject] = found
                     continue
                 narrow = narrowed(profile.facts, profile.flags, profile.state, self._batch.judge.zone)
+                if narrow is NOBODYS:
+                    self._known[subject] = found
                 kept[subject] = found, narrow
                 bodies[narrow.frame] = narrow.body
                 self._rows[number] = Row(found.handle, found.secret, narrow.frame, narrow.days)
-            self.at_length += len(piece)
+            self._lengthy.update(piece)
             if kept:
                 await self._batch.rows.keep(self._tenant, [(subject, *both) for subject, both in kept.items()])
             self._take(bodies)
@@ -319,7 +326,7 @@ class _Chunk:
         for start in range(0, len(missing), TOGETHER):
             piece = [self._subjects[number] for number in missing[start : start + TOGETHER]]
             self._known.update(await self._batch.rows.known(self._tenant, piece))
-        self.at_length += len(missing)
+        self._lengthy.update(missing)
         stranger: tuple[int, int] | None = None
         for number in left:
             subject = self._subjects[number]

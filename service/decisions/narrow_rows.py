@@ -21,10 +21,16 @@ _ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %(tenant)s, true)"
 _ROWS: Final = """
     SELECT uuid_send(who.handle) || coalesce(hidden.secret, %(without)s::bytea) || who.frame || who.days
     FROM unnest(string_to_array(%(names)s, ',')) WITH ORDINALITY AS asked (subject, place)
-    LEFT JOIN narrow AS who ON who.tenant = %(tenant)s AND who.subject = asked.subject
-    LEFT JOIN commitment_secret AS hidden ON hidden.tenant = who.tenant AND hidden.handle = who.handle
+    LEFT JOIN LATERAL (
+        SELECT handle, frame, days FROM narrow WHERE tenant = %(tenant)s AND subject = asked.subject OFFSET 0
+    ) AS who ON true
+    LEFT JOIN LATERAL (
+        SELECT secret FROM commitment_secret WHERE tenant = %(tenant)s AND handle = who.handle OFFSET 0
+    ) AS hidden ON true
     ORDER BY asked.place
 """
+"""Here and below `OFFSET 0` and `FOR SHARE` have each looked up by itself. Joined, PostgreSQL would rather read all
+that the tenant has while it knows little of it."""
 _OWN: Final = "SELECT secret FROM commitment_secret WHERE tenant = %(tenant)s AND handle = %(nobody)s"
 _FRAMES: Final = """
     SELECT hash, body FROM frame
@@ -35,10 +41,16 @@ _FRAMES: Final = """
 _KNOWN: Final = """
     SELECT who.subject, who.handle, who.version, who.facts, who.flags, will.version, will.state, hidden.secret,
         concat_ws(' ', who.xmin, who.ctid, will.xmin, will.ctid)
-    FROM subject AS who
-    LEFT JOIN consent_state AS will ON will.tenant = who.tenant AND will.handle = who.handle
-    LEFT JOIN commitment_secret AS hidden ON hidden.tenant = who.tenant AND hidden.handle = who.handle
-    WHERE who.tenant = %(tenant)s AND who.subject = ANY(string_to_array(%(names)s, ','))
+    FROM unnest(string_to_array(%(names)s, ',')) AS asked (subject)
+    CROSS JOIN LATERAL (
+        SELECT *, xmin, ctid FROM subject WHERE tenant = %(tenant)s AND subject = asked.subject OFFSET 0
+    ) AS who
+    LEFT JOIN LATERAL (
+        SELECT *, xmin, ctid FROM consent_state WHERE tenant = %(tenant)s AND handle = who.handle OFFSET 0
+    ) AS will ON true
+    LEFT JOIN LATERAL (
+        SELECT secret FROM commitment_secret WHERE tenant = %(tenant)s AND handle = who.handle OFFSET 0
+    ) AS hidden ON true
 """
 _VERDICTS: Final = """
     SELECT facts_hash, body FROM verdict
@@ -57,8 +69,11 @@ _FIRST: Final = """
     INSERT INTO consent_state (tenant, handle, version, state, updated_at)
     SELECT %(tenant)s, who.handle, %(format)s, %(nothing)s, clock_timestamp()
     FROM json_to_recordset(%(rows)s::json) AS new (subject text, stamp text)
-    JOIN subject AS who ON who.tenant = %(tenant)s AND who.subject = new.subject
-    WHERE concat_ws(' ', who.xmin, who.ctid) = new.stamp
+    CROSS JOIN LATERAL (
+        SELECT handle, concat_ws(' ', xmin, ctid) AS stamp FROM subject
+        WHERE tenant = %(tenant)s AND subject = new.subject OFFSET 0
+    ) AS who
+    WHERE who.stamp = new.stamp
     ORDER BY who.handle
     ON CONFLICT DO NOTHING
 """
@@ -69,17 +84,21 @@ _KEEP: Final = """
             subject text, handle uuid, stamp text, frame text, days text
         )
     ), held AS MATERIALIZED (
-        SELECT new.subject FROM new
-        JOIN subject AS who ON who.tenant = %(tenant)s AND who.subject = new.subject
-        JOIN consent_state AS will ON will.tenant = who.tenant AND will.handle = who.handle
+        SELECT new.* FROM new
+        CROSS JOIN LATERAL (
+            SELECT handle, xmin, ctid FROM subject
+            WHERE tenant = %(tenant)s AND subject = new.subject FOR SHARE SKIP LOCKED
+        ) AS who
+        CROSS JOIN LATERAL (
+            SELECT xmin, ctid FROM consent_state
+            WHERE tenant = %(tenant)s AND handle = who.handle FOR SHARE SKIP LOCKED
+        ) AS will
         WHERE concat_ws(' ', who.xmin, who.ctid, will.xmin, will.ctid) = new.stamp
             OR (concat_ws(' ', who.xmin, who.ctid) = new.stamp AND will.xmin = pg_current_xact_id()::xid)
-        FOR SHARE OF who, will SKIP LOCKED
     )
     INSERT INTO narrow (tenant, subject, handle, frame, days)
-    SELECT %(tenant)s, new.subject, new.handle, decode(new.frame, 'hex'), decode(new.days, 'hex')
-    FROM new JOIN held ON held.subject = new.subject
-    ORDER BY new.subject COLLATE "C"
+    SELECT %(tenant)s, subject, handle, decode(frame, 'hex'), decode(days, 'hex')
+    FROM held ORDER BY subject COLLATE "C"
     ON CONFLICT DO NOTHING
 """
 """Of those alone whom nobody has changed since, or is changing: who changes them next takes the row away again."""

@@ -20,14 +20,14 @@ _ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %(tenant)s, true)"
 _FACTS: Final = """
     INSERT INTO facts (tenant, hash, body)
     SELECT DISTINCT ON (hash) %(tenant)s, decode(facts_hash, 'hex') AS hash, facts
-    FROM json_to_recordset(%(new)s::json) AS row (facts_hash text, facts text)
+    FROM json_to_recordset(%(facts)s::json) AS row (facts_hash text, facts text)
     ORDER BY hash
     ON CONFLICT DO NOTHING
 """
 _VERDICTS: Final = """
     INSERT INTO verdict (tenant, revision, facts_hash, body)
     SELECT DISTINCT ON (hash) %(tenant)s, %(revision)s, decode(facts_hash, 'hex') AS hash, verdict
-    FROM json_to_recordset(%(new)s::json) AS row (facts_hash text, verdict text)
+    FROM json_to_recordset(%(verdicts)s::json) AS row (facts_hash text, verdict text)
     ORDER BY hash
     ON CONFLICT DO NOTHING
 """
@@ -70,8 +70,9 @@ class SqlPackedLog:
             "body": chunk.body,
             "root": chunk.root,
             "leaves": chunk.leaves,
-            "answers": msgspec.json.encode(_answers(chunk)).decode(),
-            "new": msgspec.json.encode([_content(given) for given in new.values()]).decode(),
+            "answers": _json(_answers(chunk)),
+            "facts": _json([_named(given) | {"facts": given.facts.decode()} for given in new.values()]),
+            "verdicts": _json([_named(given) | {"verdict": given.judged.body.decode()} for given in new.values()]),
         }
         draft = Draft(event=AuditEvent.BATCH_DECIDED, object_id=str(heading.id), commitment=chunk.commitment())
         entry = Entry.of(draft, by=by, entry_id=self._new_id(), at=heading.at)
@@ -96,9 +97,9 @@ def _answers(chunk: Chunk) -> Sequence[dict[str, Any]]:
     ]
 
 
-def _content(given: Given) -> dict[str, str]:
-    return {
-        "facts_hash": given.judged.facts_hash.hex(),
-        "facts": given.facts.decode(),
-        "verdict": given.judged.body.decode(),
-    }
+def _named(given: Given) -> dict[str, str]:
+    return {"facts_hash": given.judged.facts_hash.hex()}
+
+
+def _json(rows: Sequence[Mapping[str, Any]]) -> str:
+    return msgspec.json.encode(rows).decode()

@@ -102,6 +102,28 @@ batch_answer = Table(
     comment="What people of a chunk were answered, each once.",
 )
 
+batch_run = Table(
+    "batch_run",
+    metadata,
+    tenant_column(),
+    Column("batch", Uuid, primary_key=True),
+    Column("run", Uuid),
+    Column("first", Integer),
+    Index(None, "tenant", "run", "first"),
+    comment="Which run of the index has a chunk, or none yet, and the number of its first decision there.",
+)
+
+batch_index = Table(
+    "batch_index",
+    metadata,
+    tenant_column(),
+    Column("bucket", Integer, primary_key=True, autoincrement=False),
+    Column("run", Uuid, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Index(None, "tenant", "run"),
+    comment="Where runs of chunks name whom, laid out as `batch_places.py` says.",
+)
+
 frame = Table(
     "frame",
     metadata,

@@ -14,6 +14,7 @@ from service.requests.case import (
     Wish,
 )
 from service.requests.check import Calendar, check_deadlines
+from service.requests.committed import EVENTS, payload_of
 from service.requests.domain import Deadlines, Event, IsHoliday, Receipt, Step, deadlines
 from service.requests.executing import CertificateNeeded, ErasureHeld, handles_of, standing_against
 from service.requests.letters import LARGEST, About, LetterTooLarge, Written
@@ -29,6 +30,7 @@ from service.requests.usecases import OpenRequest
 from service.requests.writing import WriteLetter
 
 __all__ = [
+    "EVENTS",
     "LARGEST",
     "OPEN",
     "About",
@@ -73,5 +75,6 @@ __all__ = [
     "deadlines",
     "handles_of",
     "is_theirs",
+    "payload_of",
     "standing_against",
 ]

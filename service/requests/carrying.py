@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from service.audit import Draft
 from service.events import Event
 from service.kernel import Caller, SubjectId
 from service.requests.case import Request, Seen, Standing
+from service.requests.committed import moved
 from service.requests.identity import WAITING
 from service.requests.lifecycle import Happened, Move, State
 from service.requests.marking import marked_by, no_longer_marked_by
@@ -14,7 +14,7 @@ from service.requests.ports import RequestTransaction
 from service.requests.rights import Use
 from service.requests.statutes import Statutes
 from service.requests.telling import note_telling
-from service.requests.usecases import EVENTS, known_at_once
+from service.requests.usecases import known_at_once
 from service.vault import dropped
 
 OWN: Final = "self"
@@ -44,10 +44,10 @@ class Carry:
             await no_longer_marked_by(tx, request, before.mark, by)
         else:
             await marked_by(tx, request, seen.standing.mark, happened.at, by)
-        event = EVENTS[happened.move]
-        await tx.audit.append_many([Draft(event=event, object_id=str(request.id), subject=request.handle)], by=by)
+        draft = moved(request, happened)
+        await tx.audit.append_many([draft], by=by)
         await tx.outbox.add(
-            [Event(type=event.value, object_id=str(request.id), subject=request.handle, at=happened.at)]
+            [Event(type=draft.event.value, object_id=draft.object_id, subject=draft.subject, at=happened.at)]
         )
         await note_telling(tx, self._statutes, request, happened, by=by)
         if seen.standing.state not in WAITING:

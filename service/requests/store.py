@@ -50,6 +50,10 @@ class SqlRequestStore:
         found = (await self._connection.execute(wanted.with_for_update() if hold else wanted)).one_or_none()
         return None if found is None else (_request(found), _standing(found))
 
+    async def several(self, requests: Collection[UUID]) -> Mapping[UUID, Request]:
+        found = await self._connection.execute(select(row).where(row.c.tenant == self._tenant, row.c.id.in_(requests)))
+        return {each.id: _request(each) for each in found}
+
     async def histories(self, requests: Collection[UUID]) -> Mapping[UUID, Sequence[Happened]]:
         found = await self._connection.execute(
             select(event)

@@ -22,6 +22,7 @@ from service.requests.case import (
     Via,
     Wish,
 )
+from service.requests.committed import moved
 from service.requests.lifecycle import Happened, Move, Needs
 from service.requests.marking import marked_by
 from service.requests.ports import Begin, RequestTransaction
@@ -33,27 +34,6 @@ from service.subjects import Subject, UnknownSubject
 LOG_IN: Final = "log_in"
 NOT_NEEDED: Final = "not_needed"
 """How identity was shown where the right asks nobody who they are."""
-
-EVENTS: Final = {
-    Move.RECEIVE: AuditEvent.REQUEST_RECEIVED,
-    Move.JOIN: AuditEvent.REQUEST_JOINED,
-    Move.REOPEN: AuditEvent.REQUEST_REOPENED,
-    Move.ACKNOWLEDGE: AuditEvent.REQUEST_ACKNOWLEDGED,
-    Move.ASK_IDENTITY: AuditEvent.REQUEST_IDENTITY_ASKED,
-    Move.AUTHORISE: AuditEvent.REQUEST_AUTHORISED,
-    Move.VERIFY: AuditEvent.REQUEST_VERIFIED,
-    Move.EXTEND: AuditEvent.REQUEST_EXTENDED,
-    Move.ASK_FEE: AuditEvent.REQUEST_FEE_ASKED,
-    Move.FEE_PAID: AuditEvent.REQUEST_FEE_PAID,
-    Move.CLARIFY: AuditEvent.REQUEST_CLARIFICATION_ASKED,
-    Move.CLARIFIED: AuditEvent.REQUEST_CLARIFIED,
-    Move.EXECUTE: AuditEvent.REQUEST_EXECUTING,
-    Move.COMPLETE: AuditEvent.REQUEST_ANSWERED,
-    Move.CLOSE: AuditEvent.REQUEST_CLOSED,
-    Move.REFUSE: AuditEvent.REQUEST_REFUSED,
-    Move.WITHDRAW: AuditEvent.REQUEST_WITHDRAWN,
-    Move.LIFT: AuditEvent.REQUEST_LIFTED,
-}
 
 
 class OpenRequest:
@@ -101,7 +81,7 @@ class OpenRequest:
         seen = self._statutes.seen(request, history, wish.subject, now)
         if not await tx.requests.add(request, seen.standing, history):
             raise RequestIdReused("another request has this id", pointers=["/id"])
-        drafts = [Draft(event=EVENTS[one.move], object_id=str(wish.id), subject=person.handle) for one in history]
+        drafts = [moved(request, one) for one in history]
         if ensured.created:
             drafts.insert(
                 0, Draft(event=AuditEvent.SUBJECT_CREATED, object_id=str(person.handle), subject=person.handle)

@@ -30,8 +30,8 @@ class ReadTimeline:
     """Show what happened to one person, a page at a time.
 
     Pages go by (time, id) of the audit entries: of each name that a merged person had the entries of one page are
-    read from an index, and what they tell of by id. A long history costs no more than a short one. Chunks of batches
-    are looked through for the decisions of a page, since no entry of theirs names anybody.
+    read from an index, and what they tell of by id. A long history costs no more than a short one. Entries of batches
+    name nobody: their decisions are found by an index over the chunks.
     """
 
     def __init__(self, begin: Begin, prove: Prove) -> None:

@@ -32,6 +32,7 @@ AHEAD: Final = 256 * 1024
 PATIENCE: Final = 60.0
 """Seconds that the client may let the answer lie."""
 CSV: Final = "text/csv"
+ARROW: Final = "application/vnd.apache.arrow.stream"
 
 
 T = TypeVar("T")
@@ -50,17 +51,18 @@ class Lined(Struct, frozen=True):
     first: Any
     further: Any
     answers: tuple[Any, ...]
-    rows: bool = False
+    also: tuple[str, ...] = ()
+    """Other media types in which it reads, or where it reads none, writes."""
 
 
-def lined(first: Any, further: Any, *answers: Any, rows: bool = False) -> dict[str, Lined]:
-    """Return the `opt` of a handler that reads and writes lines; with `rows`, it reads CSV as well."""
-    return {LINES: Lined(first, further, answers, rows)}
+def lined(first: Any, further: Any, *answers: Any, also: tuple[str, ...] = ()) -> dict[str, Lined]:
+    """Return the `opt` of a handler that reads and writes lines; `also` are other media types that it reads."""
+    return {LINES: Lined(first, further, answers, also)}
 
 
-def told(*answers: Any, rows: bool = False) -> dict[str, Lined]:
-    """Return the `opt` of a handler that reads no lines and writes some; with `rows`, it writes CSV as well."""
-    return {LINES: Lined(None, None, answers, rows)}
+def told(*answers: Any, also: tuple[str, ...] = ()) -> dict[str, Lined]:
+    """Return the `opt` of a handler that reads no lines and writes some; `also` are other media types of them."""
+    return {LINES: Lined(None, None, answers, also)}
 
 
 def _spelled(kind: str) -> tuple[bytes, ...]:

@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from service.web.auth import NEED, PUBLIC, Need
 from service.web.bodies import JSON, TEXT
-from service.web.lines import CSV, LINES, NDJSON, Lined
+from service.web.lines import ARROW, CSV, LINES, NDJSON, Lined
 from service.web.parameters import expected_by
 from service.web.problems import MEDIA_TYPE, Problem, problem_response
 from service.web.tokens import SELF
@@ -35,6 +35,7 @@ NO_NUL: Final = "^[^\\u0000]*$"
 _WHOLE_STRING: Final = "$(?!\\n)"
 """What `kernel.exactly` appends for Python; JavaScript's ``$`` means it already."""
 
+_UNPARSED: Final = {CSV: {"type": "string"}, ARROW: {"type": "string", "contentEncoding": "base64"}}
 _NOISE: Final = [("deprecated", False), ("allowEmptyValue", False), ("allowReserved", False), ("headers", {})]
 
 _CONFIG = OpenAPIConfig(
@@ -124,15 +125,14 @@ def _answers(handler: HTTPRouteHandler) -> dict[int, tuple[Any, str]]:
 
 
 def _describe_lines(operation: dict[str, Any], stream: Lined, status: str, schemas: _Schemas) -> None:
+    also = {kind: {"schema": dict(_UNPARSED[kind])} for kind in stream.also}
     if stream.first is not None:
         told = f"Lines of JSON. The first is described here; each further one is a `{stream.further.__name__}`."
-        content = {NDJSON: {"schema": schemas[stream.first]}}
-        if stream.rows:
-            content[CSV] = {"schema": {"type": "string"}}
+        content = {NDJSON: {"schema": schemas[stream.first]}} | also
         operation["requestBody"] = {"content": content, "description": told, "required": True}
     content = {NDJSON: {"schema": {"anyOf": [schemas[model] for model in stream.answers]}}}
-    if stream.first is None and stream.rows:
-        content[CSV] = {"schema": {"type": "string"}}
+    if stream.first is None:
+        content |= also
     operation["responses"][status] |= {"content": content, "description": "Lines of JSON."}
 
 

@@ -4,16 +4,20 @@ import asyncio
 import csv
 import json
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import psycopg
+import pyarrow as pa
 import pytest
 from litestar import Litestar
 
-from service.decisions import audiences
+from service.decisions import audience_api, audiences
+from service.decisions.audience_api import Forms
 from service.kernel import TenantId
+from service.web.lines import ARROW
+from service.web.problems import Refusal
 from tests.api.test_batches import ACTS, QUESTION, Speaking, chunks
 from tests.api.test_decisions import FACTS, OPT_IN, has
 from tests.api.test_reveals import kind
@@ -170,6 +174,56 @@ async def test_rows_say_the_same_and_no_cell_is_a_formula(client: httpx.AsyncCli
         assert decision["decision"] == "permit"
 
 
+@pytest.mark.parametrize("together", [1, 2, 1_000])
+async def test_record_batches_say_the_same(
+    client: httpx.AsyncClient, people: list[str], together: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(audience_api, "WRITTEN", together)
+    lines, summary = await listed(client)
+    answer = await client.post("/v1/audiences?explain=sample", json=QUESTION, headers={"accept": ARROW})
+    with pa.ipc.open_stream(answer.content) as stream:
+        assert [str(kind) for kind in stream.schema.types] == [
+            *["string", "string", "timestamp[us, tz=UTC]", "list<item: string>", "timestamp[us, tz=UTC]", "string"],
+        ]
+        table = stream.read_all()
+    *rows, last = table.to_pylist()
+
+    assert len(table.to_batches()) == -(-len(rows) // together) + 1
+    assert answer.content.endswith(b"\xff\xff\xff\xff\x00\x00\x00\x00")
+    shown = [(each["subject"], each["at"], each["obligations"], each["valid_until"]) for each in rows]
+    assert shown == [
+        (
+            line["subject"],
+            datetime.fromisoformat(line["at"]),
+            line["obligations"],
+            line["valid_until"] and datetime.fromisoformat(line["valid_until"]),
+        )
+        for line in lines
+    ]
+    assert {each["summary"] for each in rows} == {None}
+    assert {name for name, value in last.items() if value is not None} == {"summary"}
+    assert json.loads(last["summary"])["summary"] == summary | {"read_at_length": 0}
+    for row in rows:
+        decision = (await client.get(f"/v1/decisions/{row['id']}")).json()
+        assert decision["decision"] == "permit"
+
+
+async def test_record_batches_of_nobody_have_the_summary(client: httpx.AsyncClient):
+    answer = await client.post("/v1/audiences", json=QUESTION, headers={"accept": ARROW})
+
+    [last] = pa.ipc.open_stream(answer.content).read_all().to_pylist()
+    assert json.loads(last["summary"])["summary"]["subjects"] == 0
+
+
+def test_without_its_extra_arrow_is_refused_and_says_what_is_missing():
+    forms = Forms(arrow=None)
+
+    with pytest.raises(Refusal, match="not_acceptable") as refused:
+        forms.accepted(ARROW)
+    assert refused.value.detail.endswith(f"For {ARROW} the server lacks the extra `arrow`.")
+    assert forms.accepted(f"{ARROW}, text/csv").kind == "text/csv; charset=utf-8"
+
+
 @pytest.mark.parametrize(
     ("accept", "told"),
     [
@@ -177,7 +231,8 @@ async def test_rows_say_the_same_and_no_cell_is_a_formula(client: httpx.AsyncCli
         ("application/*", "application/x-ndjson"),
         ("text/*", "text/csv; charset=utf-8"),
         ("*/*, TEXT/CSV", "text/csv; charset=utf-8"),
-        ("application/vnd.apache.arrow.stream", "application/problem+json"),
+        ("image/png, application/vnd.apache.arrow.stream;q=0.1", "application/vnd.apache.arrow.stream"),
+        ("application/vnd.apache.arrow.file", "application/problem+json"),
         (";q=", "application/problem+json"),
     ],
 )

@@ -8,7 +8,9 @@ import psycopg
 import pytest
 
 from service import operations
+from service.indexing import index_batches
 from service.retention import WORKER, ExpireAll
+from service.telemetry import Telemetry
 from tests.api.test_batches import batch, chunks, told
 from tests.api.test_decisions import FACTS
 from tests.conftest import FakeClock
@@ -36,6 +38,7 @@ async def test_a_past_chunk_goes_and_a_held_one_stays(
     answer = await client.put("/v1/audit/holds/order-7", json={"reason": "litigation", "subject": "p3"})
     assert answer.status_code == 201, answer.text
 
+    await index_batches(database.urls.worker, Telemetry(clock), enough=1)
     async with operations.transactions(database.urls.worker) as begin:
         await ExpireAll(begin, WORKER, lambda *_: None, dry=False)(tenant)
 
@@ -52,6 +55,8 @@ async def test_a_past_chunk_goes_and_a_held_one_stays(
         left = connection.execute(
             "SELECT count(DISTINCT batch) FROM batch_answer WHERE tenant = %s", (tenant,)
         ).fetchone()
+        runs = "SELECT count(*), count(run) FROM batch_run WHERE tenant = %s"
+        assert connection.execute(runs, (tenant,)).fetchone() == (2, 0), "the index that had it went with it"
     assert left == (2,)
     proof = await client.get("/v1/audit/proofs/inclusion", params={"decision": past[0]["id"]})
     assert proof.text.startswith("c2sp.org/tlog-proof@v1"), "of the entry alone: what it told of is gone"
