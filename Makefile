@@ -84,7 +84,7 @@ $(BUILT_TLOGCHECK): $(wildcard tools/tlogcheck/*.go) tools/tlogcheck/go.mod tool
 tlogcheck: $(if $(filter $(abspath $(BUILT_TLOGCHECK)),$(TLOGCHECK)),$(if $(shell command -v go),$(BUILT_TLOGCHECK)))
 
 # Schemathesis gives the tests of a file one id, of which xdist would run a single one; two schemas in one process
-# disturb each other.
+# disturb each other. What they say is shown at once, when they have ended: others run beside them.
 GENERATED := tests/api/test_contract.py tests/unit/test_web_openapi.py
 
 .PHONY: test
@@ -98,8 +98,17 @@ test: opa tlogcheck $(VENV)/test.stamp ## Check everything: style, types, polici
 	@$(BIN)/volens openapi | diff -u openapi/openapi.json - || \
 		{ $(fail) "openapi/openapi.json is not what the routes make; run make openapi and review the difference."; }
 	$(say) 'pytest'
-	@for file in $(GENERATED); do $(BIN)/pytest "$$file" || exit 1; done
-	@$(BIN)/pytest -n auto --dist loadfile $(addprefix --ignore=,$(GENERATED)) $(PYTEST)
+	@$(MAKE) --no-print-directory -j2 generated others
+
+# Files go to the workers in their order. The other order, by the number of tests, has the longest of all end alone.
+.PHONY: others
+others:
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(GENERATED)) $(PYTEST)
+
+.PHONY: generated
+generated:
+	@for file in $(GENERATED); do \
+		told=$$($(BIN)/pytest "$$file" 2>&1) || { printf '%s\n' "$$told" >&2; exit 1; }; printf '%s\n' "$$told"; done
 
 .PHONY: lint
 lint: opa $(VENV)/test.stamp ## Check style and types of Python and Rego.

@@ -25,9 +25,9 @@ from rich.table import Table
 from benchmarks.people import Population
 from benchmarks.results import Figure, keep
 from benchmarks.site import Site, site
-from service.app import BUILD
 from service.consent import state_out
 from service.decisions.artefacts import read_policy
+from service.given import BUILD
 
 SUBJECTS, ROUNDS = 200_000, 3
 TARGET = 6.0

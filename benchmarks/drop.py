@@ -25,11 +25,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import Figure, keep
-from service import app, db, operations
-from service.databases import apply_migrations
+from service import db, given, operations
 from service.drop import Download
 from service.dropping import Tools, tools
 from service.kernel import Caller, SubjectId, TenantId
+from service.migrating import apply_migrations
 from service.postgres import DatabaseUrls, EmbeddedPostgres
 from service.transaction import hot_opener, opener
 from service.vault.envelope import seal
@@ -67,7 +67,7 @@ def written(number: int) -> Iterator[Write]:
 
 async def fill(urls: DatabaseUrls, keys: Keys, people: int) -> None:
     async with db.pool(urls.app) as pool:
-        write = WriteValues(hot_opener(pool, app.utc_now, app.new_id), keys, seal, app.utc_now)
+        write = WriteValues(hot_opener(pool, given.utc_now, given.new_id), keys, seal, given.utc_now)
         for first in range(0, people, GROUP):
             await write(TENANT, [each for number in range(first, first + GROUP) for each in written(number)])
 
@@ -96,12 +96,12 @@ async def timed(lent: Tools, place: Path) -> tuple[float, float, float, int]:
 
 async def measured(urls: DatabaseUrls, folder: Path, lines: int, people: int) -> tuple[float, float, float, int]:
     engine = db.engine(urls.app, size=8)
-    begin = opener(engine, app.utc_now, app.new_id)
-    keys = Keys(FileRing.open(folder / "root.keys"), begin, app.utc_now, keep=timedelta(minutes=5))
+    begin = opener(engine, given.utc_now, given.new_id)
+    keys = Keys(FileRing.open(folder / "root.keys"), begin, given.utc_now, keep=timedelta(minutes=5))
     await fill(urls, keys, people)
     make_list(folder / "list.zip", lines, people)
     try:
-        return await timed(tools(begin, keys, app.utc_now, app.new_id), folder / "list.zip")
+        return await timed(tools(begin, keys, given.utc_now, given.new_id), folder / "list.zip")
     finally:
         await engine.dispose()
 

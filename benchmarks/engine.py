@@ -23,13 +23,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import Figure, keep
-from service.app import BUILD
 from service.decisions import Policy
 from service.decisions.artefacts import read_policy
 from service.decisions.cases import ABOUT
 from service.decisions.facts import fill, template
 from service.decisions.simulation import Case, described
 from service.decisions.wasm import VERDICT, embedded
+from service.given import BUILD
 from service.opa_process import opa_server
 
 CASES = Path(__file__).parents[1] / "tests" / "policy" / "cases" / "shared.jsonl"

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import Figure, keep
-from service import app, db, operations
-from service.databases import apply_migrations
+from service import db, given, operations
 from service.eraser import Rounds, eraser
 from service.kernel import Caller, TenantId
+from service.migrating import apply_migrations
 from service.postgres import DatabaseUrls, EmbeddedPostgres
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -33,9 +33,9 @@ TARGET = 1_000
 async def fill(urls: DatabaseUrls, ring: Path) -> None:
     """Make everybody, and have each erasure accepted and begun by an officer."""
     engine = db.engine(urls.app)
-    begin = opener(engine, app.utc_now, app.new_id)
+    begin = opener(engine, given.utc_now, given.new_id)
     by = Caller(tenant=TENANT, actor="bench", request="bench")
-    people = People(begin, begin, ring, app.utc_now, app.new_id, by)
+    people = People(begin, begin, ring, given.utc_now, given.new_id, by)
     for number in range(PEOPLE):
         await people.whole(f"s{number}")
         await people.ask(f"s{number}")
@@ -44,7 +44,7 @@ async def fill(urls: DatabaseUrls, ring: Path) -> None:
 
 async def erased(settings: Settings, urls: DatabaseUrls) -> tuple[int, float, float]:
     """Return how many were erased, the seconds that took, and those of a processor that the worker took."""
-    rounds = Rounds(Telemetry(app.utc_now, level="error"))
+    rounds = Rounds(Telemetry(given.utc_now, level="error"))
     async with operations.transactions(urls.worker) as look:
         due = await rounds.due(look)
         began, busy = time.monotonic(), time.process_time()

@@ -20,7 +20,7 @@ from rich.table import Table
 from benchmarks.commands import Took, timed
 from benchmarks.results import Figure, keep
 from benchmarks.site import VOLENS
-from service import app, db, operations
+from service import db, given, operations
 from service.audit import AuditEvent, Draft
 from service.audit.growing import GrowTree
 from service.audit.tree_store import growing
@@ -60,7 +60,7 @@ _VERDICT = {
 
 async def fill(urls: DatabaseUrls, settings: Settings) -> None:
     by = Caller(tenant=TENANT, actor="shop-backend", request=str(UUID(int=7)))
-    now, revision = app.utc_now(), (app.BUILD / "revision").read_text().strip()
+    now, revision = given.utc_now(), (given.BUILD / "revision").read_text().strip()
     with psycopg.connect(urls.app) as log:
         log.execute(_ENTER)
         log.execute(_JUDGED % (revision, json.dumps(_VERDICT)))
@@ -68,7 +68,7 @@ async def fill(urls: DatabaseUrls, settings: Settings) -> None:
         for low in range(0, ENTRIES, BATCH):
             drafts, records, decisions = [], [], []
             for number in range(low, min(low + BATCH, ENTRIES)):
-                object_id = app.new_id()
+                object_id = given.new_id()
                 kind = (AuditEvent.RECORD_STORED, AuditEvent.DECISION_MADE)[number % 2]
                 if number % 5 == 4:
                     kind = AuditEvent.SUBJECT_STORED
@@ -85,7 +85,7 @@ async def fill(urls: DatabaseUrls, settings: Settings) -> None:
                 log.execute(_DECISIONS, {"at": now, "revision": revision, "ids": ",".join(decisions)})
     async with db.pool(urls.worker, size=2) as pool:
         keys = await log_keys(settings, pool)
-        grow = GrowTree(settings.log_name, growing(pool), keys.signer, published(settings), app.utc_now)
+        grow = GrowTree(settings.log_name, growing(pool), keys.signer, published(settings), given.utc_now)
         while await grow(TENANT):
             pass
     with psycopg.connect(urls.owner, autocommit=True) as owner:

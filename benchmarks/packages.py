@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks.commands import Took, timed
 from benchmarks.results import Figure, keep
 from benchmarks.site import VOLENS
-from service import app, operations
+from service import given, operations
 from service.consent import EMPTY, Action, Channel, NoticeContent, StoredRecord, fold
 from service.consent.domain import Statement
 from service.decisions.artefacts import read_policy
@@ -60,8 +60,8 @@ _VERDICT = {
 
 
 async def fill(urls: DatabaseUrls) -> None:
-    now, revision = app.utc_now(), (app.BUILD / "revision").read_text().strip()
-    vocabulary = read_policy(app.BUILD).vocabulary
+    now, revision = given.utc_now(), (given.BUILD / "revision").read_text().strip()
+    vocabulary = read_policy(given.BUILD).vocabulary
     async with operations.transactions(urls.app) as begin:
         async with begin(TENANT) as tx:
             found = await tx.subjects.ensure([ANNA, BERTA, NOBODY_YET], now)
@@ -108,7 +108,7 @@ def _record(handle: Handle, number: int, now: datetime) -> StoredRecord:
         evidence="sign-up form, wording and confirmation click",
         notice_version="2026-03",
     )
-    return StoredRecord(id=app.new_id(), handle=handle, received_at=at, statement=statement)
+    return StoredRecord(id=given.new_id(), handle=handle, received_at=at, statement=statement)
 
 
 def package(out: Path, env: dict[str, str], subject: str) -> Took:

@@ -20,7 +20,6 @@ from rich.table import Table
 
 from benchmarks.people import AT, Person, Population
 from benchmarks.results import Figure, keep
-from service.app import BUILD
 from service.consent import Channel, Purpose
 from service.decisions import Policy
 from service.decisions.artefacts import read_policy
@@ -30,6 +29,7 @@ from service.decisions.context import Context
 from service.decisions.domain import Flags, Question
 from service.decisions.facts import Situation, fill, template
 from service.decisions.memo import KEEP
+from service.given import BUILD
 from service.kernel import SubjectId
 
 SUBJECTS = 200_000

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from benchmarks.results import Figure, keep
 from benchmarks.site import VOLENS
-from service import app, db
+from service import db, given
 from service.decisions.artefacts import read_policy
 from service.desk import statutes
 from service.kernel import Caller, TenantId
@@ -60,7 +60,7 @@ async def measure(urls: DatabaseUrls) -> dict[str, list[float]]:
         connection.execute("ANALYZE subject, request, request_event")
     engine = db.engine(urls.app)
     read = ReadRequests(
-        opener(engine, app.utc_now, app.new_id), app.utc_now, statutes(app.BUILD, read_policy(app.BUILD))
+        opener(engine, given.utc_now, given.new_id), given.utc_now, statutes(given.BUILD, read_policy(given.BUILD))
     )
     by = Caller(tenant=TENANT, actor="bench", request="bench")
     places: dict[str, Position | None] = {"first": None}

@@ -20,10 +20,10 @@ from rich.table import Table
 from benchmarks.load import Measured, measure, request
 from benchmarks.results import Figure, keep
 from benchmarks.site import VOLENS, answers, free_port
-from service import app, operations
+from service import given, operations
 from service.kernel import Caller, SubjectId, TenantId
 from service.postgres import EmbeddedPostgres
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses
 from service.settings import Settings
 from service.vault.envelope import seal
 from service.vault.fields import BUILT_IN, Name
@@ -43,8 +43,8 @@ async def fill(url: str, data: Path, tenant: TenantId) -> None:
     """Give everybody a key and a name."""
     by = Caller(tenant=tenant, actor="bench", request="bench")
     async with operations.transactions(url) as begin:
-        async with guarded_root_keys(Settings(data_dir=str(data)), app.root_uses(begin)) as ring:
-            write = WriteValues(begin, Keys(ring, begin, app.utc_now, keep=timedelta(hours=1)), seal, app.utc_now)
+        async with guarded_root_keys(Settings(data_dir=str(data)), root_uses(begin)) as ring:
+            write = WriteValues(begin, Keys(ring, begin, given.utc_now, keep=timedelta(hours=1)), seal, given.utc_now)
             for first in range(0, SUBJECTS, 1000):
                 await write(
                     tenant,

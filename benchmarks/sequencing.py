@@ -14,14 +14,14 @@ from rich.table import Table
 
 from benchmarks.results import Figure, keep
 from service import db
-from service.app import new_id, utc_now
 from service.audit import AuditEvent, Draft
 from service.audit.growing import BATCH, GrowTree
 from service.audit.log_keys import LogKeys
 from service.audit.published import PublishedFiles
 from service.audit.tree_store import growing
-from service.databases import apply_migrations
+from service.given import new_id, utc_now
 from service.kernel import Caller, TenantId
+from service.migrating import apply_migrations
 from service.postgres import DatabaseUrls, EmbeddedPostgres
 from service.sequencer import PAUSE
 from service.transaction import Begin, opener

@@ -23,7 +23,7 @@ import msgspec
 import psycopg
 from uuid_utils.compat import uuid7
 
-from service import app, databases, db
+from service import db, given, migrating
 from service.candidates import Bench
 from service.decisions import NO_OVERLAY, Overlay, Policy, Verdict
 from service.decisions.artefacts import read_policy
@@ -100,7 +100,7 @@ def decided(policy: Policy) -> list[tuple[UUID, datetime, str, str, bytes]]:
 
 
 async def verdicts(policy: Policy, facts: set[bytes]) -> dict[bytes, Verdict]:
-    engine = embedded(app.BUILD, policy)
+    engine = embedded(given.BUILD, policy)
     try:
         return {each: await engine.evaluate(each) for each in facts}
     finally:
@@ -134,9 +134,9 @@ def store(urls: DatabaseUrls, policy: Policy) -> int:
 
 
 async def measure(urls: DatabaseUrls, policy: Policy, candidate: Candidate) -> tuple[float, float, ResultView]:
-    engine, clock = db.engine(urls.app), app.utc_now
+    engine, clock = db.engine(urls.app), given.utc_now
     try:
-        run = RunTrial(opener(engine, clock, uuid7), Bench(app.POLICIES, None, engine), _Nobody(), clock, uuid7)
+        run = RunTrial(opener(engine, clock, uuid7), Bench(given.POLICIES, None, engine), _Nobody(), clock, uuid7)
         over = Period(since=NOW - timedelta(days=31), until=NOW)
         plan = Plan(candidate=candidate, over=over, base=Base(revision=policy.revision, version=0, overlay=NO_OVERLAY))
         begin, trial = opener(engine, clock, uuid7), uuid7()
@@ -160,7 +160,7 @@ class _Nobody:
 
 
 def main() -> int:
-    policy = read_policy(app.BUILD)
+    policy = read_policy(given.BUILD)
     shorter = {**policy.tables["periods"], "stale": {**policy.tables["periods"]["stale"], "other": 12, "DE": 12}}
     candidates = {
         "a shorter period": Candidate(tables={"periods": shorter}),
@@ -168,7 +168,7 @@ def main() -> int:
     }
     missed = False
     with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder)) as urls:
-        databases.apply_migrations(urls)
+        migrating.apply_migrations(urls)
         distinct = store(urls, policy)
         print(f"{DECISIONS} decisions, {distinct} distinct facts")
         for name, candidate in candidates.items():

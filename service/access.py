@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 from rich.console import Console
 
-from service import app, db, operations
+from service import db, given, operations
 from service.audit.store import statement as audit_statement
 from service.databases import migrated
 from service.kernel import DomainError, SubjectId, SubjectRef
@@ -35,7 +35,7 @@ from service.policies.domain import RevisionDamaged
 from service.progress import bar
 from service.reveals.domain import NONCE_BYTES
 from service.reveals.log import SqlRevealLog
-from service.root_keys import root_keys
+from service.root_keys import root_keys, root_uses
 from service.settings import Settings
 from service.tenants import NOBODY
 from service.transaction import Begin
@@ -101,18 +101,18 @@ async def package(
             async with begin(name) as tx:
                 if not await tx.tenants.known():
                     raise operations.UnknownTenant(f"there is no tenant {tenant}; `volens tenant list` shows them")
-            guarded = GuardedRing(settings.key_ring, ring, app.root_uses(begin))
-            keys = Keys(guarded, begin, app.utc_now, keep=_KEEP)
+            guarded = GuardedRing(settings.key_ring, ring, root_uses(begin))
+            keys = Keys(guarded, begin, given.utc_now, keep=_KEEP)
             async with db.pool(urls.app, size=1) as pool:
-                log = SqlRevealLog(pool, audit_statement, app.new_id)
+                log = SqlRevealLog(pool, audit_statement, given.new_id)
                 nonce = partial(os.urandom, NONCE_BYTES)
-                open_values = OpenValues(begin, keys, unseal, app.utc_now)
-                open_all = OpenAll(begin, open_values, log, app.utc_now, app.new_id, nonce)
+                open_values = OpenValues(begin, keys, unseal, given.utc_now)
+                open_all = OpenAll(begin, open_values, log, given.utc_now, given.new_id, nonce)
                 write = WritePackage(
-                    Collect(begin, open_all, titles_of(begin)), words_in, app.utc_now, NothingConnected()
+                    Collect(begin, open_all, titles_of(begin)), words_in, given.utc_now, NothingConnected()
                 )
                 alone = settings.officer_people_per_hour
-                make = MakePackage(begin, write, app.utc_now, app.new_id, most_alone=alone)
+                make = MakePackage(begin, write, given.utc_now, given.new_id, most_alone=alone)
                 with (
                     bar(shown_on, "files of the package") as advanced,
                     spooled(out.parent) as room,
@@ -138,8 +138,8 @@ def titles_of(begin: Begin) -> TitlesOf:
     """Return what knows the words of the rules: of this version's, and of those that were activated."""
 
     async def titles(revision: str) -> Titles:
-        if revision == (app.BUILD / "revision").read_text().strip():
-            return _titles((app.BUILD / "rules.json").read_bytes())
+        if revision == (given.BUILD / "revision").read_text().strip():
+            return _titles((given.BUILD / "rules.json").read_bytes())
         try:
             async with begin(NOBODY) as tx:
                 artefacts = await tx.revisions.find(revision)

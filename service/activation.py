@@ -13,11 +13,11 @@ import msgspec
 from msgspec import Struct
 from rich.console import Console
 
-from service import app, laws, opa_process, operations
+from service import given, laws, opa_process, operations
+from service.cases import lines_in
 from service.databases import OwnerNeeded, migrated, need_owner
 from service.decisions import CheckResult, DecisionUnavailable, Memo, Policy, PolicyEngine, check_cases
 from service.decisions.artefacts import read_policy
-from service.decisions.opa import served
 from service.decisions.policy import policy_data
 from service.kernel import DomainError, TenantId, Unavailable
 from service.policies import ActivateRevision, Activation, Artefacts, Kept, Rehearsal, RehearseRevision, RevisionDamaged
@@ -32,7 +32,7 @@ from service.trials.edges import unseen, untold
 
 SHIPPED: Final = "shipped"
 """Names the policy that this version brings along."""
-CASES: Final = app.BUILD.parents[1] / "tests" / "policy" / "cases"
+CASES: Final = given.BUILD.parents[1] / "tests" / "policy" / "cases"
 """The cases that every policy has to pass unless others are named: those of the suite."""
 
 
@@ -108,7 +108,7 @@ async def _keep(owner: str, shipped: Artefacts) -> None:
     async with operations.transactions(owner) as begin:
         if await _whole(begin, shipped.revision) is None:
             async with begin(NOBODY) as tx:
-                await tx.revisions.add(shipped, app.utc_now())
+                await tx.revisions.add(shipped, given.utc_now())
 
 
 async def revisions(settings: Settings) -> Revisions:
@@ -117,7 +117,7 @@ async def revisions(settings: Settings) -> Revisions:
         async with operations.transactions(urls.app) as begin, begin(NOBODY) as tx:
             activations = await tx.revisions.activations()
             never = await tx.revisions.never_activated()
-    shipped = read_policy(app.BUILD).revision
+    shipped = read_policy(given.BUILD).revision
     kept = tuple(each for each in never if each.revision != shipped)
     return Revisions(shipped=shipped, activations=tuple(activations), kept=kept)
 
@@ -133,7 +133,7 @@ async def activate(
     """
     # What is kept has governed, or came with a version. Cases of today may say what it is to be left for.
     earlier = name.startswith("sha256:") and not files
-    lines = [] if earlier else operations.lines_in(files or sorted(CASES.glob("*.jsonl")))
+    lines = [] if earlier else lines_in(files or sorted(CASES.glob("*.jsonl")))
     with migrated(settings) as urls:
         need_owner(urls)
         tenants = [TenantId(each) for each in operations.tenants_of(urls)]
@@ -164,7 +164,7 @@ async def activate(
             rehearsed = await _rehearsed(begin, judge, tenants, days, progress_on)
             if not dry_run:
                 by = [operations.as_operator(tenant) for tenant in tenants]
-                await ActivateRevision(begin, app.utc_now)(
+                await ActivateRevision(begin, given.utc_now)(
                     artefacts, rehearsed, replaced=replaced, actor=operations.OPERATOR, by=by
                 )
     return msgspec.structs.replace(
@@ -194,7 +194,7 @@ async def _candidate(begin: Begin, name: str) -> Candidate:
 
 def _shipped() -> Built:
     try:
-        return read_folder(app.BUILD)
+        return read_folder(given.BUILD)
     except NoPolicy as error:
         raise RevisionUnusable(f"what this version ships can't be read: {error}") from error
 
@@ -229,7 +229,7 @@ def _same_edges(before: Artefacts, policy: Policy) -> bool:
 async def _loaded(artefacts: Artefacts) -> tuple[Policy, PolicyEngine]:
     """Return the policy and its embedded engine, which answers at every entry point that decisions need."""
     try:
-        policy = laws.policy_in(artefacts, read_policy(app.BUILD))
+        policy = laws.policy_in(artefacts, read_policy(given.BUILD))
         if between := next(unseen(policy.tables, policy.data.bands), None):
             raise RevisionUnusable(
                 f"facts don't tell {between.pointer} in data.json from its neighbours: `bands` know {between.known}"
@@ -247,6 +247,8 @@ async def _played(
     """Play the cases on the embedded engine and, where there is an OPA program and a bundle for it, on a server."""
     played = {"embedded": await check_cases(lines, judge)}
     if candidate.bundle is not None and _has_opa():
+        from service.decisions.opa import served  # as in `laws`: who has no server needs not wait for it
+
         with TemporaryDirectory() as folder:
             bundle = Path(folder) / "bundle.tar.gz"
             bundle.write_bytes(candidate.bundle)
@@ -283,7 +285,7 @@ def _failures(played: Mapping[str, CheckResult]) -> tuple[Failed, ...]:
 async def _rehearsed(
     begin: Begin, judge: PolicyEngine, tenants: Sequence[TenantId], days: int, progress_on: Console
 ) -> Mapping[TenantId, Rehearsal]:
-    since = app.utc_now() - timedelta(days=days)
+    since = given.utc_now() - timedelta(days=days)
     try:
         with bar(progress_on, "facts of recent days") as advanced:
             rehearsed = await RehearseRevision(begin, Memo(judge))(tenants, since=since, advanced=advanced)

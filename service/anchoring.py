@@ -6,12 +6,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from service import operations
-from service.app import utc_now
 from service.audit.anchor_files import anchor_file
 from service.audit.anchoring import Anchored, AnchorLog, Anchors
 from service.audit.findings import Wrong
 from service.audit.proving import CheckpointUnknown
 from service.databases import migrated
+from service.given import utc_now
 from service.kernel import DomainError, TenantId
 from service.settings import Settings
 

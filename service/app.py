@@ -4,18 +4,16 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import uuid_utils
 from litestar import Litestar
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncEngine
-from uuid_utils.compat import uuid7
 
-from service import db
+from service import db, given
 from service.audit import ReadEntries, proof_api
 from service.audit.holding import LiftHold, PlaceHold, ReadHolds
 from service.audit.proving import (
@@ -50,19 +48,17 @@ from service.decision_parts import decision_parts
 from service.decisions import (
     InForce,
     Laws,
-    Policy,
     PolicyEngine,
 )
 from service.decisions import api as decisions_api
 from service.decisions.artefacts import read_policy, read_schema
-from service.decisions.opa import served
-from service.decisions.wasm import embedded
 from service.desk import Safe, couriers, desk, statutes
 from service.erasing import Known, planner, shown
 from service.export_parts import parts as export_parts
+from service.given import new_id, utc_now
 from service.grouped import Grouped
-from service.kernel import Clock, NewId, TenantId
-from service.laws import activated_laws
+from service.kernel import Clock, TenantId
+from service.laws import activated_laws, policy_engine
 from service.package_parts import parts as package_parts
 from service.permit_parts import permit_parts
 from service.policies import CheckOverlay, PutOverlay, ReadOverlay, ReadOverlayVersions
@@ -85,30 +81,25 @@ from service.reveals import (
 from service.reveals import api as reveals_api
 from service.reveals.domain import NONCE_BYTES
 from service.reveals.log import SqlRevealLog
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.routes import CONTROLLERS, STATUSES
 from service.settings import Settings
 from service.subjects import PutSubject
 from service.telemetry import Telemetry
-from service.tenants import NOBODY
 from service.timeline import ReadTimeline
-from service.transaction import Begin, hot_opener, opener, trip_opener
+from service.transaction import hot_opener, opener, trip_opener
 from service.trials import ReadChanges, ReadTrial, ReadTrials, RunTrial, StartTrial
 from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
 from service.vault import FieldsOf, LookupMany, MoveValues, Opening, OpenTogether, OpenValues, Wanted
 from service.vault import api as vault_api
 from service.vault.ahead import in_turn, one_ahead
-from service.vault.domain import RootUse
 from service.vault.envelope import seal, unseal
 from service.vault.importing import ImportValues
 from service.vault.keys import Keys
 from service.vault.lookup import FindHolders, Lookup
 from service.vault.normal import normalised
 from service.vault.pace import LookupPace
-from service.vault.ports import KeyRing as RootKeys
-from service.vault.ring_guard import Uses
-from service.vault.rotation import RootWrapped
 from service.vault.usecases import DeleteValue, Fields, PutField, PutValue, ReadValues
 from service.vault.writing import WriteValues
 from service.web.auth import Authenticator
@@ -119,29 +110,21 @@ from service.web.local_issuer import LocalIssuer
 from service.web.site import site
 from service.web.tenancy import TenantGate
 
-POLICIES: Final = Path(__file__).parents[1] / "policies"
-
-BUILD: Final = POLICIES / "build"
-"""What `make policy` made of the law."""
-
-FACTS: Final = POLICIES / "schemas" / "input.json"
-"""The schema of the facts: what explanations take the unknown ones from."""
-
-
-def utc_now() -> datetime:
-    """The one clock. Everybody else is handed it."""
-    return datetime.now(UTC)
-
-
-new_id: Final[NewId] = uuid7
-
 
 @asynccontextmanager
 async def running(
-    settings: Settings, urls: DatabaseUrls, telemetry: Telemetry, *, clock: Clock = utc_now
+    settings: Settings,
+    urls: DatabaseUrls,
+    telemetry: Telemetry,
+    *,
+    clock: Clock = utc_now,
+    shipped: PolicyEngine | None = None,
 ) -> AsyncIterator[Litestar]:
-    """Lend the application with its connections open, and close them behind it."""
-    policy = read_policy(BUILD)
+    """Lend the application with its connections open, and close them behind it.
+
+    `shipped` is an engine of the shipped policy that somebody has already; to make one takes half a second.
+    """
+    policy = read_policy(given.BUILD)
     async with AsyncExitStack() as stack:
         engine = db.engine(urls.app, size=settings.pool_size)
         stack.push_async_callback(engine.dispose)
@@ -149,9 +132,10 @@ async def running(
         stack.push_async_callback(pool.close)
         await pool.open()
         ring = await stack.enter_async_context(key_ring(settings, telemetry, clock))
-        judge = await stack.enter_async_context(policy_engine(settings, policy))
+        if shipped is None:
+            shipped = await stack.enter_async_context(policy_engine(settings, policy))
         telemetry.policy(policy.revision)
-        laws = activated_laws(judge, stack, settings, engine, telemetry)
+        laws = activated_laws(shipped, stack, settings, engine, telemetry)
         runner = trial_runner(settings, engine, pool, telemetry, clock)
         stack.push_async_callback(runner.stop)
         uses = root_uses(opener(engine, clock, new_id))
@@ -183,7 +167,7 @@ def assemble(
     policy = laws.shipped.policy
     governing = Governing(lambda revision: telemetry.policy(revision or policy.revision))
     profiles = ProfileReader(pool, governing)
-    parts = decision_parts(begin, pool, profiles, governing, laws, read_schema(FACTS), telemetry, clock, new_id)
+    parts = decision_parts(begin, pool, profiles, governing, laws, read_schema(given.FACTS), telemetry, clock, new_id)
     decide = parts["decide"]
     store_records = StoreRecords(hot_opener(pool, clock, new_id), clock, policy.vocabulary)
     append_records = AppendRecords(Grouped(store_records, weigh=lambda sent: len(sent.submissions)))
@@ -205,8 +189,8 @@ def assemble(
     prove, read_record = ProveEntry(begin, sought(begin)), ReadRecord(begin)
     receipt_keys = ReceiptKeys(receipt_keys_file(settings), begin, telemetry.receipt_keys_lost)
     permits = permit_parts(settings, begin, decide, receipt_keys, clock, new_id)
-    law, systems = statutes(BUILD, policy), Known()
-    plan = planner(BUILD, policy, law, systems)
+    law, systems = statutes(given.BUILD, policy), Known()
+    plan = planner(given.BUILD, policy, law, systems)
     counter = desk(begin, clock, new_id, law, store_records, safe, post)
     alone = settings.officer_people_per_hour
     reveal = Reveal(decide, profiles, begin, open_values, open_one, reveals, clock, new_id, nonce, most_alone=alone)
@@ -298,7 +282,7 @@ def assemble(
 
 def bench(settings: Settings, engine: AsyncEngine) -> Bench:
     """Return where candidates are built."""
-    return Bench(POLICIES, None if settings.opa_binary is None else Path(settings.opa_binary), engine)
+    return Bench(given.POLICIES, None if settings.opa_binary is None else Path(settings.opa_binary), engine)
 
 
 def start_trial(
@@ -313,7 +297,15 @@ def start_trial(
     begin = opener(engine, clock, new_id)
     check = CheckOverlay(begin, profiles, laws, clock)
     return StartTrial(
-        begin, profiles, laws, check, bench(settings, engine), JsonSchemas(POLICIES / "schemas"), clock, new_id, wake
+        begin,
+        profiles,
+        laws,
+        check,
+        bench(settings, engine),
+        JsonSchemas(given.POLICIES / "schemas"),
+        clock,
+        new_id,
+        wake,
     )
 
 
@@ -330,52 +322,12 @@ def trial_runner(
     return Runner(run_trial(settings, engine, pool, clock), telemetry.bug)
 
 
-class RootUses:
-    """Counts the vault's keys, of all tenants, by the root key that wraps them."""
-
-    def __init__(self, begin: Begin) -> None:
-        self._begin = begin
-
-    async def __call__(self) -> Sequence[RootUse]:
-        async with self._begin(NOBODY) as tx:
-            return await tx.rotation.root_uses()
-
-    async def samples(self) -> Sequence[tuple[RootUse, RootWrapped]]:
-        async with self._begin(NOBODY) as tx:
-            return await tx.rotation.root_samples()
-
-
-def root_uses(begin: Begin) -> Uses:
-    """Return what the guard of the key ring asks the database."""
-    return RootUses(begin)
-
-
-def vault_keys(settings: Settings, root: RootKeys, engine: AsyncEngine, clock: Clock = utc_now) -> Keys:
-    """Return the vault's keys. They are unwrapped when they are first needed: nothing is asked yet."""
-    keep = timedelta(seconds=settings.vault_key_cache_seconds)
-    return Keys(root, opener(engine, clock, new_id), clock, keep=keep)
-
-
 def key_ring(settings: Settings, telemetry: Telemetry, clock: Clock) -> KeyRing:
     """Return the keys of the trusted issuers, the local one included if it is trusted."""
     issuers = list(settings.issuers)
     if settings.local_issuer:
         issuers.append(LocalIssuer.open(settings.data, settings.audience).settings)
     return KeyRing(issuers, clock, failed=telemetry.issuer_failed)
-
-
-@asynccontextmanager
-async def policy_engine(settings: Settings, policy: Policy) -> AsyncIterator[PolicyEngine]:
-    """Lend the engine that the settings name: an OPA server's, or the embedded one."""
-    if settings.opa_url:
-        async with served(settings.opa_url, policy, token=settings.opa_token) as remote:
-            yield remote
-        return
-    local = embedded(BUILD, policy)
-    try:
-        yield local
-    finally:
-        local.close()
 
 
 async def together(work: Iterable[Awaitable[Any]]) -> Sequence[Any]:

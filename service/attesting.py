@@ -15,7 +15,6 @@ import psycopg
 from msgspec import Struct
 
 from service import db
-from service.app import utc_now
 from service.audit.asked import poster
 from service.audit.attesting_ports import Due, Post, Refused, Silent
 from service.audit.attesting_store import SqlLogs
@@ -23,6 +22,7 @@ from service.audit.cosigning import AskWitness, name_of
 from service.audit.findings import Wrong
 from service.audit.quorum import Policy, Witness
 from service.audit.stamping import StampTree
+from service.given import utc_now
 from service.kernel import Clock, TenantId, Unavailable
 from service.own_files import FileUnusable
 from service.settings import Settings

@@ -10,7 +10,6 @@ from psycopg_pool import AsyncConnectionPool
 from rich.console import Console
 
 from service import attesting, db, operations, sequencer
-from service.app import BUILD, utc_now
 from service.audit import AuditEvent
 from service.audit.anchors import read_anchors
 from service.audit.examining import Examined, ExamineLog
@@ -25,6 +24,7 @@ from service.audit.tree_store import add_public_key, growing, public_keys, readi
 from service.committed import Committed, ExamineCommitted
 from service.databases import migrated
 from service.decisions.artefacts import read_policy
+from service.given import BUILD, utc_now
 from service.kernel import DomainError, TenantId
 from service.own_files import FileUnusable
 from service.postgres import DatabaseUrls

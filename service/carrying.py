@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from rich.console import Console
 
-from service import app, db, operations
+from service import db, given, operations
 from service.bulk import bulk
 from service.consent.columns import LONGEST
 from service.consent.exporting import ExportRecords
@@ -23,7 +23,7 @@ from service.databases import migrated
 from service.decisions.artefacts import read_policy
 from service.kernel import Caller, DomainError, SubjectId
 from service.progress import Advanced, bar
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
 from service.subjects import PutSubject
 from service.transaction import opener, trip_opener
@@ -65,17 +65,17 @@ async def carrying(settings: Settings, tenant: str) -> AsyncIterator[tuple[Tools
     with migrated(settings) as urls:
         (name,) = operations.tenants_named(urls, tenant)
         engine = db.engine(urls.app, size=3)
-        begin, policy = opener(engine, app.utc_now, app.new_id), read_policy(app.BUILD)
+        begin, policy = opener(engine, given.utc_now, given.new_id), read_policy(given.BUILD)
         try:
             async with (
                 db.pool(urls.app, size=1) as pool,
-                guarded_root_keys(settings, app.root_uses(begin)) as root,
+                guarded_root_keys(settings, root_uses(begin)) as root,
             ):
-                keys = app.vault_keys(settings, root, engine)
-                holders = FindHolders(trip_opener(pool, app.utc_now, app.new_id), keys)
+                keys = vault_keys(settings, root, engine)
+                holders = FindHolders(trip_opener(pool, given.utc_now, given.new_id), keys)
                 find = LookupMany(Fields(begin), normalised, holders)
-                put = PutSubject(begin, app.utc_now, policy.gazetteer)
-                parts = bulk(begin, keys, policy, find, put, app.utc_now, app.new_id)
+                put = PutSubject(begin, given.utc_now, policy.gazetteer)
+                parts = bulk(begin, keys, policy, find, put, given.utc_now, given.new_id)
                 yield Tools(**parts), operations.as_operator(name)
         finally:
             await engine.dispose()

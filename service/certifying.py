@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from service import app, operations
+from service import given, operations
 from service.audit import ProveEntry
 from service.bridges import sought
 from service.databases import migrated
@@ -26,11 +26,11 @@ async def read_plan(settings: Settings, tenant: str, request: UUID) -> PlanView:
         RequestUnknown, NotAnErasure
     """
     by = operations.as_operator(operations.tenant_named(tenant))
-    policy, known = read_policy(app.BUILD), Known()
+    policy, known = read_policy(given.BUILD), Known()
     with migrated(settings) as urls:
         async with operations.transactions(urls.app) as begin:
-            plan = planner(app.BUILD, policy, statutes(app.BUILD, policy), known)
-            return PlanView.of(await ReadPlan(begin, plan, known, app.utc_now)(request, by=by))
+            plan = planner(given.BUILD, policy, statutes(given.BUILD, policy), known)
+            return PlanView.of(await ReadPlan(begin, plan, known, given.utc_now)(request, by=by))
 
 
 async def write_certificate(settings: Settings, tenant: str, request: UUID, out: Path) -> CertificateView:
@@ -45,7 +45,7 @@ async def write_certificate(settings: Settings, tenant: str, request: UUID, out:
         async with operations.transactions(urls.app) as begin:
             sign = ReceiptKeys(receipt_keys_file(settings), begin, lambda _: None)
             prove = ProveEntry(begin, sought(begin))
-            read = ReadCertificate(begin, prove, sign, settings.log_name, app.utc_now)
+            read = ReadCertificate(begin, prove, sign, settings.log_name, given.utc_now)
             certificate = CertificateView.of(await read(request, by=by))
     with new_own(out) as file:
         file.write(msgspec.json.encode(certificate))

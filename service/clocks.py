@@ -5,7 +5,7 @@ from typing import Final
 
 import psycopg
 
-from service import app
+from service import given
 from service.telemetry import Telemetry
 
 BATCH: Final = 1_000
@@ -14,7 +14,7 @@ BATCH: Final = 1_000
 
 async def watch(url: str, telemetry: Telemetry) -> None:
     """Tell what has become late, and publish how much there is."""
-    now = app.utc_now()
+    now = given.utc_now()
     await tell(url, now)
     await publish(url, telemetry, now)
 

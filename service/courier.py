@@ -6,14 +6,14 @@ from typing import Final
 import psycopg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service import app, db, operations
+from service import db, given, operations
 from service.connecting import bringing, guard
 from service.downstreams.bringing import AT_ONCE, BringTasks
 from service.downstreams.outgoing import outgoing
 from service.downstreams.ports import Work
 from service.kernel import Clock, Unavailable
 from service.postgres import DatabaseUrls
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
 from service.stopping import LOST, pause, waiting_for
 from service.telemetry import Telemetry, described
@@ -85,16 +85,18 @@ async def bring_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: Tel
 async def _bring(
     settings: Settings, urls: DatabaseUrls, engine: AsyncEngine, telemetry: Telemetry, stop: asyncio.Event
 ) -> None:
-    begin = opener(engine, app.utc_now, app.new_id)
+    begin = opener(engine, given.utc_now, given.new_id)
     async with (
         operations.transactions(urls.worker) as look,
-        guarded_root_keys(settings, app.root_uses(begin), make=False) as root,
+        guarded_root_keys(settings, root_uses(begin), make=False) as root,
         outgoing(guard(settings)) as send,
         db.pool(urls.app, size=1) as pool,
     ):
-        keys = app.vault_keys(settings, root, engine)
-        tell = Teller(look, telling(settings, begin, keys, pool, app.utc_now, app.new_id), telemetry)
-        courier = Courier(look, bringing(settings, begin, keys, send, app.utc_now, app.new_id), telemetry, app.utc_now)
+        keys = vault_keys(settings, root, engine)
+        tell = Teller(look, telling(settings, begin, keys, pool, given.utc_now, given.new_id), telemetry)
+        courier = Courier(
+            look, bringing(settings, begin, keys, send, given.utc_now, given.new_id), telemetry, given.utc_now
+        )
         try:
             while not stop.is_set():
                 await tell()

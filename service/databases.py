@@ -6,11 +6,9 @@ from contextlib import contextmanager
 from typing import Final
 
 import psycopg
-from alembic.util import CommandError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from service import db
-from service import migrate as migrations
+from service import db, schema
 from service.kernel import DomainError, Unavailable
 from service.postgres import DatabaseUrls, EmbeddedPostgres
 from service.settings import InvalidSettings, Settings
@@ -20,12 +18,6 @@ class SchemaOutdated(DomainError):
     """The database is not at the schema that this version needs."""
 
     code = "schema_outdated"
-
-
-class MigrationRefused(DomainError):
-    """The database can't be brought to the present schema. The message says what is in the way."""
-
-    code = "migration_refused"
 
 
 class OwnerNeeded(DomainError):
@@ -81,7 +73,7 @@ def migrated(settings: Settings) -> Iterator[DatabaseUrls]:
                 stands = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             except psycopg.errors.UndefinedTable:
                 stands = None
-        if stands is None or stands[0] < (migrations.head() or ""):
+        if stands is None or stands[0] < schema.head():
             raise SchemaOutdated("the database is not at the present schema; `volens migrate` brings it there")
         yield urls
 
@@ -123,25 +115,6 @@ def _refuse_unguarded(url: str, variable: str, role: str, others: list[str]) -> 
             )
 
 
-def apply_migrations(urls: DatabaseUrls) -> None:
-    """Bring the database to the present schema.
-
-    Raises:
-        Unavailable: it does not answer, or others hold locks on it for too long.
-        MigrationRefused: roles or rights are missing, or it was migrated by a newer version.
-    """
-    try:
-        migrations.upgrade(urls.owner)
-    except OperationalError as error:
-        raise _silent(error) from error
-    except DBAPIError as error:
-        raise MigrationRefused(f"the database refuses a migration: {gist(error)}") from error
-    except CommandError as error:
-        raise MigrationRefused(f"{error}: was the database migrated by a newer version of Volens?") from error
-    except RuntimeError as error:  # a migration says what an administrator has to do first
-        raise MigrationRefused(str(error)) from error
-
-
 def need_owner(urls: DatabaseUrls) -> None:
     """To anybody else the database would show no tenants, and say nothing."""
     with connect(urls.owner) as connection:
@@ -161,7 +134,7 @@ def connect(url: str) -> Iterator[psycopg.Connection]:
         with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
             yield connection
     except psycopg.OperationalError as error:
-        raise _silent(error) from error
+        raise silent(error) from error
 
 
 def gist(error: BaseException) -> str:
@@ -171,5 +144,6 @@ def gist(error: BaseException) -> str:
     return re.sub(r"""(["'])(?:(?!\1).)*\1""", "…", first)
 
 
-def _silent(error: BaseException) -> Unavailable:
+def silent(error: BaseException) -> Unavailable:
+    """Return what is raised where the database does not answer."""
     return Unavailable(f"the database does not answer: {gist(error)}")

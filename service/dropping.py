@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from rich.console import Console
 
-from service import app, db, operations
+from service import db, given, operations
 from service.consent import StoreRecords
 from service.databases import migrated
 from service.decisions.artefacts import read_policy
@@ -49,7 +49,7 @@ from service.own_files import FileUnusable, new_own, read_own
 from service.postgres import DatabaseUrls
 from service.progress import bar
 from service.requests import MoveRequest, OpenRequest, Receipt, deadlines
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
 from service.stopping import pause
 from service.telemetry import Telemetry, described
@@ -136,8 +136,8 @@ class Report(Struct, frozen=True, kw_only=True):
 
 def tools(begin: Begin, keys: KeyAccess, clock: Clock, new_id: NewId) -> Tools:
     """Return what the lists are handled with. A transaction of `begin` is open while another begins."""
-    policy = read_policy(app.BUILD)
-    law, rules = statutes(app.BUILD, policy), read_rules(app.BUILD)
+    policy = read_policy(given.BUILD)
+    law, rules = statutes(given.BUILD, policy), read_rules(given.BUILD)
     append, move = StoreRecords(begin, clock, policy.vocabulary), MoveRequest(begin, clock, law)
     ask = OpenRequest(begin, clock, new_id, law, append)
     return Tools(
@@ -157,10 +157,10 @@ def tools(begin: Begin, keys: KeyAccess, clock: Clock, new_id: NewId) -> Tools:
 async def dropping(settings: Settings, urls: DatabaseUrls) -> AsyncIterator[Tools]:
     """Lend the same, with connections and a key ring of its own."""
     engine = db.engine(urls.app, size=AT_ONCE + 1)
-    begin = opener(engine, app.utc_now, app.new_id)
+    begin = opener(engine, given.utc_now, given.new_id)
     try:
-        async with guarded_root_keys(settings, app.root_uses(begin), make=False) as root:
-            yield tools(begin, app.vault_keys(settings, root, engine), app.utc_now, app.new_id)
+        async with guarded_root_keys(settings, root_uses(begin), make=False) as root:
+            yield tools(begin, vault_keys(settings, root, engine), given.utc_now, given.new_id)
     finally:
         await engine.dispose()
 
@@ -300,14 +300,14 @@ async def progress(settings: Settings, tenant: str) -> Progress:
     Raises:
         NotABroker
     """
-    law, rules = statutes(app.BUILD, read_policy(app.BUILD)), read_rules(app.BUILD)
+    law, rules = statutes(given.BUILD, read_policy(given.BUILD)), read_rules(given.BUILD)
     async with _opened(settings, tenant) as (lent, by):
         broker, counts = await lent.progress(by.tenant)
     period = law.periods.of(rules.access.law, rules.access.request)
     since = broker.accessed_at or broker.registered_at
     dates = deadlines(period, Receipt(received_at=since, zone=ZONE), law.calendar(PLACE))
     by_day = dates.next_access_by
-    late = by_day is not None and _today(app.utc_now()) > by_day
+    late = by_day is not None and _today(given.utc_now()) > by_day
     return Progress(broker=broker, next_access_by=by_day, overdue=late, counts=counts)
 
 
@@ -337,7 +337,7 @@ async def _due(look: Begin) -> Sequence[TenantId]:
 
 
 def _worker(tenant: TenantId) -> Caller:
-    return Caller(tenant=tenant, actor=WORKER, request=str(app.new_id()))
+    return Caller(tenant=tenant, actor=WORKER, request=str(given.new_id()))
 
 
 def _key(place: Path) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service import app, db, operations
+from service import db, given, operations
 from service.connecting import assigning
 from service.consent import AppendRecords, StoreRecords
 from service.decisions.artefacts import read_policy
@@ -19,7 +19,7 @@ from service.erasures import Remains, RunErasure, Stage
 from service.grouped import Grouped
 from service.kernel import TenantId, Unavailable
 from service.postgres import DatabaseUrls
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
 from service.stopping import pause
 from service.telemetry import Telemetry, described
@@ -52,30 +52,30 @@ class Tools(Struct, frozen=True):
 @asynccontextmanager
 async def eraser(settings: Settings, urls: DatabaseUrls) -> AsyncIterator[Tools]:
     """Lend what carries erasures out, with connections and a key ring of its own."""
-    policy = read_policy(app.BUILD)
+    policy = read_policy(given.BUILD)
     engine, removing = db.engine(urls.app, size=AT_ONCE + 1), db.engine(urls.worker, size=2)
-    begin = opener(engine, app.utc_now, app.new_id)
+    begin = opener(engine, given.utc_now, given.new_id)
     try:
         async with (
-            guarded_root_keys(settings, app.root_uses(begin), make=False) as root,
+            guarded_root_keys(settings, root_uses(begin), make=False) as root,
             db.pool(urls.app, size=1) as pool,
         ):
-            keys = app.vault_keys(settings, root, engine)
-            store_records = StoreRecords(begin, app.utc_now, policy.vocabulary)
-            law = statutes(app.BUILD, policy)
-            introduce = introducing(begin, keys, pool, app.utc_now, app.new_id)
-            systems = Systems(introduce, assigning(settings, app.utc_now, app.new_id), law, app.utc_now)
+            keys = vault_keys(settings, root, engine)
+            store_records = StoreRecords(begin, given.utc_now, policy.vocabulary)
+            law = statutes(given.BUILD, policy)
+            introduce = introducing(begin, keys, pool, given.utc_now, given.new_id)
+            systems = Systems(introduce, assigning(settings, given.utc_now, given.new_id), law, given.utc_now)
             run = carried_out(
                 begin,
-                opener(removing, app.utc_now, app.new_id),
-                planner(app.BUILD, policy, law, systems),
+                opener(removing, given.utc_now, given.new_id),
+                planner(given.BUILD, policy, law, systems),
                 systems,
                 keys,
                 store_records,
-                app.utc_now,
-                app.new_id,
+                given.utc_now,
+                given.new_id,
             )
-            yield Tools(begin, run, Forget(begin, keys, unseal, app.utc_now), AppendRecords(Grouped(store_records)))
+            yield Tools(begin, run, Forget(begin, keys, unseal, given.utc_now), AppendRecords(Grouped(store_records)))
     finally:
         await engine.dispose()
         await removing.dispose()

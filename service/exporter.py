@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from service import app, db, exporting, operations
+from service import db, exporting, given, operations
 from service.audit.proving import CheckpointUnknown
 from service.audit.store import statement as audit_statement
 from service.choosing import LogBroken
@@ -26,7 +26,7 @@ from service.postgres import DatabaseUrls
 from service.reveals import OFFICER, Disclose
 from service.reveals.domain import NONCE_BYTES
 from service.reveals.log import SqlRevealLog
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
 from service.stopping import LOST, finished, pause
 from service.telemetry import Telemetry, described
@@ -116,10 +116,10 @@ class Writer:
     async def _disclosing(self, begin: Begin) -> AsyncIterator[Disclose]:
         engine, pool = db.engine(self._urls.app, size=2), db.pool(self._urls.app, size=1)
         try:
-            async with pool, guarded_root_keys(self._settings, app.root_uses(begin), make=False) as root:
-                open_values = OpenValues(begin, app.vault_keys(self._settings, root, engine), unseal, app.utc_now)
-                log = SqlRevealLog(pool, audit_statement, app.new_id)
-                yield Disclose(open_values, log, app.utc_now, app.new_id, partial(os.urandom, NONCE_BYTES))
+            async with pool, guarded_root_keys(self._settings, root_uses(begin), make=False) as root:
+                open_values = OpenValues(begin, vault_keys(self._settings, root, engine), unseal, given.utc_now)
+                log = SqlRevealLog(pool, audit_statement, given.new_id)
+                yield Disclose(open_values, log, given.utc_now, given.new_id, partial(os.urandom, NONCE_BYTES))
         finally:
             await engine.dispose()
 
@@ -143,9 +143,9 @@ async def _round(settings: Settings, urls: DatabaseUrls, look: Begin, begin: Beg
     """Write one export of each tenant that has any, and remove what is over."""
     files = files_of(settings)
     keep = timedelta(hours=settings.export_hours)
-    run = RunExports(begin, Writer(settings, urls, files), files, app.utc_now, app.new_id, keep=keep)
+    run = RunExports(begin, Writer(settings, urls, files), files, given.utc_now, given.new_id, keep=keep)
     async with look(NOBODY) as tx:
-        tenants = await tx.exports.with_work(app.utc_now())
+        tenants = await tx.exports.with_work(given.utc_now())
     for tenant in tenants:
         await run.expire(tenant)
         if not await finished(run(tenant), stop):

@@ -1,24 +1,41 @@
 """Makes the laws that answer: the one that was shipped, and those that were activated since."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 from opapywasm import OpaWasmError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service import given
 from service.db import answering
 from service.decisions import DecisionUnavailable, Law, Memo, Policy, PolicyEngine
 from service.decisions.artefacts import policy_of
-from service.decisions.opa import served
 from service.decisions.policy import policy_data
 from service.decisions.revisions import LoadedLaws
-from service.decisions.wasm import WasmPolicyEngine
+from service.decisions.wasm import WasmPolicyEngine, embedded
 from service.decisions.watched import WatchedEngine
 from service.policies import Artefacts
 from service.policies.store import SqlRevisionStore
 from service.settings import Settings
 from service.telemetry import Telemetry
+
+
+@asynccontextmanager
+async def policy_engine(settings: Settings, policy: Policy) -> AsyncIterator[PolicyEngine]:
+    """Lend the engine that the settings name: an OPA server's, or the embedded one with the policy that was shipped."""
+    if settings.opa_url:
+        from service.decisions.opa import served  # brings HTTP clients along, which the embedded one needs not wait for
+
+        async with served(settings.opa_url, policy, token=settings.opa_token) as remote:
+            yield remote
+        return
+    local = embedded(given.BUILD, policy)
+    try:
+        yield local
+    finally:
+        local.close()
 
 
 def activated_laws(
@@ -38,8 +55,8 @@ def activated_laws(
             raise DecisionUnavailable("the active policy revision is not stored")
         policy = policy_in(artefacts, shipped.policy)
         if settings.opa_url:
-            remote = served(settings.opa_url, policy, token=settings.opa_token)
-            return law(await stack.enter_async_context(remote), settings, telemetry)
+            remote = await stack.enter_async_context(policy_engine(settings, policy))
+            return law(remote, settings, telemetry)
         return law(await engine_of(artefacts, policy), settings, telemetry)
 
     return LoadedLaws(law(shipped, settings, telemetry), stored)

@@ -1,18 +1,12 @@
 """Brings a database to the tables that this version of the code expects."""
 
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
-from typing import Final
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import NullPool, create_engine, text
-from sqlalchemy.exc import ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import NullPool, create_engine
 
-MIGRATIONS: Final = Path(__file__).parents[1] / "migrations"
+from service.schema import MIGRATIONS
 
 
 def upgrade(owner_url: str, revision: str = "head") -> None:
@@ -27,21 +21,6 @@ def upgrade(owner_url: str, revision: str = "head") -> None:
 def downgrade(owner_url: str, revision: str) -> None:
     """Take back everything after `revision`; ``base`` empties the database. What the tables held is lost."""
     _run(owner_url, lambda config: command.downgrade(config, revision))
-
-
-async def at_head(connection: AsyncConnection) -> bool:
-    """Return whether the database stands where this code expects it. Any role of ours may ask."""
-    try:
-        stands = await connection.execute(text("SELECT version_num FROM alembic_version"))
-    except ProgrammingError:
-        return False
-    return stands.scalar_one_or_none() == head()
-
-
-@cache
-def head() -> str | None:
-    """Return the newest revision that this code knows."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
 
 
 def _config() -> Config:

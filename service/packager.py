@@ -14,7 +14,7 @@ from typing import IO, Final
 
 import msgspec
 
-from service import app, db, operations
+from service import db, given, operations
 from service.access import titles_of
 from service.audit.store import statement as audit_statement
 from service.brought import BroughtFiles
@@ -36,7 +36,7 @@ from service.postgres import DatabaseUrls
 from service.requests import MoveRequest, Statutes
 from service.reveals.domain import NONCE_BYTES
 from service.reveals.log import SqlRevealLog
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
 from service.stopping import LOST, finished, pause
 from service.subjects import UnknownSubject
@@ -91,10 +91,10 @@ class Writer:
             spooled(folder) as room,
         ):
             async with db.pool(self._urls.app, size=1) as pool:
-                log = SqlRevealLog(pool, audit_statement, app.new_id)
+                log = SqlRevealLog(pool, audit_statement, given.new_id)
                 open_values = OpenValues(begin, keys, unseal, self._clock)
                 nonce = partial(os.urandom, NONCE_BYTES)
-                open_all = OpenAll(begin, open_values, log, self._clock, app.new_id, nonce)
+                open_all = OpenAll(begin, open_values, log, self._clock, given.new_id, nonce)
                 collect = Collect(begin, open_all, titles_of(begin))
                 write = WritePackage(collect, words_in, self._clock, BroughtFiles(begin, keys))
                 wish = await self._wish(tenant, parcel, begin)
@@ -135,8 +135,8 @@ class Writer:
     async def _keys(self, begin: Begin) -> AsyncIterator[KeyAccess]:
         engine = db.engine(self._urls.app, size=2)
         try:
-            async with guarded_root_keys(self._settings, app.root_uses(begin), make=False) as root:
-                yield app.vault_keys(self._settings, root, engine)
+            async with guarded_root_keys(self._settings, root_uses(begin), make=False) as root:
+                yield vault_keys(self._settings, root, engine)
         finally:
             await engine.dispose()
 
@@ -165,13 +165,13 @@ def _parts(file: IO[bytes]) -> Iterator[bytes]:
 
 async def package_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: Telemetry, stop: asyncio.Event) -> None:
     """Make packages and remove those that are over until `stop` is set. A lost database is waited for."""
-    law, files = statutes(app.BUILD, read_policy(app.BUILD)), files_of(settings)
+    law, files = statutes(given.BUILD, read_policy(given.BUILD)), files_of(settings)
     swept = -SWEEP
     async with operations.transactions(urls.worker) as look, operations.transactions(urls.app) as begin:
-        write, move = Writer(settings, urls, law, files, app.utc_now), MoveRequest(begin, app.utc_now, law)
+        write, move = Writer(settings, urls, law, files, given.utc_now), MoveRequest(begin, given.utc_now, law)
         keep = timedelta(hours=settings.package_hours)
-        tend = KeepParcels(begin, law, files, move, app.utc_now, app.new_id)
-        make = MakeParcels(begin, write, files, app.utc_now, app.new_id, keep=keep)
+        tend = KeepParcels(begin, law, files, move, given.utc_now, given.new_id)
+        make = MakeParcels(begin, write, files, given.utc_now, given.new_id, keep=keep)
         while not stop.is_set():
             try:
                 if time.monotonic() >= swept + SWEEP:
@@ -191,7 +191,7 @@ async def package_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: T
 async def _round(tend: KeepParcels, make: MakeParcels, law: Statutes, look: Begin, stop: asyncio.Event) -> None:
     """Do what is to be done for each tenant that has anything, until it is asked to stop."""
     async with look(NOBODY) as tx:
-        tenants = await tx.parcels.with_work(law.rights.packaged, app.utc_now())
+        tenants = await tx.parcels.with_work(law.rights.packaged, given.utc_now())
     for tenant in tenants:
         await tend(tenant)
         if not await finished(make(tenant), stop):

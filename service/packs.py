@@ -10,7 +10,7 @@ from shutil import copyfileobj
 from typing import IO, Final
 from uuid import UUID
 
-from service import app, pack_attested, pack_receipts, sequencer
+from service import given, pack_attested, pack_receipts, sequencer
 from service.audit import AuditEvent
 from service.audit.log_keys import LogKeys
 from service.audit.pack_pages import FIRST, Contents, how_to_verify, index_page
@@ -212,11 +212,11 @@ async def _notices(begin: Begin, source: Source, pack: Pack, entries: Mapping[st
 
 async def add_rules(begin: Begin, tenant: TenantId, pack: Pack, revisions: Iterable[str]) -> AbstractSet[str]:
     """Add the rules of those revisions that are stored whole, or that this version ships; return which those are."""
-    shipped = (app.BUILD / "revision").read_text().strip()
+    shipped = (given.BUILD / "revision").read_text().strip()
     found: dict[str, bytes] = {}
     for revision in revisions:
         if revision == shipped:
-            found[revision] = (app.BUILD / "rules.json").read_bytes()
+            found[revision] = (given.BUILD / "rules.json").read_bytes()
             continue
         try:
             async with begin(tenant) as tx:

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service import migrate
+from service import schema
 from service.consent import Channel, Purpose, State
 from service.consent.profiles import ProfileReader
 from service.decisions import NO_OVERLAY, Context, DecisionUnavailable, InForce, Law, Laws, Question, about
@@ -89,7 +89,7 @@ def checks(engine: AsyncEngine, active: Callable[[], Awaitable[Law]]) -> Mapping
 
     async def migrations() -> bool:
         async with engine.connect() as connection:
-            return await migrate.at_head(connection)
+            return await schema.at_head(connection)
 
     answering = Answering()
 

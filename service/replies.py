@@ -5,14 +5,14 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service import app, db, operations
+from service import db, given, operations
 from service.connecting import guard
 from service.doors.telling import TellStatus
 from service.downstreams.outgoing import outgoing
 from service.kernel import TenantId, Unavailable
 from service.porch import telling
 from service.postgres import DatabaseUrls
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
 from service.stopping import LOST, pause, waiting_for
 from service.telemetry import Telemetry, described
@@ -35,14 +35,14 @@ async def tell_by_itself(settings: Settings, urls: DatabaseUrls, telemetry: Tele
 async def _tell(
     settings: Settings, urls: DatabaseUrls, engine: AsyncEngine, telemetry: Telemetry, stop: asyncio.Event
 ) -> None:
-    begin = opener(engine, app.utc_now, app.new_id)
+    begin = opener(engine, given.utc_now, given.new_id)
     async with (
         operations.transactions(urls.worker) as look,
-        guarded_root_keys(settings, app.root_uses(begin), make=False) as root,
+        guarded_root_keys(settings, root_uses(begin), make=False) as root,
         outgoing(guard(settings)) as send,
     ):
-        keys = app.vault_keys(settings, root, engine)
-        tell = telling(settings, begin, keys, send, app.utc_now, app.new_id)
+        keys = vault_keys(settings, root, engine)
+        tell = telling(settings, begin, keys, send, given.utc_now, given.new_id)
         while not stop.is_set():
             await asyncio.gather(*(_one(tell, tenant, telemetry) for tenant in await due(look)))
             await pause(PAUSE, stop)
@@ -51,7 +51,7 @@ async def _tell(
 async def due(look: Begin) -> list[TenantId]:
     """Return the tenants that have something to tell."""
     async with look(NOBODY) as tx:
-        return list(await tx.doors.due(app.utc_now()))
+        return list(await tx.doors.due(given.utc_now()))
 
 
 async def _one(tell: TellStatus, tenant: TenantId, telemetry: Telemetry) -> None:

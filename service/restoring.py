@@ -15,7 +15,7 @@ import psycopg
 from msgspec import Struct
 from msgspec.structs import replace
 
-from service import app, operations
+from service import given, operations
 from service.audit import AuditEvent, origin_of, receipts_of
 from service.audit.log_keys import LogKeys
 from service.audit.notes import LOG, Key, parse_keys
@@ -113,7 +113,7 @@ class Replaying:
     def __init__(self, tools: Tools, tenant: TenantId) -> None:
         self._tools = tools
         self._by = operations.as_operator(tenant)
-        self._refusing = STATES | {str(action) for action in read_policy(app.BUILD).vocabulary.refusals}
+        self._refusing = STATES | {str(action) for action in read_policy(given.BUILD).vocabulary.refusals}
         self._done = Replayed(tenant=tenant)
 
     async def __call__(self, newer: Sequence[tuple[int, Happened]], said: Mapping[int, dict[str, Any]]) -> Replayed:

@@ -10,7 +10,7 @@ import psycopg
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from service import app, operations
+from service import given, operations
 from service.audit import Content
 from service.audit.expiring import Advanced, ExpireContent
 from service.audit.keeping import Outcome, Period, UnusablePeriods, checked
@@ -28,7 +28,7 @@ from service.vault.retention import Expired, Retained
 
 WORKER = "worker"
 """The actor of what the worker does by itself."""
-PERIODS: Final = app.POLICIES / "retention.json"
+PERIODS: Final = given.POLICIES / "retention.json"
 """How long the law has content kept, each period with its source."""
 
 
@@ -52,14 +52,14 @@ async def expire(settings: Settings, tenant: str | None, progress_on: Console, *
                 progress.update(task, description=f"{each.field} of {each.tenant}: {count}")
 
             async with operations.transactions(urls.worker) as begin:
-                run = ExpireVersions(begin, app.utc_now, app.new_id)
+                run = ExpireVersions(begin, given.utc_now, given.new_id)
                 return await run(advanced, actor=operations.OPERATOR, tenant=wanted, dry=dry)
 
 
 async def expire_by_itself(url: str, telemetry: Telemetry) -> None:
     """Remove them as the worker, and tell how many those were."""
     async with operations.transactions(url) as begin:
-        for each in await ExpireVersions(begin, app.utc_now, app.new_id)(lambda *_: None, actor=WORKER):
+        for each in await ExpireVersions(begin, given.utc_now, given.new_id)(lambda *_: None, actor=WORKER):
             if each.removed:
                 telemetry.versions_expired(each.tenant, each.removed)
 
@@ -122,7 +122,7 @@ async def keep_months(url: str, telemetry: Telemetry) -> None:
 async def expire_permits_by_itself(url: str) -> None:
     """Remove permits that have been over for an hour."""
     async with operations.transactions(url) as begin, begin(NOBODY) as tx:
-        await tx.permits.expire(app.utc_now() - timedelta(hours=1))
+        await tx.permits.expire(given.utc_now() - timedelta(hours=1))
 
 
 class ExpireAll:
@@ -130,8 +130,8 @@ class ExpireAll:
 
     def __init__(self, begin: Begin, actor: str, advanced: Advanced, *, dry: bool) -> None:
         self._periods = read_periods(PERIODS)
-        self._content = ExpireContent(begin, self._periods, app.utc_now, app.new_id)
-        self._records = ExpireRecords(begin, read_policy(app.BUILD).vocabulary, app.new_id)
+        self._content = ExpireContent(begin, self._periods, given.utc_now, given.new_id)
+        self._records = ExpireRecords(begin, read_policy(given.BUILD).vocabulary, given.new_id)
         self._actor = actor
         self._advanced = advanced
         self._dry = dry
@@ -141,7 +141,7 @@ class ExpireAll:
 
     async def __call__(self, tenant: TenantId) -> Sequence[Outcome]:
         [period] = [period for period in self._periods if period.content is Content.RECORD]
-        ended_by = period.ended_by(app.utc_now())
+        ended_by = period.ended_by(given.utc_now())
         removed, held = await self._records(
             tenant,
             ended_by,
@@ -163,4 +163,4 @@ def read_periods(place: Path) -> Sequence[Period]:
         periods = msgspec.json.decode(place.read_bytes(), type=list[Period])
     except (OSError, msgspec.MsgspecError) as error:
         raise UnusablePeriods(f"{place.name} says no periods") from error
-    return checked(periods, app.utc_now())
+    return checked(periods, given.utc_now())

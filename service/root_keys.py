@@ -1,15 +1,23 @@
-"""Where the vault's root key is, as the settings say."""
+"""Where the vault's root key is, as the settings say, and the keys that hang from it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
-from service.kernel import Unavailable
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.given import new_id, utc_now
+from service.kernel import Clock, Unavailable
 from service.settings import Settings
+from service.tenants import NOBODY
+from service.transaction import Begin, opener
+from service.vault.domain import RootUse
+from service.vault.keys import Keys
 from service.vault.ports import KeyRing
 from service.vault.ring_file import FILE, FileRing
 from service.vault.ring_guard import GuardedRing, Uses
-from service.vault.ring_transit import transit
+from service.vault.rotation import RootWrapped
 
 
 @asynccontextmanager
@@ -47,6 +55,10 @@ async def root_keys(settings: Settings, *, make: bool = True) -> AsyncIterator[K
     """
     match settings.key_ring:
         case "transit":
+            from service.vault.ring_transit import (
+                transit,  # brings an HTTP client along, which a file needs not wait for
+            )
+
             async with transit(
                 settings.key_ring_url or "",
                 token=settings.key_ring_token or "",
@@ -61,3 +73,29 @@ async def root_keys(settings: Settings, *, make: bool = True) -> AsyncIterator[K
         case "file":
             place = settings.data / FILE if settings.key_ring_path is None else Path(settings.key_ring_path)
             yield FileRing.open(place) if make or place.exists() else FileRing(place)
+
+
+class RootUses:
+    """Counts the vault's keys, of all tenants, by the root key that wraps them."""
+
+    def __init__(self, begin: Begin) -> None:
+        self._begin = begin
+
+    async def __call__(self) -> Sequence[RootUse]:
+        async with self._begin(NOBODY) as tx:
+            return await tx.rotation.root_uses()
+
+    async def samples(self) -> Sequence[tuple[RootUse, RootWrapped]]:
+        async with self._begin(NOBODY) as tx:
+            return await tx.rotation.root_samples()
+
+
+def root_uses(begin: Begin) -> Uses:
+    """Return what the guard of the key ring asks the database."""
+    return RootUses(begin)
+
+
+def vault_keys(settings: Settings, root: KeyRing, engine: AsyncEngine, clock: Clock = utc_now) -> Keys:
+    """Return the vault's keys. They are unwrapped when they are first needed: nothing is asked yet."""
+    keep = timedelta(seconds=settings.vault_key_cache_seconds)
+    return Keys(root, opener(engine, clock, new_id), clock, keep=keep)

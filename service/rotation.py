@@ -11,11 +11,11 @@ import msgspec
 from msgspec import Struct
 from rich.console import Console
 
-from service import app, operations
+from service import given, operations
 from service.databases import migrated
 from service.kernel import TenantId
 from service.progress import bar
-from service.root_keys import root_keys
+from service.root_keys import root_keys, root_uses
 from service.settings import Settings
 from service.transaction import Begin
 from service.vault.domain import RingUnavailable, RootUse
@@ -60,7 +60,7 @@ class Vault(Struct, frozen=True, kw_only=True):
 async def status(settings: Settings, tenant: str | None) -> KeysStatus:
     """Return what the keys hang from. Needs the ring for nothing but its own part of it."""
     async with _opened(settings, tenant) as vault:
-        roots = await app.root_uses(vault.begin)()
+        roots = await root_uses(vault.begin)()
         read = ReadKeys(vault.begin)
         keys = [TenantKeys(tenant=each, keys=await read(each)) for each in vault.tenants]
         try:
@@ -86,7 +86,13 @@ async def rotate_tenants(settings: Settings, tenant: str | None, progress_on: Co
     """
     async with _opened(settings, tenant) as vault:
         rotate = RotateTenantKey(
-            vault.begin, vault.ring, new_key, rewrap_subject_key, app.utc_now, asyncio.sleep, settle=settling(settings)
+            vault.begin,
+            vault.ring,
+            new_key,
+            rewrap_subject_key,
+            given.utc_now,
+            asyncio.sleep,
+            settle=settling(settings),
         )
         steps = [
             _Step(what=f"subject keys of {each}", take=partial(rotate, by=operations.as_operator(each)))
@@ -104,9 +110,9 @@ async def rotate_indexes(
     """
     async with _opened(settings, tenant) as vault:
         keep = timedelta(seconds=settings.vault_key_cache_seconds)
-        keys = Keys(vault.ring, vault.begin, app.utc_now, keep=keep)
+        keys = Keys(vault.ring, vault.begin, given.utc_now, keep=keep)
         rotate = RotateIndexKey(
-            vault.begin, vault.ring, keys, new_key, unseal, app.utc_now, asyncio.sleep, settle=settling(settings)
+            vault.begin, vault.ring, keys, new_key, unseal, given.utc_now, asyncio.sleep, settle=settling(settings)
         )
         steps = [
             _Step(what=f"{name} of {each}", take=partial(rotate, name, by=operations.as_operator(each)))
@@ -154,9 +160,9 @@ def _together(before: Rotated, after: Rotated | None) -> Rotated:
 
 
 async def _settled(until: datetime, progress_on: Console) -> None:
-    total = max(0, round((until - app.utc_now()).total_seconds()))
+    total = max(0, round((until - given.utc_now()).total_seconds()))
     with bar(progress_on, "seconds until nobody remembers the old keys") as advanced:
-        while (left := (until - app.utc_now()).total_seconds()) > 0:
+        while (left := (until - given.utc_now()).total_seconds()) > 0:
             advanced(total - round(left), total)
             await asyncio.sleep(min(left, _LOOK))
 
@@ -171,5 +177,5 @@ async def _opened(settings: Settings, tenant: str | None) -> AsyncIterator[Vault
     with migrated(settings) as urls:
         wanted = operations.tenants_named(urls, tenant)
         async with operations.transactions(urls.app) as begin, root_keys(settings, make=False) as ring:
-            guarded = GuardedRing(settings.key_ring, ring, app.root_uses(begin))
+            guarded = GuardedRing(settings.key_ring, ring, root_uses(begin))
             yield Vault(begin=begin, ring=guarded, tenants=wanted)

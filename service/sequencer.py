@@ -9,12 +9,12 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from service import db
-from service.app import utc_now
 from service.audit.growing import BATCH, GrowTree
 from service.audit.log_keys import FILE, LogKeys
 from service.audit.published import FOLDER, PublishedFiles
 from service.audit.tree_ports import LogHalted
 from service.audit.tree_store import add_public_key, growing, public_keys, with_tree, with_waiting
+from service.given import utc_now
 from service.kernel import TenantId, Unavailable
 from service.own_files import FileExposed, FileUnusable
 from service.settings import Settings

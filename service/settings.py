@@ -17,9 +17,8 @@ from msgspec import Meta, Struct
 
 from service.addresses import is_mail_server, is_opa_address, is_safe, is_web_address, is_webhook_secret
 from service.kernel import TenantName
-from service.web.auth import IssuerSettings
 from service.web.faults import fault_in_body
-from service.web.local_issuer import ISSUER
+from service.web.issuers import LOCAL, IssuerSettings
 
 PREFIX = "VOLENS_"
 
@@ -324,7 +323,7 @@ def _refuse_unusable(settings: Settings) -> None:
     _refuse_unusable_authority(settings)
     _refuse_unusable_codes(settings)
     _refuse_unusable_doors(settings)
-    names = [issuer.issuer for issuer in settings.issuers] + [ISSUER] * settings.local_issuer
+    names = [issuer.issuer for issuer in settings.issuers] + [LOCAL] * settings.local_issuer
     if len(set(names)) < len(names):
         raise _unusable("issuers", "lists an issuer twice")
     if settings.otlp_endpoint is not None and find_spec("opentelemetry") is None:

@@ -11,13 +11,13 @@ from uuid import UUID
 import msgspec
 from rich.console import Console
 
-from service import app, db, operations
+from service import app, db, given, operations
 from service.bridges import known_tenant
 from service.consent.profiles import ProfileReader
 from service.databases import migrated
 from service.decisions.artefacts import read_policy
 from service.kernel import Caller, DomainError, TenantId
-from service.laws import activated_laws
+from service.laws import activated_laws, policy_engine
 from service.policies.governing import Governing
 from service.progress import bar
 from service.settings import Settings
@@ -79,16 +79,16 @@ async def try_policy(settings: Settings, name: str, wanted: TrialCreate, progres
             engine = db.engine(urls.app, size=2)
             stack.push_async_callback(engine.dispose)
             pool = await stack.enter_async_context(db.pool(urls.app, size=2))
-            begin = opener(engine, app.utc_now, app.new_id)
+            begin = opener(engine, given.utc_now, given.new_id)
             if not await known_tenant(begin)(tenant):
                 raise operations.UnknownTenant(f"there is no tenant {name}; `volens tenant list` shows them")
-            telemetry = Telemetry(app.utc_now, level="error", stream=sys.stderr.buffer)
-            judge = await stack.enter_async_context(app.policy_engine(settings, read_policy(app.BUILD)))
+            telemetry = Telemetry(given.utc_now, level="error", stream=sys.stderr.buffer)
+            judge = await stack.enter_async_context(policy_engine(settings, read_policy(given.BUILD)))
             laws = activated_laws(judge, stack, settings, engine, telemetry)
             profiles = ProfileReader(pool, Governing())
-            start = app.start_trial(settings, engine, profiles, laws, _nobody, app.utc_now)
-            run = app.run_trial(settings, engine, pool, app.utc_now)
-            read = ReadTrial(begin, app.utc_now, _nobody)
+            start = app.start_trial(settings, engine, profiles, laws, _nobody, given.utc_now)
+            run = app.run_trial(settings, engine, pool, given.utc_now)
+            read = ReadTrial(begin, given.utc_now, _nobody)
             trial = await start(wanted.candidate(), wanted.over, by=by)
             with bar(progress_on, "asked again") as told:
                 while trial.state in {State.WAITING, State.RUNNING}:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from psycopg_pool import AsyncConnectionPool
 
-from service import app
+from service import given
 from service.connecting import assigning
 from service.consent import Action, RecordChannel, SettleMerge, Statement, StoreRecords, Submission
 from service.decisions.artefacts import read_policy
@@ -35,8 +35,8 @@ from service.vault.values import Write, Written
 from service.vault.writing import WriteValues
 from tests.builders import appending
 
-POLICY = read_policy(app.BUILD)
-LAW = statutes(app.BUILD, POLICY)
+POLICY = read_policy(given.BUILD)
+LAW = statutes(given.BUILD, POLICY)
 OLD = datetime(2026, 1, 5, 9, tzinfo=UTC)
 FACTS = SubjectFacts(residence="DE", birth_date=date(1986, 5, 14))
 UNUSED: Any = None
@@ -95,7 +95,7 @@ def running(
     introduce = introducing(begin, keys, AsyncConnectionPool(open=False), clock, new_id)
     known = connected or Systems(introduce, assigning(Settings(), clock, new_id), LAW, clock)
     append = StoreRecords(begin, clock, POLICY.vocabulary)
-    plan = planner(app.BUILD, POLICY, LAW, known)
+    plan = planner(given.BUILD, POLICY, LAW, known)
     return carried_out(begin, begin_removing, plan, known, keys, append, clock, new_id)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from uuid_utils.compat import uuid7
 
-from service import app
+from service import given
 from service.decisions.artefacts import read_policy
 from service.desk import statutes
 from service.kernel import Clock, TenantId
@@ -20,7 +20,7 @@ from service.settings import Settings
 from service.transaction import Begin
 
 KEEP = timedelta(hours=72)
-LAW = statutes(app.BUILD, read_policy(app.BUILD))
+LAW = statutes(given.BUILD, read_policy(given.BUILD))
 NOT_MADE = {"askForPackage", "deletePackage", "fetchPackage", "readPackage"}
 """Operations on a package, of which there is none."""
 OWN = {"askForPackage", "fetchPackage", "readPackage"}

@@ -24,7 +24,7 @@ from benchmarks.bench import requests as requests_of
 from benchmarks.load import Measured, Request, measure, request
 from benchmarks.results import Figure, keep
 from benchmarks.site import Site, answers, cores, free_port, pinned, site
-from service.app import BUILD
+from service.given import BUILD
 from service.kernel import Unavailable
 from service.opa_process import find
 

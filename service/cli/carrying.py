@@ -47,9 +47,9 @@ async def import_(
     volens import members.csv --tenant example-shop --mapping my-mapping.json
     volens import everything.ndjson --tenant example-shop --mapping volens
     """
-    from service import app, carrying
+    from service import carrying, given
 
-    used = import_id or app.new_id()
+    used = import_id or given.new_id()
     if not dry:
         complaints.print(
             f"import {used}: --import {used} goes on with it", markup=False, highlight=False, soft_wrap=True

@@ -24,9 +24,9 @@ def deadlines_check(files: tuple[Path, ...], as_json: bool) -> None:
     \b
     volens deadlines check vectors.jsonl more.jsonl
     """
-    from service import operations
+    from service import playing
 
-    tell(operations.play_deadlines(files), as_json)
+    tell(playing.play_deadlines(files), as_json)
 
 
 @main.group(context_settings=CONTEXT)
@@ -46,9 +46,9 @@ async def state_rebuild(tenant_name: str | None, check: bool, as_json: bool, dat
     volens state rebuild --check
     volens state rebuild --tenant example-shop
     """
-    from service import operations
+    from service import rebuilding
 
-    seen, differing = await operations.rebuild_states(read_settings(data_dir=data_dir), tenant_name, check, complaints)
+    seen, differing = await rebuilding.rebuild_states(read_settings(data_dir=data_dir), tenant_name, check, complaints)
     verb = "differ" if check else "repaired"
     show(as_json, {"subjects": seen, verb: differing}, f"{seen} subjects, {differing} {verb}")
     sys.exit(1 if check and differing else 0)

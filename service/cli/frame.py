@@ -80,12 +80,12 @@ def _explained(error: BaseException) -> tuple[str, int] | None:
     import psycopg
     from sqlalchemy.exc import DBAPIError
 
-    from service import databases, operations, settings
+    from service import cases, databases, operations, settings
     from service.kernel import DomainError, Unavailable
 
     line = " ".join(str(error).split())
     match error:
-        case settings.InvalidSettings() | operations.UnusableName() | operations.UnusableCases():
+        case settings.InvalidSettings() | operations.UnusableName() | cases.UnusableCases():
             return line, 2
         case Unavailable():
             return line, 3

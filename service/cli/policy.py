@@ -23,9 +23,9 @@ def policy_show(as_json: bool) -> None:
     \b
     volens policy show --json | jq '.rules[] | select(.id == "DE-UWG-01")'
     """
-    from service import operations
+    from service import playing
 
-    revision, rules = operations.shown_policy()
+    revision, rules = playing.shown_policy()
     if as_json:
         click.echo(json.dumps({"revision": revision, "rules": rules}))
         return
@@ -59,9 +59,9 @@ async def policy_check(
     volens policy check --case DE-own-001 --case DE-own-002 cases.jsonl
     volens policy check --engine opa cases.jsonl more.jsonl
     """
-    from service import operations
+    from service import playing
 
-    tell(await operations.play(read_settings(), files, engine, places, names), as_json)
+    tell(await playing.play(read_settings(), files, engine, places, names), as_json)
 
 
 @command(policy, "explain")
@@ -82,10 +82,10 @@ async def policy_explain(file: Path, engine: str, everything: bool, as_json: boo
     volens policy explain --all --engine opa cases.jsonl
     volens policy explain --json case.json | jq '.[0].explanation.remedies'
     """
-    from service import operations
+    from service import playing
     from service.cli.explained import as_built_in, tree
 
-    answers = await operations.explain(read_settings(), file, engine)
+    answers = await playing.explain(read_settings(), file, engine)
     if as_json:
         click.echo(json.dumps([as_built_in(name, simulated) for name, simulated in answers]))
         return

@@ -25,9 +25,9 @@ def up(demo: bool, host: str | None, port: int | None, data_dir: str | None) -> 
     volens up --demo
     volens up --port 0 --data /srv/volens
     """
-    from service import processes
+    from service import machine
 
-    processes.up(read_settings(host=host, port=port, data_dir=data_dir), demo=demo, console=console)
+    machine.up(read_settings(host=host, port=port, data_dir=data_dir), demo=demo, console=console)
 
 
 @command(main)
@@ -57,9 +57,9 @@ def work(data_dir: str | None) -> None:
     \b
     VOLENS_DATABASE_URL=… VOLENS_WORKER_DATABASE_URL=postgresql://volens_worker:…@db/volens volens work
     """
-    from service import processes
+    from service import working
 
-    processes.work(read_settings(data_dir=data_dir))
+    working.work(read_settings(data_dir=data_dir))
 
 
 @command(main)
@@ -72,7 +72,7 @@ def migrate(data_dir: str | None) -> None:
     \b
     VOLENS_DATABASE_URL=… VOLENS_OWNER_DATABASE_URL=postgresql://volens_owner:…@db/volens volens migrate
     """
-    from service import processes
+    from service import migrating
 
-    processes.migrate(read_settings(data_dir=data_dir))
+    migrating.migrate(read_settings(data_dir=data_dir))
     click.echo("the database is at the present schema")

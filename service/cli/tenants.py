@@ -44,9 +44,9 @@ def tenant_place(name: str, place: str, time_zone: str, as_json: bool, data_dir:
     \b
     volens tenant place example-shop --place DE-BY --time-zone Europe/Berlin
     """
-    from service import operations
+    from service import seats
 
-    moved = operations.place_tenant(read_settings(data_dir=data_dir), name, place, time_zone)
+    moved = seats.place_tenant(read_settings(data_dir=data_dir), name, place, time_zone)
     said = {"tenant": name, "place": place, "time_zone": time_zone, "changed": moved}
     show(as_json, said, f"{name}: {place}, {time_zone}")
 

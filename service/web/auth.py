@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from service.kernel import Caller, Clock, SubjectId
 from service.web.failures import Failed, Why
-from service.web.keys import IssuerSettings, KeyRing
+from service.web.keys import KeyRing
 from service.web.problems import Refusal
 from service.web.tokens import SELF, Grant, Unacceptable, grant, tenant_of, unverified
 
@@ -24,7 +24,6 @@ __all__ = [
     "Authenticates",
     "Authentication",
     "Authenticator",
-    "IssuerSettings",
     "Need",
     "needs",
     "own_subject",

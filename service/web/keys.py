@@ -11,15 +11,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 import aiohttp
 import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from msgspec import Struct
 
 from service.kernel import Clock, Unavailable
+from service.web.issuers import IssuerSettings
 
 MAX_JWKS: Final = 256 * 1024
 MAX_KEYS: Final = 100
@@ -41,24 +40,6 @@ _RSA_BITS = range(2048, 8193)
 
 Fetch = Callable[[str], Awaitable[bytes]]
 """Returns the JWKS at a URL or path, or raises `OSError` or `ValueError`."""
-
-
-class IssuerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A token issuer we trust."""
-
-    issuer: str
-    """The exact `iss` of its tokens."""
-    jwks: str
-    """Where its public keys are: an https URL (http on this machine only), or a file."""
-    tenant: str | None = None
-    """The one tenant it may speak for; unset: any."""
-
-    def __post_init__(self) -> None:
-        if not self.issuer or not self.jwks:
-            raise ValueError("an issuer needs a name and a place for its keys")
-        place = urlsplit(self.jwks)
-        if place.scheme == "http" and place.hostname not in {"localhost", "127.0.0.1", "::1"}:
-            raise ValueError("keys are fetched by https only")
 
 
 def usable_keys(document: bytes) -> dict[str, jwt.PyJWK]:

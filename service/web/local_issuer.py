@@ -25,9 +25,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from service.kernel import NewId
 from service.own_files import FileUnusable, make_own, read_own
-from service.web.keys import IssuerSettings
+from service.web.issuers import LOCAL, IssuerSettings
 
-ISSUER: Final = "https://local.volens.example"
 CLIENT: Final = "volens-cli"
 """Whom a token speaks for where nobody is named."""
 KEY_FILE: Final = "issuer.key.pem"
@@ -60,7 +59,7 @@ class LocalIssuer:
 
     @property
     def settings(self) -> IssuerSettings:
-        return IssuerSettings(issuer=ISSUER, jwks=str(self._jwks))
+        return IssuerSettings(issuer=LOCAL, jwks=str(self._jwks))
 
     def sign(
         self,
@@ -76,7 +75,7 @@ class LocalIssuer:
         """Return a token for `subject`: a person's id under the scope `self`, else the name of a client."""
         issued = int(now.timestamp())
         claims = {
-            "iss": ISSUER,
+            "iss": LOCAL,
             "aud": self._audience,
             "sub": subject,
             "client_id": client,

@@ -90,10 +90,17 @@ def _methods(app: Litestar) -> dict[str, str]:
     }
 
 
+class _Provided(Provide):
+    """Hands out one object. For each handler Litestar compares each of them with each: identity is told at once."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
 def _provided(value: Any) -> Provide:
     """Hand out one object, which Litestar keeps: a coroutine, because a plain function costs a thread hop."""
 
     async def provide() -> Any:
         return value
 
-    return Provide(provide, use_cache=True)
+    return _Provided(provide, use_cache=True)

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from io import BytesIO
@@ -33,13 +33,16 @@ from service.audit.tree_store import growing
 from service.audit.verifier import Verifier
 from service.connecting import assigning, bringing, guard
 from service.courier import Courier
+from service.decisions.artefacts import read_policy
+from service.decisions.wasm import WasmPolicyEngine, embedded
 from service.downstreams import Identity, Person, TaskKind
 from service.downstreams.outgoing import outgoing
 from service.export_parts import files_of
 from service.exporter import Writer
 from service.exports.running import RunExports
+from service.given import BUILD
 from service.kernel import Caller, Handle, TenantId
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.sequencer import log_keys
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -81,10 +84,20 @@ def settings(tmp_path: Path, root_keys: Path) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def shipped() -> Iterator[WasmPolicyEngine]:
+    """The embedded engine with the shipped policy, which remembers nothing: one for all sites."""
+    engine = embedded(BUILD, read_policy(BUILD))
+    yield engine
+    engine.close()
+
+
 @pytest.fixture
-async def site(settings: Settings, database: Database, clock: FakeClock, log: BytesIO) -> AsyncIterator[Litestar]:
+async def site(
+    settings: Settings, database: Database, clock: FakeClock, log: BytesIO, shipped: WasmPolicyEngine
+) -> AsyncIterator[Litestar]:
     telemetry = Telemetry(clock, stream=log)
-    async with app.running(settings, database.urls, telemetry, clock=clock) as site:
+    async with app.running(settings, database.urls, telemetry, clock=clock, shipped=shipped) as site:
         yield site
 
 
@@ -223,10 +236,10 @@ async def courier(
     """Brings tasks to connected systems, as the worker does."""
     async with (
         operations.transactions(database.urls.worker) as look,
-        guarded_root_keys(settings, app.root_uses(begin)) as root,
+        guarded_root_keys(settings, root_uses(begin)) as root,
         outgoing(guard(settings), limit=1.0) as send,
     ):
-        keys = app.vault_keys(settings, root, engine, clock)
+        keys = vault_keys(settings, root, engine, clock)
         bring = bringing(settings, begin, keys, send, clock, uuid7)
         courier = Courier(look, bring, Telemetry(clock, stream=log), clock)
         yield courier
@@ -240,10 +253,10 @@ async def tell(
     """Gives systems the tasks that requests bring with them, as the worker does."""
     async with (
         operations.transactions(database.urls.worker) as look,
-        guarded_root_keys(settings, app.root_uses(begin)) as root,
+        guarded_root_keys(settings, root_uses(begin)) as root,
         db.pool(database.urls.app, size=1) as pool,
     ):
-        keys = app.vault_keys(settings, root, engine, clock)
+        keys = vault_keys(settings, root, engine, clock)
         yield Teller(look, telling(settings, begin, keys, pool, clock, uuid7), Telemetry(clock, stream=log))
 
 
@@ -256,8 +269,8 @@ def assign(
     async def assign(kind: TaskKind = TaskKind.ERASE, handle: Handle | None = None, **person: Any) -> UUID:
         request, whose = uuid7(), handle or Handle(uuid7())
         ada = Person(**{"subjects": ("ada",), "identities": (Identity("email", "ada@mail.example"),), **person})
-        async with guarded_root_keys(settings, app.root_uses(begin)) as root:
-            key = await app.vault_keys(settings, root, engine, clock).box_key(caller.tenant)
+        async with guarded_root_keys(settings, root_uses(begin)) as root:
+            key = await vault_keys(settings, root, engine, clock).box_key(caller.tenant)
         async with begin(caller.tenant) as tx:
             await assigning(settings, clock, uuid7)(tx, key, request, whose, kind, ada, by=caller)
         return request

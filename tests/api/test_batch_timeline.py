@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from service import indexing
-from service.app import utc_now
+from service.given import utc_now
 from service.kernel import SubjectId, TenantId
 from service.telemetry import Telemetry
 from service.transaction import Begin

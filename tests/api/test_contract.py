@@ -14,7 +14,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import AuthContext, Case
 
-from service.app import new_id, utc_now
+from service.given import new_id, utc_now
 from service.kernel import SCOPES
 from service.web.local_issuer import LocalIssuer
 from tests.conftest import Database

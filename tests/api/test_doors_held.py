@@ -18,7 +18,7 @@ from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
-from service import app, operations
+from service import operations
 from service.connecting import guard
 from service.doors.telling import TellStatus
 from service.downstreams import Send
@@ -26,7 +26,7 @@ from service.downstreams.outgoing import outgoing
 from service.kernel import TenantId
 from service.porch import processor, telling
 from service.retention import WORKER, ExpireAll
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import InvalidSettings, Settings
 from service.transaction import Begin
 from tests import doors
@@ -50,9 +50,9 @@ async def worker(settings: Settings, engine: AsyncEngine, begin: Begin, clock: F
     async with AsyncExitStack() as stack:
 
         async def make(send: Send | None = None, judged_by: Settings = settings) -> TellStatus:
-            root = await stack.enter_async_context(guarded_root_keys(settings, app.root_uses(begin)))
+            root = await stack.enter_async_context(guarded_root_keys(settings, root_uses(begin)))
             sending = send or await stack.enter_async_context(outgoing(guard(judged_by), limit=1.0))
-            keys = app.vault_keys(settings, root, engine, clock)
+            keys = vault_keys(settings, root, engine, clock)
             return telling(settings, begin, keys, sending, clock, uuid7)
 
         yield make

@@ -15,14 +15,13 @@ from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
-from service import app
 from service.connecting import guard
 from service.doors.telling import TellStatus
 from service.downstreams.ed25519 import Ed25519
 from service.downstreams.outgoing import outgoing
 from service.kernel import TenantId
 from service.porch import telling
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
 from service.transaction import Begin
 from tests.agent import BUSINESS, TEXT, Agent, listed_in, unreadable
@@ -48,8 +47,8 @@ def settings(settings: Settings, tmp_path: Path, tenant: TenantId, add_tenant: C
 @pytest.fixture
 async def tell(settings: Settings, engine: AsyncEngine, begin: Begin, clock: FakeClock) -> AsyncIterator[TellStatus]:
     """Tells agents how far their requests are, as the worker does."""
-    async with guarded_root_keys(settings, app.root_uses(begin)) as root, outgoing(guard(settings), limit=1.0) as send:
-        yield telling(settings, begin, app.vault_keys(settings, root, engine, clock), send, clock, uuid7)
+    async with guarded_root_keys(settings, root_uses(begin)) as root, outgoing(guard(settings), limit=1.0) as send:
+        yield telling(settings, begin, vault_keys(settings, root, engine, clock), send, clock, uuid7)
 
 
 @pytest.fixture

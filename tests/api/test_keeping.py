@@ -9,12 +9,12 @@ import psycopg
 import pytest
 
 from service import db, operations
-from service.app import BUILD
 from service.audit.keeping import Content, Outcome
 from service.audit.notes import parse_keys
 from service.audit.verifier import Verifier
 from service.consent import RebuildState
 from service.decisions.artefacts import read_policy
+from service.given import BUILD
 from service.kernel import SubjectId
 from service.retention import ExpireAll
 from service.subjects import Flags

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from service.app import BUILD
 from service.decisions.artefacts import read_policy
+from service.given import BUILD
 from service.standing import ExamineStanding
 from tests.builders import a_record_body
 

@@ -18,13 +18,12 @@ from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid4, uuid7
 
-from service import app
 from service.connecting import guard
 from service.doors.telling import TellStatus
 from service.downstreams.outgoing import outgoing
 from service.kernel import TenantId
 from service.porch import telling
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
 from service.transaction import Begin
 from tests import doors
@@ -44,8 +43,8 @@ def settings(settings: Settings, tmp_path: Path, clock: FakeClock, tenant: Tenan
 @pytest.fixture
 async def tell(settings: Settings, engine: AsyncEngine, begin: Begin, clock: FakeClock) -> AsyncIterator[TellStatus]:
     """Tells senders how far their requests are, as the worker does."""
-    async with guarded_root_keys(settings, app.root_uses(begin)) as root, outgoing(guard(settings), limit=1.0) as send:
-        yield telling(settings, begin, app.vault_keys(settings, root, engine, clock), send, clock, uuid7)
+    async with guarded_root_keys(settings, root_uses(begin)) as root, outgoing(guard(settings), limit=1.0) as send:
+        yield telling(settings, begin, vault_keys(settings, root, engine, clock), send, clock, uuid7)
 
 
 def asked(**changes: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 import psycopg
 import pytest
 
-from service import app
+from service import given
 from service.audit.notes import parse_keys
 from service.audit.verifier import Verifier
 from service.committed import ExamineCommitted
@@ -103,7 +103,7 @@ async def test_the_log_accounts_for_what_was_imported_and_notices_what_was_chang
         committed = await ExamineCommitted(begin)(tenant, size)
         return committed, [
             *committed.findings,
-            *await ExamineStanding(begin, read_policy(app.BUILD).vocabulary)(tenant),
+            *await ExamineStanding(begin, read_policy(given.BUILD).vocabulary)(tenant),
         ]
 
     committed, findings = await found()

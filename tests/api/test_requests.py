@@ -8,8 +8,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from service.app import BUILD
 from service.decisions.artefacts import read_policy
+from service.given import BUILD
 from service.standing import ExamineStanding
 from tests.conftest import FakeClock
 

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service import candidates
-from service.app import BUILD, POLICIES
 from service.candidates import Bench
 from service.decisions import DecisionUnavailable, ordinary
 from service.decisions.artefacts import read_policy
+from service.given import BUILD, POLICIES
 from service.kernel import Unavailable
 from service.settings import Settings
 from service.trials import Candidate

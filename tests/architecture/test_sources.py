@@ -11,7 +11,7 @@ LONGEST = 400
 SPLIT = {".py", ".rego", ".md", ".yaml", ".toml"}
 
 # Who may tell the time; everyone else gets a `Clock`.
-CLOCKS = {"service/app.py"}
+CLOCKS = {"service/given.py"}
 TELLS_THE_TIME = re.compile(r"(date(time)?\.(now|today|utcnow))|(time\.(time|time_ns|gmtime|localtime))")
 
 # Who may begin or end a transaction; stores get a connection and never commit.

@@ -5,9 +5,9 @@ from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from service.app import new_id, utc_now
 from service.drop import Download, usecases
 from service.dropping import tools
+from service.given import new_id, utc_now
 from service.kernel import Caller, TenantId
 from service.vault.keys import Keys
 from service.vault.ring_file import FileRing

@@ -5,7 +5,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from uuid import UUID
 
-from service.app import new_id, utc_now
+from service.given import new_id, utc_now
 from service.kernel import TenantId
 from tests.erasing import running
 from tests.integration.expiring_child import stopping

@@ -4,26 +4,24 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
 import psycopg
 
 from service import db
-from service.app import new_id, utc_now
 from service.audit import expiring as contents
+from service.given import new_id, utc_now
 from service.kernel import TenantId
 from service.retention import ExpireAll
 from service.transaction import Begin, Transaction, opener
 from service.vault import expiring as versions
 from service.vault.expiring import ExpireVersions
+from tests.integration.forked import FORK
 
 CONTENTS = 4
 VERSIONS = 10
 """How much of it goes at once."""
 _LEFT = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
-FORK = get_context("forkserver")
-FORK.set_forkserver_preload([__name__])
 
 
 def expire_contents(url: str, tenant: TenantId, pipe: Connection) -> None:

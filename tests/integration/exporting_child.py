@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from service import extents, operations
-from service.app import new_id
 from service.audit.store import SqlTree
 from service.export_parts import files_of
 from service.exporter import Writer
 from service.exports.running import RunExports
 from service.exports.store import SqlExportStore
+from service.given import new_id
 from service.kernel import TenantId
 from service.postgres import DatabaseUrls
 from service.settings import Settings

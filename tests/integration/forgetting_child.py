@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from service import db
-from service.app import new_id, utc_now
+from service.given import new_id, utc_now
 from service.kernel import Caller, Handle
 from service.transaction import opener
 from service.vault import Forget

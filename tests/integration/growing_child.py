@@ -6,11 +6,11 @@ import signal
 from pathlib import Path
 
 from service import db
-from service.app import utc_now
 from service.audit.growing import GrowTree
 from service.audit.log_keys import LogKeys
 from service.audit.published import PublishedFiles
 from service.audit.tree_store import SqlGrowingLog, growing
+from service.given import utc_now
 from service.kernel import TenantId
 
 NAME = "log.example"

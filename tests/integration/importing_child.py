@@ -7,13 +7,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from uuid import UUID
 
-from service import app
-from service.app import new_id, utc_now
+from service import given
 from service.consent import importing
 from service.consent.chunking import AppendChunk
 from service.consent.import_api import Reading
 from service.consent.importing import ImportRecords
 from service.decisions.artefacts import read_policy
+from service.given import new_id, utc_now
 from service.kernel import Caller, TenantId
 from service.subjects import PutSubject
 from service.transaction import Begin
@@ -41,7 +41,7 @@ async def _import_file(ring: Path, place: Path, url: str, tenant: TenantId, pipe
 
 async def brought(begin: Begin, keys: Keys, place: Path, tenant: TenantId) -> list[object]:
     """Import a file of lines to its end, and return what was told."""
-    policy = read_policy(app.BUILD)
+    policy = read_policy(given.BUILD)
     by = Caller(tenant=tenant, actor="operator", request="req-import")
 
     async def nobody(wanted: object, *, by: Caller) -> Sequence[Sequence[str]]:

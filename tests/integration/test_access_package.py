@@ -87,9 +87,9 @@ def record(begin, clock, caller):
 @pytest.fixture
 def decided(database, caller, clock):
     def decided(handle: Handle, *, actor: str = "mailer", revision: str | None = None) -> UUID:
-        from service import app
+        from service import given
 
-        id_, revision = uuid4(), revision or (app.BUILD / "revision").read_text().strip()
+        id_, revision = uuid4(), revision or (given.BUILD / "revision").read_text().strip()
         with psycopg.connect(database.urls.app) as connection:
             connection.execute("SELECT set_config('volens.tenant', %s, false)", (caller.tenant,))
             connection.execute(
@@ -240,7 +240,7 @@ async def test_every_value_that_was_opened_is_a_reveal_and_the_next_package_tell
 
 async def test_the_same_data_give_the_same_bytes(package, record, clock, monkeypatch, tmp_path):
     """Without values: opening them is itself something that the next package tells of."""
-    monkeypatch.setattr(access.app, "utc_now", clock)
+    monkeypatch.setattr(access.given, "utc_now", clock)
     for number in range(3):
         await record(purpose="survey" if number else "marketing")
 

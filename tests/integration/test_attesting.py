@@ -11,12 +11,12 @@ import pytest
 from aiohttp import web
 
 from service import attesting
-from service.app import utc_now
 from service.audit import AuditEvent, Draft
 from service.audit.growing import GrowTree
 from service.audit.notes import COSIGNER, Checkpoint
 from service.audit.quorum import Witness
 from service.audit.tree_store import growing
+from service.given import utc_now
 from service.own_files import FileUnusable
 from service.settings import Settings
 from service.telemetry import Telemetry

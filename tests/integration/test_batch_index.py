@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from procrastinate.testing import InMemoryConnector
 
 from service import db, indexing, worker
-from service.app import new_id, utc_now
 from service.audit import NOBODYS
 from service.decisions.batch_places import SqlBatchPlaces
 from service.decisions.narrow import NEVER
 from service.decisions.packed import chunk_id, decision_id
+from service.given import new_id, utc_now
 from service.kernel import Handle
 from service.telemetry import Telemetry
 from tests.integration.expiring_child import killed

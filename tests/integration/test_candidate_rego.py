@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from service.app import BUILD, POLICIES
 from service.decisions.wasm import VERDICT
+from service.given import BUILD, POLICIES
 from service.opa_process import find
 from service.trials import CandidateRefused
 from service.trials.rego import Compiled, compiled

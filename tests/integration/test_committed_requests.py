@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from service import app, operations
+from service import given, operations
 from service.audit import Content
 from service.audit.growing import GrowTree
 from service.audit.tree_store import add_public_key, growing
@@ -21,7 +21,7 @@ from service.requests.rights import Right
 from service.retention import WORKER, ExpireAll
 from service.vault import DestroyKey
 
-POLICY = read_policy(app.BUILD)
+POLICY = read_policy(given.BUILD)
 UNUSED: Any = None
 """The vault, and what sends codes: nobody shows who they are here."""
 LONG_AGO = datetime(2019, 6, 3, 9, tzinfo=UTC)
@@ -56,7 +56,7 @@ async def refused(begin, clock, new_id, caller):
     clock.now = LONG_AGO
     append = StoreRecords(begin, clock, POLICY.vocabulary)
     safe = Safe(keys=UNUSED, fields=UNUSED, open_values=UNUSED, reveals=UNUSED, nonce=UNUSED)
-    front = desk(begin, clock, new_id, statutes(app.BUILD, POLICY), append, safe, UNUSED)
+    front = desk(begin, clock, new_id, statutes(given.BUILD, POLICY), append, safe, UNUSED)
     received = datetime.fromisoformat("2019-06-02T23:30:00.123456-07:00")
     said = Said(via=Via.EMAIL, place="DE", time_zone="Europe/Berlin", received_at=received - timedelta(days=2))
     wish = Wish(id=new_id(), subject=SubjectId("anna"), right=Right.ACCESS, said=said)

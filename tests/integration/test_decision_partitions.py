@@ -12,8 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event
 
 from service import migrate, retention
-from service.app import utc_now
 from service.decisions.store import SqlDecisionStore
+from service.given import utc_now
 from service.telemetry import Telemetry
 
 ADD = """

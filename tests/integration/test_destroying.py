@@ -1,7 +1,6 @@
 """Destroying a person's key closes everything at once: on every process, for who is writing, and for good."""
 
 import asyncio
-import multiprocessing
 import time
 from uuid import uuid4
 
@@ -18,6 +17,7 @@ from service.vault.ring_file import FileRing
 from service.vault.values import Digest, Place, Write
 from service.vault.writing import WriteValues
 from tests.builders import DAY
+from tests.integration.forked import FORK
 from tests.integration.writing_child import FIELDS, hammer
 
 VALUES = {
@@ -26,8 +26,6 @@ VALUES = {
     "postal_address": {"lines": ["Way 1"], "locality": "Town", "country": "DE"},
     "document": {"media_type": "text/plain", "content": b"none"},
 }  # fmt: skip
-FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["tests.integration.writing_child"])
 
 
 @pytest.fixture

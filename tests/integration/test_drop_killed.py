@@ -9,12 +9,12 @@ import msgspec
 import psycopg
 import pytest
 
-from service import app
-from service.app import utc_now
+from service import given
 from service.consent import Action, StoreRecords
 from service.drop import Download, Follow, List, Status
 from service.drop.artefacts import read_rules
 from service.dropping import tools
+from service.given import utc_now
 from service.requests import Move, MoveRequest, OpenRequest, State
 from service.requests.case import Filter
 from tests.dropped import BROKER, base64, download, item
@@ -171,7 +171,7 @@ async def test_who_took_it_back_while_an_officer_moved_their_request_is_not_dele
 
     append = StoreRecords(begin, clock, POLICY.vocabulary)
     open_request = OpenRequest(begin, clock, new_id, LAW, append)
-    follow = Follow(begin, read_rules(app.BUILD), append, open_request, beaten, clock, new_id)
+    follow = Follow(begin, read_rules(given.BUILD), append, open_request, beaten, clock, new_id)
     slow = msgspec.structs.replace(broker, follow=follow)
     back = download({}, [(*line, "Email")], day="20261122")
     await slow.take_in(partial(Download, back), lambda done, total: None, by=caller)

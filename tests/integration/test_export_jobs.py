@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import multiprocessing
 import resource
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -13,7 +12,7 @@ import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
-from service import app, db, extents
+from service import db, extents, given
 from service.audit import AuditEvent, Draft
 from service.audit.growing import GrowTree
 from service.audit.log_keys import LogKeys
@@ -31,9 +30,8 @@ from tests.conftest import FakeClock
 from tests.exported import files
 from tests.integration.exporting_child import write as die_writing
 from tests.integration.exporting_clock import NOON, keep
+from tests.integration.forked import FORK
 
-FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["tests.integration.exporting_child"])
 ENTRIES = 300
 
 
@@ -317,7 +315,7 @@ async def test_what_dead_writers_left_is_swept_up(run, caller, settings, clock, 
     folder = Path(settings.data_dir) / "exports" / caller.tenant
     folder.mkdir(parents=True)
     (folder / ".left").write_bytes(b"half")
-    clock.now = app.utc_now()
+    clock.now = given.utc_now()
     await run.expire(caller.tenant)
     assert [file.name for file in files(settings)] == [".left"]
 

@@ -1,7 +1,6 @@
 """Who is forgotten does not come back by any address they ever had, wherever a crash comes between."""
 
 import asyncio
-import multiprocessing
 from datetime import timedelta
 
 import psycopg
@@ -16,9 +15,8 @@ from service.vault.ring_file import FileRing
 from service.vault.values import Suppressed, Write, Written
 from service.vault.writing import WriteValues
 from tests.integration.forgetting_child import forget
+from tests.integration.forked import FORK
 
-FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["tests.integration.forgetting_child"])
 OWN = Field(
     name="invoice_to",
     type=FieldType.EMAIL,

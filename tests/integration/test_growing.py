@@ -1,7 +1,6 @@
 """The audit log as a tree: each committed entry gets one place, whatever happens, and what is signed is there."""
 
 import asyncio
-import multiprocessing
 import os
 import random
 import signal
@@ -21,11 +20,9 @@ from service.audit.tree import tree_hash
 from service.audit.tree_ports import LogHalted
 from service.audit.tree_store import growing, with_tree, with_waiting
 from service.kernel import TenantId
+from tests.integration.forked import FORK
 from tests.integration.growing_child import NAME
 from tests.integration.growing_child import grow as die_growing
-
-FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["tests.integration.growing_child"])
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import psycopg
 
-from service.app import utc_now
 from service.consent import importing
+from service.given import utc_now
 from tests.integration.expiring_child import killed
 from tests.integration.importing_child import LINES, brought, import_file
 

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from service import operations, retention
-from service.app import BUILD, utc_now
 from service.consent import EMPTY, RebuildState, fold
 from service.consent.fold import FORMAT, encode
 from service.decisions.artefacts import read_policy
+from service.given import BUILD, utc_now
 from service.kernel import SubjectId
 from service.retention import ExpireAll, expire_content_by_itself
 from service.telemetry import Telemetry
@@ -128,7 +128,7 @@ async def test_a_worker_whose_clock_is_ahead_of_the_database_expires_all_the_sam
 ):
     await live(tenant)
     a_decision(sql, tenant)
-    monkeypatch.setattr(retention.app, "utc_now", lambda: utc_now() + timedelta(minutes=1))
+    monkeypatch.setattr(retention.given, "utc_now", lambda: utc_now() + timedelta(minutes=1))
     async with operations.transactions(database.urls.worker) as worker:
         await ExpireAll(worker, "worker", lambda *_: None, dry=False)(tenant)
 

@@ -6,8 +6,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from service.app import root_uses
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses
 from service.settings import read
 from service.vault.domain import KeyPurpose, RingUnavailable, RootUse, Unreadable
 from service.vault.keys import Keys

@@ -12,10 +12,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import postgresql
 
-from service import db, migrate
+from service import db, migrate, schema
 from service.postgres import EmbeddedPostgres
 
-OURS = [f"service.{path.parent.name}.tables" for path in migrate.MIGRATIONS.parent.glob("service/*/tables.py")]
+OURS = [f"service.{path.parent.name}.tables" for path in schema.MIGRATIONS.parent.glob("service/*/tables.py")]
 EXAMPLES = {
     "ARRAY": "{}",
     "bigint": "1",
@@ -147,7 +147,7 @@ async def test_a_database_is_at_head_or_it_is_not(empty):
 
     async def at_head() -> bool:
         async with engine.connect() as connection:
-            return await migrate.at_head(connection)
+            return await schema.at_head(connection)
 
     assert await at_head() is False
     migrate.upgrade(empty.owner, revisions()[-2])

@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import multiprocessing
 import resource
 import zipfile
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from service import app
+from service import given
 from service.consent import StoreRecords
 from service.decisions.artefacts import read_policy
 from service.kernel import Caller, SubjectId, Unavailable
@@ -32,12 +31,11 @@ from service.vault.keys import Keys
 from service.vault.ring_file import FileRing
 from tests.conftest import FakeClock
 from tests.integration.exporting_clock import NOON
+from tests.integration.forked import FORK
 from tests.integration.packing_child import pack as die_packing
 from tests.parcelled import KEEP, LAW, sealed, tending
 from tests.vaulted import putter
 
-FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["tests.integration.packing_child"])
 ANNA = SubjectId("anna")
 STEPS = 60
 
@@ -69,7 +67,7 @@ def settings(database, tmp_path: Path, ring: Path) -> Settings:
 def execute(begin, caller, clock, new_id, ring, engine) -> Callable[..., object]:
     """Returns what opens a request of somebody's and carries it out."""
     put = putter(ring, engine, begin, clock, caller.tenant)
-    append = StoreRecords(begin, clock, read_policy(app.BUILD).vocabulary)
+    append = StoreRecords(begin, clock, read_policy(given.BUILD).vocabulary)
 
     async def execute(subject: str) -> UUID:
         await put(subject, {"email": f"{subject}@mail.example"})

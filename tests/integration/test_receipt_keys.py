@@ -7,10 +7,10 @@ import psycopg
 import pytest
 
 from service import auditing, db
-from service.app import utc_now
 from service.audit.log_keys import LogKeys, add_key
 from service.audit.tree_ports import KeyPurpose
 from service.audit.tree_store import add_public_key, public_keys
+from service.given import utc_now
 from service.kernel import Unavailable
 from service.own_files import FileUnusable
 from service.receipt_keys import ReceiptKeys

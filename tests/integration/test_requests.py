@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from service import app, clocks
+from service import clocks, given
 from service.consent import StoreRecords
 from service.decisions.artefacts import read_policy
 from service.desk import Safe, desk, statutes
@@ -19,7 +19,7 @@ from service.requests.rights import Right
 from service.telemetry import Telemetry
 
 ANNA = SubjectId("anna")
-POLICY = read_policy(app.BUILD)
+POLICY = read_policy(given.BUILD)
 UNUSED: Any = None
 """The vault, and what sends codes: nobody shows who they are here."""
 KEPT = ("id", "handle", "right_name", "law", "assumed", "via", "asked", "joins", "place", "time_zone", "received_at")
@@ -30,7 +30,7 @@ MOVING = ("state", "version", "open", "mark", "due_on", "due_at")
 def front(begin, clock, new_id):
     append = StoreRecords(begin, clock, POLICY.vocabulary)
     safe = Safe(keys=UNUSED, fields=UNUSED, open_values=UNUSED, reveals=UNUSED, nonce=UNUSED)
-    return desk(begin, clock, new_id, statutes(app.BUILD, POLICY), append, safe, UNUSED)
+    return desk(begin, clock, new_id, statutes(given.BUILD, POLICY), append, safe, UNUSED)
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from service.app import root_uses
 from service.kernel import Handle, Unavailable
+from service.root_keys import root_uses
 from service.vault import rotating
 from service.vault.domain import KeyPurpose, Slot, StoredSubjectKey, Unreadable
 from service.vault.envelope import new_key, rewrap_subject_key, seal, unseal

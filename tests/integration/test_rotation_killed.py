@@ -1,6 +1,5 @@
 """A rotation that is killed at any of its steps loses nothing, and whoever calls again finishes it."""
 
-import multiprocessing
 from uuid import uuid4
 
 import msgspec
@@ -17,12 +16,11 @@ from service.vault.ring_file import FileRing
 from service.vault.values import Search, Write
 from service.vault.writing import WriteValues
 from tests.builders import DAY
+from tests.integration.forked import FORK
 from tests.integration.rotating_child import rotate
 
 PEOPLE = 25
 VALUE = b"ann@mail.example"
-FORK = multiprocessing.get_context("forkserver")
-FORK.set_forkserver_preload(["tests.integration.rotating_child"])
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from service.app import utc_now
 from service.audit import AuditEvent, Draft
 from service.audit.asked import poster
 from service.audit.attesting_ports import Refused, Silent
@@ -27,6 +26,7 @@ from service.audit.stamping import StampTree
 from service.audit.timestamps import TIMESTAMP, stamped
 from service.audit.tree_store import growing
 from service.audit.verifier import Verifier
+from service.given import utc_now
 from tests.audited import WITNESS
 from tests.integration.growing_child import NAME
 from tests.timestamping import Authority

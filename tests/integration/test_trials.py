@@ -11,7 +11,7 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 from uuid_utils.compat import uuid7
 
-from service import app
+from service import given
 from service.audit.store import statement
 from service.candidates import Bench
 from service.consent import Channel
@@ -36,12 +36,12 @@ DECISIONS = 23
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    return read_policy(app.BUILD)
+    return read_policy(given.BUILD)
 
 
 @pytest.fixture
 def bench(engine) -> Bench:
-    return Bench(app.POLICIES, None, engine)
+    return Bench(given.POLICIES, None, engine)
 
 
 @pytest.fixture(autouse=True)

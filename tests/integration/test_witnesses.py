@@ -46,7 +46,7 @@ def logs(worker_pool) -> SqlLogs:
 @pytest.fixture
 def now(clock):
     """The clock of the machine, by which a real witness goes."""
-    from service.app import utc_now
+    from service.given import utc_now
 
     clock.now = utc_now()
     return utc_now

@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from service import db
-from service.app import new_id, utc_now
+from service.given import new_id, utc_now
 from service.kernel import Caller, Handle, SubjectId
 from service.transaction import opener
 from service.vault.domain import SubjectErased

@@ -13,7 +13,7 @@ import httpx
 import psycopg
 import pytest
 
-from service import app
+from service import given
 from service.opa_process import opa_server
 from tests.journeys.commands import refusal, typed
 from tests.journeys.conftest import Installation
@@ -21,9 +21,9 @@ from tests.journeys.packed import pack, packed_again, parts
 from tests.journeys.processes import Client, running, volens
 from tests.toy_policy import opa
 
-SHIPPED = (app.BUILD / "revision").read_text().strip()
+SHIPPED = (given.BUILD / "revision").read_text().strip()
 QUESTION = {"subject": "anna", "channel": "email", "purpose": "marketing"}
-AGES = json.loads((app.POLICIES / "data/ages.json").read_text())["consent"]
+AGES = json.loads((given.POLICIES / "data/ages.json").read_text())["consent"]
 CASE = {"jurisdiction": "DE", "channel": "email", "purpose": "marketing"}
 STRANGER = CASE | {"at": "2026-11-20T11:00:00+01:00", "expect": {"allow": False, "basis": "none"}}
 
@@ -378,7 +378,7 @@ def test_an_opa_server_must_be_given_the_bundle_and_until_then_the_answer_is_no(
     opa()
     (folder / "bundle.tar.gz").write_bytes(parts(stricter)["bundle.tar.gz"])
     with ExitStack() as stack:
-        with opa_server(app.BUILD / "bundle.tar.gz") as url:
+        with opa_server(given.BUILD / "bundle.tar.gz") as url:
             env = {**installation.env, "VOLENS_OPA_URL": url}
             service = stack.enter_context(running("serve", "--port", "0", env=env))
             client = stack.enter_context(closing(Client(service.url, installation.token)))

@@ -23,7 +23,7 @@ import msgspec
 import psycopg
 import pytest
 
-from service import databases
+from service import migrating
 from service.postgres import DatabaseUrls, EmbeddedPostgres
 from service.vault.ring_file import FileRing
 from tests.journeys.canaries import DECOY, DIALLED, FIRST_YEAR, MARK, NAMES, PEOPLE, canary, everybody, who
@@ -75,7 +75,7 @@ def remains(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remains]:
     with ExitStack() as stack:
         urls = stack.enter_context(EmbeddedPostgres(data))
         endpoint, traces = stack.enter_context(collector())
-        databases.apply_migrations(urls)
+        migrating.apply_migrations(urls)
         with Site(data, urls, OTLP_ENDPOINT=endpoint) as site:
             for tenant in ("acme", "other"):
                 site.command("tenant", "add", tenant)

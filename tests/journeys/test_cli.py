@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from service import databases, worker
-from service.app import utc_now
 from service.cli import main
+from service.given import utc_now
 from service.kernel import SCOPES
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -60,6 +60,25 @@ def test_help_and_typing_errors_do_not_wait_for_the_service_to_load():
 
     assert "click" in loaded
     assert not loaded & {"litestar", "sqlalchemy", "psycopg", "wasmtime"}
+
+
+@pytest.mark.parametrize(
+    ("root", "needed"),
+    [
+        ("operations", set()),
+        ("rotation", set()),
+        ("playing", {"holidays", "opapywasm"}),
+        ("working", {"aiohttp", "holidays", "phonenumbers", "procrastinate", "uvicorn"}),
+        ("processes", {"aiohttp", "holidays", "jsonschema", "litestar", "opapywasm", "phonenumbers", "uvicorn"}),
+    ],
+)
+def test_a_command_loads_no_library_that_it_has_no_use_for(root: str, needed: set[str]):
+    heavy = {
+        "aiohttp", "alembic", "boto3", "holidays", "jsonschema", "litestar", "opa_client", "opapywasm", "phonenumbers",
+        "procrastinate", "requests", "uvicorn",
+    }  # fmt: skip
+
+    assert modules_after(f"import service.{root}") & heavy == needed
 
 
 def modules_after(statement: str) -> set[str]:

@@ -13,13 +13,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
-from service import app, connecting, db, operations
-from service.downstreams import Identity, Person, TaskKind
+from service import connecting, db, given, operations
+from service.downstreams import LEASE, Identity, Person, TaskKind
 from service.kernel import Caller, Handle, SubjectId, TenantId
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses, vault_keys
 from service.settings import Settings
 from tests.journeys.conftest import Installation
 from tests.journeys.processes import Client, Service, running
@@ -73,16 +74,24 @@ async def assign(installation: Installation, number: int) -> None:
     """Have as many cases tell the systems something."""
     settings = Settings(data_dir=installation.env["VOLENS_DATA_DIR"])
     by = Caller(tenant=ACME, actor="crm", request="req-1")
-    tell = connecting.assigning(settings, app.utc_now, app.new_id)
+    tell = connecting.assigning(settings, given.utc_now, given.new_id)
     person = Person(subjects=(SubjectId("ada"),), identities=(Identity("email", "ada@mail.example"),))
     async with operations.transactions(installation.urls.app) as begin:
-        async with guarded_root_keys(settings, app.root_uses(begin)) as root:
+        async with guarded_root_keys(settings, root_uses(begin)) as root:
             engine = db.engine(installation.urls.app)
-            key = await app.vault_keys(settings, root, engine).box_key(ACME)
+            key = await vault_keys(settings, root, engine).box_key(ACME)
             await engine.dispose()
         for _ in range(number):
             async with begin(ACME) as tx:
                 await tell(tx, key, uuid7(), Handle(uuid7()), TaskKind.ERASE, person, by=by)
+
+
+def expired(installation: Installation) -> int:
+    """Have the minute pass for which a worker has tasks; return how many one has."""
+    with psycopg.connect(installation.urls.admin) as database:
+        return database.execute(
+            "UPDATE downstream_task SET next_at = next_at - %s WHERE next_at > now()", (LEASE,)
+        ).rowcount
 
 
 def states(client: Client) -> list[str]:
@@ -149,10 +158,11 @@ def test_a_worker_that_is_killed_with_tasks_in_hand_loses_none(opened: Installat
             worker.stop(signal.SIGKILL)
             assert states(client)[before:] == ["open"] * 3
             assert len(Told.heard) == 3
+            assert expired(opened) == 3, "until then nobody else takes what it had in hand"
 
             Told.pause = 0.0
             with running("work", env=opened.env):
-                for _ in range(900):
+                for _ in range(300):
                     if states(client)[before:] == ["confirmed"] * 3:
                         break
                     time.sleep(0.1)

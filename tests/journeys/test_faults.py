@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from uuid_utils.compat import uuid7
 
-from service import app, databases
+from service import given, migrating
 from service.opa_process import opa_server
 from service.postgres import DatabaseUrls, EmbeddedPostgres
 from service.web.local_issuer import LocalIssuer
@@ -46,7 +46,7 @@ class OpaServer:
         self.url = self.start()
 
     def start(self) -> str:
-        url = self._running.enter_context(opa_server(app.BUILD / "bundle.tar.gz", self._port))
+        url = self._running.enter_context(opa_server(given.BUILD / "bundle.tar.gz", self._port))
         self._port = urlsplit(url).port
         return url
 
@@ -91,7 +91,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     with ExitStack() as stack:
         postgres = EmbeddedPostgres(data)
         urls = stack.enter_context(postgres)
-        databases.apply_migrations(urls)
+        migrating.apply_migrations(urls)
         server = OpaServer()
         stack.callback(server.stop)
         env = environment(data, urls) | {"VOLENS_OPA_URL": server.url}

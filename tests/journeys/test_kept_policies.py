@@ -8,13 +8,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from service import app
+from service import given
 from service.postgres import DatabaseUrls
 from tests.journeys.commands import typed
 from tests.journeys.packed import pack, parts
 from tests.journeys.processes import environment
 
-SHIPPED = (app.BUILD / "revision").read_text().strip()
+SHIPPED = (given.BUILD / "revision").read_text().strip()
 STRANGER = {
     "jurisdiction": "DE",
     "channel": "email",
@@ -44,7 +44,7 @@ def test_what_is_replaced_is_kept_though_it_was_never_activated(
     (tmp_path / "build").mkdir()
     for name, content in parts(another).items():
         (tmp_path / "build" / name).write_bytes(content)
-    monkeypatch.setattr("service.app.BUILD", tmp_path / "build")  # what `make policy` does
+    monkeypatch.setattr("service.given.BUILD", tmp_path / "build")  # what `make policy` does
 
     listed = revisions(env)
     assert ([each["revision"] for each in listed["kept"]], listed["shipped"]) == ([SHIPPED], revision)

@@ -12,9 +12,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from service import app, operations
+from service import given, operations
 from service.kernel import Handle, TenantId
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses
 from service.settings import Settings
 from service.vault.keys import Keys
 from tests.journeys.commands import refusal, typed
@@ -33,8 +33,8 @@ async def use(installation: Installation, people: int) -> None:
     tenant = TenantId("acme")
     settings = Settings(data_dir=installation.env["VOLENS_DATA_DIR"])
     async with operations.transactions(installation.urls.app) as begin:
-        async with guarded_root_keys(settings, app.root_uses(begin)) as root:
-            keys = Keys(root, begin, app.utc_now, keep=timedelta())
+        async with guarded_root_keys(settings, root_uses(begin)) as root:
+            keys = Keys(root, begin, given.utc_now, keep=timedelta())
             await keys.suppression_key(tenant)
             current = await keys.tenant_key(tenant)
             async with begin(tenant) as tx:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from service import app, operations
+from service import given, operations
 from service.kernel import TenantId
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses
 from service.settings import Settings
 from service.vault.keys import Keys
 from tests.journeys.conftest import Installation
@@ -25,8 +25,8 @@ def lost(installation: Installation) -> Path:
 
     async def use() -> None:
         async with operations.transactions(installation.urls.app) as begin:
-            async with guarded_root_keys(Settings(data_dir=str(data)), app.root_uses(begin)) as ring:
-                await Keys(ring, begin, app.utc_now, keep=timedelta()).suppression_key(TenantId("acme"))
+            async with guarded_root_keys(Settings(data_dir=str(data)), root_uses(begin)) as ring:
+                await Keys(ring, begin, given.utc_now, keep=timedelta()).suppression_key(TenantId("acme"))
 
     asyncio.run(use())
     (data / "root.keys").unlink()

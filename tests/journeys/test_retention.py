@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from procrastinate.testing import InMemoryConnector
 
-from service import app, operations, worker
+from service import given, operations, worker
 from service.kernel import TenantId
 from service.telemetry import Telemetry
 from service.vault.fields import BUILT_IN
@@ -72,7 +72,7 @@ def test_a_tenant_that_is_not_there_is_refused(retaining: Installation):
 
 async def test_the_worker_does_it_by_itself_and_tells_how_many(replaced: Installation):
     lines = io.BytesIO()
-    telemetry = Telemetry(app.utc_now, stream=lines)
+    telemetry = Telemetry(given.utc_now, stream=lines)
     jobs = worker.build(replaced.urls.worker, telemetry).with_connector(InMemoryConnector())
 
     await jobs.tasks["expire_versions"](timestamp=0)
@@ -84,7 +84,7 @@ async def test_the_worker_does_it_by_itself_and_tells_how_many(replaced: Install
 
 
 def test_the_worker_does_it_four_times_a_day_and_needs_no_lock_that_a_killed_one_would_hold(retaining: Installation):
-    jobs = worker.build(retaining.urls.worker, Telemetry(app.utc_now, stream=io.BytesIO()))
+    jobs = worker.build(retaining.urls.worker, Telemetry(given.utc_now, stream=io.BytesIO()))
     [planned] = [each for each in jobs.periodic_registry.periodic_tasks.values() if each.task.name == "expire_versions"]
 
     assert planned.cron == "23 */6 * * *"
@@ -129,7 +129,7 @@ def test_an_operator_sees_which_content_would_go_before_it_goes(old_events: Inst
 
 async def test_the_worker_expires_content_by_itself_and_tells_how_much(old_events: Installation):
     lines = io.BytesIO()
-    telemetry = Telemetry(app.utc_now, stream=lines)
+    telemetry = Telemetry(given.utc_now, stream=lines)
     jobs = worker.build(old_events.urls.worker, telemetry).with_connector(InMemoryConnector())
     [planned] = [each for each in jobs.periodic_registry.periodic_tasks.values() if each.task.name == "expire_content"]
 

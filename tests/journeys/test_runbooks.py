@@ -3,15 +3,16 @@
 import asyncio
 import json
 import re
+import time
 from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from service import app, operations
+from service import given, operations
 from service.kernel import Caller, SubjectId, TenantId
-from service.root_keys import guarded_root_keys, root_keys
+from service.root_keys import guarded_root_keys, root_keys, root_uses
 from service.settings import Settings
 from service.vault import OpenValues
 from service.vault.domain import Unreadable
@@ -41,10 +42,10 @@ def settings(installation: Installation) -> Settings:
 async def fill(installation: Installation) -> None:
     by = Caller(tenant=ACME, actor="crm", request="req-1")
     async with operations.transactions(installation.urls.app) as begin:
-        async with guarded_root_keys(settings(installation), app.root_uses(begin)) as root:
-            keys = Keys(root, begin, app.utc_now, keep=timedelta())
+        async with guarded_root_keys(settings(installation), root_uses(begin)) as root:
+            keys = Keys(root, begin, given.utc_now, keep=timedelta())
             email = BUILT_IN["email"]
-            await WriteValues(begin, keys, seal, app.utc_now)(
+            await WriteValues(begin, keys, seal, given.utc_now)(
                 ACME,
                 [
                     Write(subject=SubjectId(who), name=Name("email"), field=email, value=value, by=by)
@@ -57,10 +58,10 @@ async def read(installation: Installation) -> dict[str, str]:
     """Return what opens for a process that has just started."""
     async with operations.transactions(installation.urls.app) as begin:
         async with root_keys(settings(installation), make=False) as root:
-            keys = Keys(root, begin, app.utc_now, keep=timedelta())
+            keys = Keys(root, begin, given.utc_now, keep=timedelta())
             async with begin(ACME) as tx:
                 handles = {who: await tx.subjects.handle_of(SubjectId(who)) for who in VALUES}
-            opened = await OpenValues(begin, keys, unseal, app.utc_now)(
+            opened = await OpenValues(begin, keys, unseal, given.utc_now)(
                 ACME, {handle: ["email"] for handle in handles.values() if handle}
             )
     return {
@@ -169,6 +170,7 @@ def signed_receipts(installation: Installation, record: str) -> tuple[int, str, 
         client = Client(service.url, installation.token)
         status, receipt = client("GET", f"/v1/records/{record}/receipt")
         while status == 409:
+            time.sleep(0.1)
             status, receipt = client("GET", f"/v1/records/{record}/receipt")
         _, keys = client("GET", "/.well-known/volens/log-keys?tenant=acme")
         client.close()

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from service import app, operations
+from service import given, operations
 from service.kernel import SubjectId, TenantId
 from tests.journeys.commands import refusal, typed
 from tests.journeys.conftest import Installation
@@ -19,7 +19,7 @@ TYPED = ("subject", "package", "--tenant", "acme")
 def anna(installation: Installation) -> Installation:
     async def store() -> None:
         async with operations.transactions(installation.urls.app) as begin, begin(ACME) as tx:
-            await tx.subjects.ensure([SubjectId("anna")], app.utc_now())
+            await tx.subjects.ensure([SubjectId("anna")], given.utc_now())
 
     asyncio.run(store())
     return installation

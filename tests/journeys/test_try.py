@@ -117,7 +117,7 @@ def test_the_page_is_played_step_by_step_and_back(
     failing = {line.split()[0] for line in dry.stdout.splitlines()[:-1]}
     mean_it(checkout / "tests/policy/cases/ireland.jsonl", failing)
     build(checkout)  # as who takes step 6 before step 5: what was shipped is in no file any more
-    monkeypatch.setattr("service.app.BUILD", checkout / "policies" / "build")
+    monkeypatch.setattr("service.given.BUILD", checkout / "policies" / "build")
     activated, listed = play(govern, checkout, installation)
     assert activated.exit_code == 0, activated.output
     assert governing(client) != before

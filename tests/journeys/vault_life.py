@@ -17,9 +17,9 @@ import httpx
 import psycopg
 import pytest
 
-from service import app, operations
+from service import given, operations
 from service.kernel import Caller, SubjectId, TenantId
-from service.root_keys import guarded_root_keys
+from service.root_keys import guarded_root_keys, root_uses
 from service.settings import Settings
 from service.vault import DestroyKey, Forget
 from service.vault.envelope import unseal
@@ -285,11 +285,11 @@ async def _forget(site: Site) -> None:
     by = Caller(tenant=ACME, actor="operator", request="canaries")
     settings = Settings(data_dir=str(site.data))
     async with operations.transactions(site.urls.app) as begin:
-        async with guarded_root_keys(settings, app.root_uses(begin)) as root:
-            keys = Keys(root, begin, app.utc_now, keep=timedelta())
+        async with guarded_root_keys(settings, root_uses(begin)) as root:
+            keys = Keys(root, begin, given.utc_now, keep=timedelta())
             async with begin(ACME) as tx:
                 handles = {number: await tx.subjects.handle_of(SubjectId(who(number))) for number in FORGOTTEN}
-            forget, destroy = Forget(begin, keys, unseal, app.utc_now), DestroyKey(begin, app.utc_now)
+            forget, destroy = Forget(begin, keys, unseal, given.utc_now), DestroyKey(begin, given.utc_now)
             for number, handle in handles.items():
                 if number in SUPPRESSED:
                     assert await forget(handle, by=by) > 0

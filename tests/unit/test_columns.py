@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from service import app
+from service import given
 from service.consent.columns import LONGEST, Chosen, Columns, MappingUnusable, Table, Template
 from service.decisions.artefacts import read_policy
 from service.kernel import DomainError
@@ -23,7 +23,7 @@ GOOD = "opt_out,email,x"
 
 @pytest.fixture(scope="module")
 def vocabulary():
-    return read_policy(app.BUILD).vocabulary
+    return read_policy(given.BUILD).vocabulary
 
 
 @pytest.fixture

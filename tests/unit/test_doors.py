@@ -4,11 +4,11 @@ import typing
 
 import pytest
 
-from service.app import BUILD
 from service.decisions.artefacts import read_policy
 from service.desk import statutes
 from service.doors.domain import Door
 from service.doors.opendsr import CUSTOMER, DsrIdentity
+from service.given import BUILD
 from service.porch import tables
 from service.requests import State
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from service import app, readiness
+from service import given, readiness
 from service.decisions import DecisionUnavailable, Law, Memo, Verdict
 from service.decisions.artefacts import read_policy
 from service.decisions.policy import Policy
@@ -18,7 +18,7 @@ NOTHING: Any = None
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    return read_policy(app.BUILD)
+    return read_policy(given.BUILD)
 
 
 class Counted:
@@ -43,7 +43,7 @@ class Counted:
 
 def failing(policy: Policy) -> Counted:
     """Return an engine that loads and is there, and whose every verdict names a rule that nobody knows."""
-    return Counted(embedded(app.BUILD, msgspec.structs.replace(policy, rules={})))
+    return Counted(embedded(given.BUILD, msgspec.structs.replace(policy, rules={})))
 
 
 def law(engine: Counted) -> Law:
@@ -51,7 +51,7 @@ def law(engine: Counted) -> Law:
 
 
 async def test_the_law_is_asked_one_question_about_a_stranger_and_no_more(policy: Policy):
-    engine, answering = Counted(embedded(app.BUILD, policy)), Answering()
+    engine, answering = Counted(embedded(given.BUILD, policy)), Answering()
     for _ in range(3):
         await answering(law(engine))
 
@@ -81,14 +81,14 @@ async def test_rules_that_failed_are_asked_again_after_a_while(policy: Policy, m
         await answering(law(broken))
     await asyncio.sleep(0.1)
 
-    await answering(law(Counted(embedded(app.BUILD, policy))))
+    await answering(law(Counted(embedded(given.BUILD, policy))))
 
 
 async def test_another_revision_is_asked_at_once(policy: Policy):
     answering = Answering()
     with pytest.raises(DecisionUnavailable):
         await answering(law(failing(policy)))
-    other = Counted(embedded(app.BUILD, msgspec.structs.replace(policy, revision="sha256:other")))
+    other = Counted(embedded(given.BUILD, msgspec.structs.replace(policy, revision="sha256:other")))
     await answering(law(other))
 
     assert len(other.asked) == 1
