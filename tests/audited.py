@@ -18,7 +18,7 @@ from service.audit.findings import Kind, Report, Wrong
 from service.audit.notes import COSIGNER, LOG, Key
 from service.audit.signing import Signer, checkpoint_text, signed, verifier_key
 from service.audit.tiles import Edge, ReadTile, hashes_of, spans_of_consistency, spans_of_inclusion, tiles_for
-from service.audit.tree import leaf_hash
+from service.audit.tree import leaf_hash, path_to
 from service.audit.verifier import Verifier
 from service.kernel import Handle, TenantId
 
@@ -105,6 +105,17 @@ def a_consistency(old: int, new: int, log: Log) -> str:
 def a_receipt(entry: bytes, signer: Signer = RECEIPT_KEY, **changes) -> str:
     claims = {"jti": json.loads(entry)["object"], "leaf": leaf_hash(entry).hex(), "action": "opt_in"}
     return receipt(claims | changes, signer)
+
+
+def a_place(commitments: Sequence[bytes], index: int, salt: bytes, payload: bytes) -> dict[str, object]:
+    """Return what proves one payload of many, as the page says it, but for what is special to an event."""
+    return {
+        "index": index,
+        "size": len(commitments),
+        "path": [node.hex() for node in path_to([leaf_hash(each) for each in commitments], index)],
+        "salt": salt.hex(),
+        "payload": payload.decode(),
+    }
 
 
 def a_manifest(members: Mapping[str, bytes], signer: Signer = LOG_KEY, origin: str = ORIGIN) -> bytes:

@@ -45,7 +45,7 @@ _CHUNK: Final = 1 << 20
 
 
 def members_of(text: str | bytes) -> dict[str, Any]:
-    """Read one JSON object. One that says a thing twice is refused."""
+    """Read one JSON object. One that says a thing twice, or holds what is no Unicode, is refused."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) < len(pairs):
@@ -54,6 +54,8 @@ def members_of(text: str | bytes) -> dict[str, Any]:
 
     try:
         read = json.loads(text, object_pairs_hook=once)
+        # Half a pair of surrogates is in no UTF-8, so no hash can be over it.
+        json.dumps(read, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         read = None
     if not isinstance(read, dict):

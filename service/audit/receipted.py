@@ -56,6 +56,8 @@ def _about(claims: dict[str, Any], entry: bytes) -> dict[str, Any]:
     """Return claims that are about an entry."""
     if claims.get("leaf") != leaf_hash(entry).hex():
         raise Wrong(Kind.RECEIPT, "the receipt is about another entry")
+    if not isinstance(claims.get("jti"), str):
+        raise Wrong(Kind.FORMAT, "the receipt doesn't say what it is about")
     told = members_of(entry)
     if told.get("event") == IMPORTED:
         _among(claims, told)
@@ -69,7 +71,7 @@ def _among(claims: dict[str, Any], told: dict[str, Any]) -> None:
     place = claims.get("imported")
     if not isinstance(place, dict) or place.get("chunk") != told.get("object"):
         raise Wrong(Kind.RECEIPT, "the receipt is about another object than its entry")
-    said = payload_among({**place, "heading": None}, told)
+    said = payload_among(place, told)
     if (said.get("id"), said.get("handle")) != (claims.get("jti"), claims.get("sub")):
         raise Wrong(Kind.RECEIPT, "the receipt is about another record than the one it proves")
 

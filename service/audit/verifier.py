@@ -136,7 +136,7 @@ class Verifier:
             read = members_of(text)
             checkpoint, index, entry = self._included(str(read.get("proof")), place, None)
             payload_among(read, members_of(entry))
-            proved.append(f"entry {index} of {checkpoint.origin} stands for {_shown(str(read['payload']).encode())}")
+            proved.append(f"entry {index} of {checkpoint.origin} stands for {_shown(read['payload'].encode())}")
 
     def certificate(self, text: str, place: str) -> None:
         with self._proving(place) as proved:

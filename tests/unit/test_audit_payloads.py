@@ -137,6 +137,14 @@ def test_what_cannot_be_opened_or_was_never_committed_to_is_counted_and_not_prov
     ) in report.proved
 
 
+def test_entries_without_a_payload_are_counted_wherever_they_stand():
+    report = judged(MEMBERS | {"records.ndjson": records(LINES[5])})
+
+    assert (
+        "pack, records.ndjson: 1 payloads are what entries record.stored commit to; 3 entries are without one"
+    ) in report.proved
+
+
 # --- members ------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """Where something was found, and where its counterpart was seen: both are named, whatever the evidence."""
 
 import json
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
@@ -12,7 +13,7 @@ from service.audit.evidence import receipt_text
 from service.audit.findings import Finding, Kind, Wrong
 from service.audit.notes import Checkpoint
 from service.audit.signing import cosign
-from service.audit.timestamps import stamped
+from service.audit.timestamps import Judge, stamped
 from service.audit.verifier import Verifier
 from tests.audited import (
     KEYS,
@@ -20,6 +21,7 @@ from tests.audited import (
     Log,
     a_consistency,
     a_log,
+    a_manifest,
     a_proof,
     a_receipt,
     an_entry,
@@ -141,6 +143,30 @@ def test_a_time_stamp_that_does_not_hold_is_a_finding():
 
     assert judge.report.findings == [Finding(Kind.TIMESTAMP, "stamp", "not over this")]
     assert judge.report.proved == []
+
+
+@pytest.mark.parametrize(
+    ("stamps", "signed", "wrong", "proved"),
+    [
+        pytest.param(None, True, [], 1, id="signed, and nobody here can judge it"),
+        pytest.param(None, False, [(Kind.TIMESTAMP, "pack, stamp")], 0, id="not signed, and nobody can judge it"),
+        pytest.param(lambda token, message: NIGHT, True, [], 2, id="signed and judged"),
+        pytest.param(lambda token, message: NIGHT, False, [], 1, id="judged"),
+    ],
+)
+def test_a_time_stamp_in_a_pack_that_nobody_can_judge_is_left_to_the_manifest(
+    stamps: Judge | None, signed: bool, wrong: list[tuple[Kind, str]], proved: int
+):
+    members = {"stamp": a_stamp().encode()}
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w") as pack:
+        for name, held in (members | ({"manifest": a_manifest(members)} if signed else {})).items():
+            pack.writestr(name, held)
+    judge = Verifier(KEYS, stamps=stamps)
+    judge.pack(zipfile.ZipFile(content), "pack")
+
+    assert [(each.kind, each.place) for each in judge.report.findings] == wrong
+    assert len(judge.report.proved) == proved
 
 
 def test_what_a_time_stamp_is_over_has_every_signature_of_the_log_and_no_other():

@@ -41,6 +41,10 @@ def test_whatever_is_chosen_of_a_log_of_any_size_verifies(size: int, data: st.Da
     assert f"{len(indexes)} chosen entries are in their places in the tree of {size}" in report.proved[0]
 
 
+def test_the_last_entry_of_a_tree_can_be_chosen():
+    assert judged(selected([*CHOSEN, 699], LOG)).findings == []
+
+
 @given(st.integers(0, 3000), st.integers(0, 3000))
 def test_a_gap_is_of_complete_subtrees_without_a_hole(first: int, more: int):
     spans = list(gap(first, first + more))

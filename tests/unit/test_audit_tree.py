@@ -25,6 +25,7 @@ from service.audit.tree import (
     EMPTY,
     leaf_hash,
     node_hash,
+    path_to,
     root_around,
     tree_hash,
     verify_consistency,
@@ -125,7 +126,7 @@ def test_every_entry_of_a_small_tree_is_proved(size: int):
 
     for index in range(size):
         proof = hashes_of(spans_of_inclusion(index, size), size, read)
-        assert proof == path(index, leaves)
+        assert proof == path_to(leaves, index) == path(index, leaves)
         verify_inclusion(leaves[index], index, size, proof, root)
 
 
