@@ -56,7 +56,9 @@ class BroughtRecord(
     received_at: Instant
 
     def to_claim(self) -> Claim:
-        return Claim(id=self.id, subject=SubjectId(self.subject), statement=Statement(**self.said()))
+        said = self.said()
+        del said["received_at"]
+        return Claim(id=self.id, subject=SubjectId(self.subject), statement=Statement(**said))
 
 
 class ExportedState(Struct, frozen=True, kw_only=True, tag_field="kind", tag="state"):

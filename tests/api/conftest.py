@@ -97,7 +97,8 @@ async def site(
     settings: Settings, database: Database, clock: FakeClock, log: BytesIO, shipped: WasmPolicyEngine
 ) -> AsyncIterator[Litestar]:
     telemetry = Telemetry(clock, stream=log)
-    async with app.running(settings, database.urls, telemetry, clock=clock, shipped=shipped) as site:
+    engine = None if settings.opa_url else shipped
+    async with app.running(settings, database.urls, telemetry, clock=clock, shipped=engine) as site:
         yield site
 
 

@@ -186,11 +186,11 @@ def test_every_number_has_a_name(desk: Desk):
     assert SECRET not in str(desk.lines)
 
 
-def test_what_nobody_takes_away_yet_does_not_look_like_work_of_the_worker(desk: Desk):
+def test_what_the_worker_leaves_to_others_does_not_look_like_work_of_its_own(desk: Desk):
     desk.telemetry.backlog("outbox", 7)
     (told,) = [line for line in desk.metrics.splitlines() if line.startswith("# HELP volens_backlog ")]
 
-    assert "nothing takes them away yet" in told
+    assert "which retention takes away" in told
 
 
 def test_two_services_in_one_process_count_apart():
