@@ -61,7 +61,7 @@ def decision_parts(
         "decide": Decide(profiles, begin, log, laws, clock, new_id),
         "decide_batch": decide_batch,
         "decide_audience": DecideAudience(SqlPopulations(pool), decide_batch),
-        "audience_forms": Forms(_arrow()),
+        "audience_forms": Forms(_arrow if find_spec("pyarrow") else None),
         "simulate_decision": SimulateDecision(profiles, laws, clock, schema, asyncio.Semaphore(1)),
         "read_decision": ReadDecision(begin, profiles, laws),
         "read_policy": ReadPolicy(profiles, laws),
@@ -70,9 +70,7 @@ def decision_parts(
     }
 
 
-def _arrow() -> Form | None:
-    if find_spec("pyarrow") is None:
-        return None
-    from service.decisions.arrow import Arrow  # the extra may be missing
+def _arrow() -> Form:
+    from service.decisions.arrow import Arrow  # the extra may be missing, and takes 32 MB
 
     return Arrow()

@@ -1,5 +1,5 @@
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Protocol
@@ -104,9 +104,9 @@ class _Csv:
 class Forms:
     """The forms in which an audience is told here."""
 
-    def __init__(self, arrow: Form | None) -> None:
-        """`arrow` is that of Arrow, where its extra is installed."""
-        self._forms: dict[str, Form] = {NDJSON: _Ndjson(), CSV: _Csv()}
+    def __init__(self, arrow: Callable[[], Form] | None) -> None:
+        """`arrow` makes that of Arrow, where its extra is installed; it is asked when somebody wants it."""
+        self._forms: dict[str, Callable[[], Form]] = {NDJSON: _Ndjson, CSV: _Csv}
         self._forms |= {} if arrow is None else {ARROW: arrow}
 
     def accepted(self, said: str) -> Form:
@@ -118,8 +118,8 @@ class Forms:
         wanted = [each.partition(";")[0].strip().lower() for each in said.split(",")]
         named = [form for kind in wanted if (form := self._forms.get(kind))]
         willing = [form for kind, form in self._forms.items() if {"*/*", f"{kind.partition('/')[0]}/*"} & set(wanted)]
-        for form in (*named, *willing):
-            return form
+        for make in (*named, *willing):
+            return make()
         lacking = "" if ARROW in self._forms else f" For {ARROW} the server lacks the extra `arrow`."
         raise Refusal("not_acceptable", f"This operation answers in {' or '.join(self._forms)}.{lacking}")
 
