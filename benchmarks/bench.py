@@ -44,8 +44,8 @@ TAIL = 1.2
 MEMORY = 250.0
 """MiB of the service after all of it."""
 WHY = {
-    "check": "the service's core is full: 175 µs a check, where the reference takes 60; uvicorn 35, law and facts 45, the "
-    "log 40, the state 25, what stands in front of every request 20",
+    "check": "the service's core is full: 175 µs a check, where the reference takes 60; uvicorn 35, law and facts 45, "
+    "the log 40, the state 25, what stands in front of every request 20",
     "append": "five rows with ten entries of indexes, the person and the state locked, and a commit for each group: "
     "PostgreSQL and the client share the other core, and the service waits for them",
     "p99": "the reference waits for nobody; a check waits for the group before its own to be durable",
