@@ -19,7 +19,11 @@ tenant_option = click.option("--tenant", "tenant_name", required=True, help="Who
 @command(main, "import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @tenant_option
-@click.option("--mapping", help="A ready mapping, a file with one in JSON, or `volens` for `volens export`.")
+@click.option(
+    "--mapping",
+    help="A ready one (mailchimp, hubspot, klaviyo, salesforce-marketing-cloud, braze), a file with one in JSON, or "
+    "`volens` for what `volens export` wrote.",
+)
 @click.option("--subject", "column", help="The column with your own ids of people.")
 @click.option("--set", "constants", multiple=True, metavar="MEMBER=VALUE", help="The same in every record.")
 @click.option("--import", "import_id", type=click.UUID, help="Go on with this import.")
@@ -39,7 +43,8 @@ async def import_(
 ) -> None:
     """Import records from FILE: CSV if it is named so, else lines of JSON.
 
-    Lines of which something was refused are told, and then the counts. Safe to stop at any moment: the same command
+    Lines of which something was refused are told, and then the counts. If nearly all lines say nothing, look whether
+    the file has the columns of the mapping. Safe to stop at any moment: the same command
     with the id that it named at its start goes on where it was. Exit code 1 if anything was refused.
 
     \b
@@ -62,7 +67,7 @@ async def import_(
     settings = read_settings(data_dir=data_dir)
     how = _how(mapping, column, constants)
     summary = await carrying.bring(settings, tenant_name, file, how, used, told, complaints, dry=dry)
-    counts = f"{summary.lines} lines: {summary.records} new records of {summary.stored}, {summary.known} known, "
+    counts = f"{summary.lines} lines: {summary.stored} stored ({summary.records} new records), {summary.known} known, "
     counts += f"{summary.refused} refused, {summary.nothing} say nothing, {summary.skipped} dealt with before"
     counts += f"; {summary.shut} with something left out, as a refusal stands" if summary.shut else ""
     show(as_json, msgspec.to_builtins(summary), ("nothing was kept: " if dry else "") + counts)

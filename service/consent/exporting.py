@@ -33,7 +33,7 @@ class ExportRecords:
     async def __call__(self, *, after: SubjectId | None, by: Caller) -> AsyncIterator[Sequence[Told]]:
         """Yield everybody after `after`, some at a time.
 
-        Whoever was erased has no id any more and is not among them.
+        Of who was erased there is the erasure alone, under the id, unless that was hidden.
         """
         while True:
             async with self._begin(by.tenant) as tx:

@@ -193,8 +193,8 @@ class BulkController(Controller):
 
         Of each person there is a line of kind `subject`, one of kind `record` for each record, oldest first, and one of
         kind `state`. Lines of kind `cursor` stand between people: with the last of them an export that was cut off goes
-        on. It has come to its end with the line of kind `done`. Values in the vault are not among them, nor are people
-        who were erased. Another Volens takes the lines with `mapping=volens`.
+        on. It has come to its end with the line of kind `done`. Values in the vault are not among them, and of who was
+        erased there is no more than the id and the erasure. Another Volens takes the lines with `mapping=volens`.
         """
         after = pages.position_in(cursor, str)
         people = export_records(after=None if after is None else SubjectId(after), by=request.user)

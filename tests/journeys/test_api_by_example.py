@@ -135,8 +135,8 @@ def test_the_page_of_exports_shows_what_the_service_answers(installation: Instal
     token = volens("token", "--tenant", "alone", "--scope", SCOPES, env=installation.env).stdout.strip()
     with running("serve", "--port", "0", env=installation.env) as service, running("work", env=installation.env):
         with closing(Client(service.url, token)) as client:
-            client("PUT", "/v1/subjects/carla", {"residence": "IT"})
-            record = {"id": str(uuid7()), "subject": "carla", "ts": "2026-11-20T12:00:00Z", "purpose": "marketing"}
+            client("PUT", "/v1/subjects/celia", {"residence": "IT"})
+            record = {"id": str(uuid7()), "subject": "celia", "ts": "2026-11-20T12:00:00Z", "purpose": "marketing"}
             client("POST", "/v1/records", {"records": [record | {"channel": "email", "action": "opt_out"}]})
             while client("POST", "/v1/audit/exports/count", {})[1]["tree_size"] < 3:
                 sleep(0.1)

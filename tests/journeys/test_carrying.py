@@ -39,13 +39,13 @@ def test_a_file_is_tried_and_then_imported_and_goes_on_under_its_id(env: Mapping
     again = typed("import", str(file), *HERE, *how, env=env)
 
     assert tried.stdout == (
-        "nothing was kept: 6 lines: 5 new records of 5, 0 known, 0 refused, 1 say nothing, 0 dealt with before\n"
+        "nothing was kept: 6 lines: 5 stored (5 new records), 0 known, 0 refused, 1 say nothing, 0 dealt with before\n"
     )
     assert (done.exit_code, summary["records"], summary["outcome"]) == (0, 5, "done")
     assert f"--import {summary['import']} goes on with it" in done.stderr
     said = json.loads(more.stdout)
     assert (said["skipped"], said["records"]) == (6, 2)
-    assert "0 new records of 0, 7 known" in again.stdout
+    assert "0 stored (0 new records), 7 known" in again.stdout
 
 
 def test_what_is_refused_is_told_by_line_and_ends_with_one(env: Mapping[str, str], tmp_path: Path):
