@@ -109,11 +109,15 @@ class Columns(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
             raise MappingUnusable("there is no such time zone", parameters=["mapping"]) from None
 
     @property
+    def of_people(self) -> set[str]:
+        """The columns that say who it is."""
+        return {name for name in (self.subject, self.find.column if self.find else None) if name is not None}
+
+    @property
     def used(self) -> set[str]:
         """The columns that are read."""
-        of_rows = (self.subject, self.id, self.find.column if self.find else None)
-        of_records = (name for each in self.records for name in (*each.when, *each.take.values()))
-        return {name for name in (*of_rows, *of_records) if name is not None}
+        of_records = {name for each in self.records for name in (*each.when, *each.take.values())}
+        return self.of_people | of_records | ({self.id} if self.id is not None else set())
 
 
 def _tells_a_day(form: str) -> bool:
@@ -242,6 +246,8 @@ class Table:
         if len(cells) != len(header):
             raise LineRefused(f"{len(cells)} cells, and {len(header)} columns")
         mapping = self._mapping or own_columns(header)
+        if mapping.of_people.isdisjoint(header):
+            raise LineRefused("no column says who it is, by this mapping")
         if self._twice and self._twice & mapping.used:
             raise LineRefused("a column that is read stands there twice")
         said = dict(zip(header, cells, strict=True))

@@ -165,3 +165,9 @@ def test_mappings_of_every_way_to_write_a_day_are_taken():
     forms = ("%d.%m.%Y %H:%M", "%m/%d/%Y %I:%M:%S %p", "%Y%m%d", "%d %b %Y", "%Y-%m-%dT%H:%M:%S%z", "%y-%j")
 
     assert Chosen(times=forms).over(PLAIN).times == forms
+
+
+def test_a_file_for_another_mapping_is_refused_line_by_line(said):
+    lacking = "no column says who it is, by this mapping"
+
+    assert said("name,when\nann,2026-02-01\nben,2026-02-01", PLAIN) == [lacking, lacking]
