@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -186,3 +186,19 @@ def tenant(add_tenant: Callable[[], TenantId]) -> TenantId:
 @pytest.fixture
 def caller(tenant: TenantId) -> Caller:
     return Caller(tenant=tenant, actor="shop-backend", request="req-1", scopes=frozenset(SCOPES.split()))
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many statements each round trip took, one after the other."""
+    from service.trips import Rows, Statement, Trips
+
+    counts: list[int] = []
+    send = Trips._sent
+
+    async def counted(self: Trips, statements: Sequence[Statement]) -> list[Rows]:
+        counts.append(len(statements))
+        return await send(self, statements)
+
+    monkeypatch.setattr(Trips, "_sent", counted)
+    return counts

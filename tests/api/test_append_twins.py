@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
 from litestar import Litestar
 
-from service.trips import Rows, Statement, Trips
 from tests.builders import a_record_body
 from tests.twins import Sent, play, play_both
 
@@ -95,17 +93,10 @@ async def test_what_is_unusual_is_left_to_the_ordinary_handler(site: Litestar, c
     assert with_table.status == 400
 
 
-async def test_appends_of_one_moment_take_three_round_trips_before_their_commit(site: Litestar, client_of, monkeypatch):
+async def test_appends_of_one_moment_take_three_round_trips_before_their_commit(site: Litestar, client_of, trips):
     client = client_of(scope="records:write")
     await play(site, asked(client, body(KNOWN, a_record_body(subject="s-2"))), aside=False)
-    trips: list[int] = []
-    send = Trips._sent
-
-    async def counted(self: Trips, statements: Sequence[Statement]) -> list[Rows]:
-        trips.append(len(statements))
-        return await send(self, statements)
-
-    monkeypatch.setattr(Trips, "_sent", counted)
+    trips.clear()
     played = await asyncio.gather(
         *(play(site, asked(client, body(a_record_body(subject=f"s-{1 + n % 2}"))), aside=n == 2) for n in range(4))
     )

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from service.trips import Trips
 from service.vault.blind import form, index_digest, suppression_mark
 from service.vault.domain import HashKey, Secret
 from service.vault.fields import FieldType
@@ -67,17 +66,10 @@ async def test_each_lookup_is_audited_with_whom_it_found(client):
     assert [(entry["object_id"], entry["subject"] is None) for entry in entries] == [("email", False), ("email", True)]
 
 
-async def test_a_lookup_takes_two_round_trips_of_which_the_second_is_durable(client, monkeypatch):
+async def test_a_lookup_takes_two_round_trips_of_which_the_second_is_durable(client, trips):
     await client.put("/v1/vault/ann/email", json={"value": EMAIL})
     await found(client, EMAIL)
-    trips: list[int] = []
-    send = Trips._sent
-
-    async def counted(self, statements):
-        trips.append(len(statements))
-        return await send(self, statements)
-
-    monkeypatch.setattr(Trips, "_sent", counted)
+    trips.clear()
 
     assert await found(client, EMAIL) == ["ann"]
     # Who has it; what they are called, and the audit entries.

@@ -13,41 +13,27 @@ FAILS = "SELECT 1 / (%(zero)s::int)"
 SLEEPS = "SELECT pg_sleep(%(seconds)s)"
 
 
-@pytest.fixture
-def sent(monkeypatch) -> list[int]:
-    """Counts the statements of each trip."""
-    counts: list[int] = []
-    send = Trips._sent
-
-    async def counted(self, statements):
-        counts.append(len(statements))
-        return await send(self, statements)
-
-    monkeypatch.setattr(Trips, "_sent", counted)
-    return counts
-
-
-async def test_what_is_asked_at_once_travels_together_and_sees_what_came_before(begin, tenant, sent):
+async def test_what_is_asked_at_once_travels_together_and_sees_what_came_before(begin, tenant, trips):
     async with begin(tenant) as tx:
         ask = tx.trips
-        sent.clear()
+        trips.clear()
         told = await ask.together(
             ask("SELECT set_config('volens.note', %(note)s, true)", {"note": "a"}),
             ask.all(("SELECT current_setting('volens.note')", {}), ("SELECT %(n)s::int + 1", {"n": 1})),
             ask("SELECT set_config('volens.note', %(note)s, true)", {"note": "b"}),
         )
 
-    assert sent == [3 + 1]
+    assert trips == [3 + 1]
     assert told == [[("a",)], [[("a",)], [(2,)]], [("b",)]]
 
 
-async def test_what_is_asked_one_after_the_other_travels_by_itself(begin, tenant, sent):
+async def test_what_is_asked_one_after_the_other_travels_by_itself(begin, tenant, trips):
     async with begin(tenant) as tx:
-        sent.clear()
+        trips.clear()
         await tx.trips("SELECT 1", {})
         await tx.trips("SELECT 2", {})
 
-    assert sent == [1, 1]
+    assert trips == [1, 1]
 
 
 async def test_on_a_connection_that_commits_by_itself_each_trip_is_a_transaction(pool, tenant):
