@@ -3,11 +3,10 @@
 from typing import Any
 
 from service.consent.chunking import AppendChunk
-from service.consent.columns import Columns
 from service.consent.exporting import ExportRecords
 from service.consent.import_api import Reading
 from service.consent.importing import ImportRecords
-from service.consent.mapping_files import READY, ready
+from service.consent.mapping_files import ready
 from service.decisions import Policy
 from service.kernel import Clock, NewId
 from service.subjects import PutSubject
@@ -30,9 +29,5 @@ def bulk(
     return {
         "import_records": ImportRecords(begin, keys, append, put_subject, find, clock, one_ahead),
         "export_records": ExportRecords(begin),
-        "reading": Reading(ready=_ready, vocabulary=policy.vocabulary, clock=clock),
+        "reading": Reading(ready=ready, vocabulary=policy.vocabulary, clock=clock),
     }
-
-
-def _ready(name: str) -> Columns | None:
-    return ready(name) if name in READY else None

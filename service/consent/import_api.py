@@ -71,8 +71,8 @@ RefusedOnly = Annotated[
     bool, QueryParameter(description="Tell only of lines of which something was refused, and the summary.")
 ]
 
-Ready = Callable[[str], Columns | None]
-"""Returns a ready mapping by its name."""
+Ready = Callable[[str], Columns]
+"""Returns a ready mapping by its name, or raises `MappingUnusable`."""
 
 
 Chunks = AsyncIterator[Sequence[bytes | None]]
@@ -210,10 +210,7 @@ def _mapping(text: str, ready: Ready) -> Columns:
         except Refusal as error:
             [fault] = error.faults
             raise MappingUnusable(f"{fault.pointer or 'the mapping'}: {fault.detail}", parameters=["mapping"]) from None
-    found = Columns() if chosen.use is None else ready(chosen.use)
-    if found is None:
-        raise MappingUnusable("there is no ready mapping of this name", parameters=["mapping"])
-    return chosen.over(found)
+    return chosen.over(Columns() if chosen.use is None else ready(chosen.use))
 
 
 def _as_they_are(chunks: Chunks) -> Chunks:

@@ -216,6 +216,14 @@ async def test_a_mapping_that_can_not_be_used_refuses_the_whole_file(client, map
     assert "nowhere" not in answer.text
 
 
+async def test_who_names_no_ready_mapping_is_told_which_there_are(client):
+    answer = await client.post(
+        "/v1/records/import?mapping=mailchump", content=b"id\nann\n", headers={"content-type": "text/csv"}
+    )
+
+    assert answer.json()["detail"].endswith("there are braze, hubspot, klaviyo, mailchimp, salesforce-marketing-cloud")
+
+
 def test_the_ready_mappings_name_their_sources_and_hold():
     for name in READY:
         mapping = ready(name)
