@@ -12,7 +12,7 @@ from service.kernel import Clock, NewId
 from service.subjects import PutSubject
 from service.transaction import Begin
 from service.vault import KeyAccess, LookupMany
-from service.vault.ahead import one_ahead
+from service.vault.ahead import in_turn, one_ahead
 
 
 def bulk(
@@ -27,7 +27,7 @@ def bulk(
     """Return the parts, by the names under which routes ask for them."""
     append = AppendChunk(policy.vocabulary, new_id)
     return {
-        "import_records": ImportRecords(begin, keys, append, put_subject, find, clock, one_ahead),
+        "import_records": ImportRecords(begin, keys, append, put_subject, find, clock, one_ahead, in_turn),
         "export_records": ExportRecords(begin),
         "reading": Reading(ready=ready, vocabulary=policy.vocabulary, clock=clock),
     }

@@ -26,8 +26,11 @@ _STEPS: Final = {
     Content.EVENT: text(_STEP.format("expire_events")),
 }
 _TRACES: Final = """
-    SELECT id, handle, at FROM expired
-    WHERE tenant = %(tenant)s AND kind = %(kind)s AND id = ANY(string_to_array(%(ids)s, ',')::uuid[])
+    SELECT trace.* FROM unnest(string_to_array(%(ids)s, ',')::uuid[]) AS asked (id)
+    CROSS JOIN LATERAL (
+        SELECT id, handle, at FROM expired
+        WHERE tenant = %(tenant)s AND kind = %(kind)s AND id = asked.id OFFSET 0
+    ) AS trace
 """
 _WENT: Final = """
     SELECT true FROM expired

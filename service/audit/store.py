@@ -41,8 +41,11 @@ _APPEND: Final = """
 """PostgreSQL keeps `json` as it was written, so the canonical bytes are all that has to travel."""
 
 _SECRETS: Final = """
-    SELECT handle, secret FROM commitment_secret
-    WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[])
+    SELECT hidden.* FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS asked (handle)
+    CROSS JOIN LATERAL (
+        SELECT handle, secret FROM commitment_secret
+        WHERE tenant = %(tenant)s AND handle = asked.handle OFFSET 0
+    ) AS hidden
 """
 _DESTROY_SECRETS: Final = """
     DELETE FROM commitment_secret

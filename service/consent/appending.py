@@ -59,7 +59,7 @@ class StoreRecords:
             records = group.records()
             handles = {record.handle for record in records}
             states, added, secrets = await tx.together(
-                tx.states.lock(handles), tx.records.append(records), tx.audit.secrets(handles)
+                tx.states.lock(handles, fresh=ensured.fresh), tx.records.append(records), tx.audit.secrets(handles)
             )
             if taken := {record.id for record in records} - added:
                 await _take_late(tx, group, taken)

@@ -6,7 +6,8 @@ on which channels a refusal holds is for the law to say; here it holds for all. 
 order stands as it says; and what people do by themselves comes by other ways.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -48,6 +49,7 @@ class AppendChunk:
 
     def __init__(self, vocabulary: Vocabulary, new_id: NewId) -> None:
         self._vocabulary = vocabulary
+        self._neither = vocabulary.refusals | vocabulary.attempts
         self._new_id = new_id
 
     async def __call__(
@@ -60,9 +62,11 @@ class AppendChunk:
         signals: bool,
         now: datetime,
         by: Caller,
+        held: Callable[[], None],
     ) -> Became:
-        """Store them as of `now`. Ids that are `derived` from the content say already that it is the same.
+        """Store them as of `now`, and say when all that they are about is `held`.
 
+        Ids that are `derived` from the content say already that it is the same.
         With `signals` those that are known of people are refusals; whoever brings facts too says themselves what they
         are.
 
@@ -71,10 +75,12 @@ class AppendChunk:
         """
         refused = await self._refused(tx, lines, now)
         wanted = {line: each for line, each in lines.items() if line not in refused}
-        new = await self._new(tx, wanted, refused, derived, now)
+        new, fresh = await self._new(tx, wanted, refused, derived, now)
         if any(new.values()):
-            states = await tx.states.lock({record.handle for each in new.values() for record in each})
-            shut = await self._shut(tx, states, new, refused, import_id, signals=signals)
+            handles = {record.handle for each in new.values() for record in each}
+            states = await tx.states.lock(handles, fresh=fresh)
+            held()
+            shut = await self._shut(tx, states, new, refused, import_id, fresh, signals=signals)
             for line, each in wanted.items():
                 if line not in refused and not shut.isdisjoint(said.id for said in each):
                     refused[line] = _stands()
@@ -102,8 +108,8 @@ class AppendChunk:
         refused: dict[int, DomainError],
         derived: frozenset[UUID],
         now: datetime,
-    ) -> dict[int, list[StoredRecord]]:
-        """Return what is new of each line, and add to `refused` those whose ids are taken."""
+    ) -> tuple[dict[int, list[StoredRecord]], AbstractSet[Handle]]:
+        """Return what is new of each line, and whose handles are fresh; add to `refused` those whose ids are taken."""
         ids = {said.id for each in lines.values() for said in each}
         stored = dict(await tx.records.find(ids))
         gone = await tx.traces.of(Content.RECORD, ids - stored.keys())
@@ -130,7 +136,7 @@ class AppendChunk:
             else:
                 new[line] = list(theirs.values())
                 stored |= theirs
-        return new
+        return new, ensured.fresh
 
     async def _shut(
         self,
@@ -139,14 +145,15 @@ class AppendChunk:
         new: dict[int, list[StoredRecord]],
         refused: dict[int, DomainError],
         import_id: UUID,
+        fresh: AbstractSet[Handle],
         *,
         signals: bool,
     ) -> set[UUID]:
         """Take out of `new` what would answer a refusal that didn't come with the import itself; return what that is.
 
-        Refusals are told by their action and when they were.
+        Refusals are told by their action and when they were. Of who is `fresh` there is none beside it.
         """
-        known = await self._known(tx, {record.handle for each in new.values() for record in each}, signals=signals)
+        known = await self._known(tx, states.keys() - fresh, signals=signals)
         may = {
             record.handle
             for each in new.values()
@@ -160,7 +167,9 @@ class AppendChunk:
             for record in history
             if record.statement.action in self._vocabulary.refusals
         ]
-        own = await tx.imports.brought(import_id, {record.id: record.received_at for record in refusals})
+        own = frozenset[UUID]()
+        if refusals:
+            own = await tx.imports.brought(import_id, {record.id: record.received_at for record in refusals})
         for record in refusals:
             if record.id not in own:
                 held.setdefault(record.handle, []).append((record.statement.action, effective_at(record)))
@@ -178,7 +187,7 @@ class AppendChunk:
     ) -> dict[Handle, Sequence[_No]]:
         """Return what is known of people beside their records that says no."""
         said: dict[Handle, Sequence[_No]] = {}
-        for each in await tx.subjects.standing(handles):
+        for each in await tx.subjects.standing(handles) if handles else ():
             since = (each.flags.restricted_at, each.flags.suppressed_at, each.facts.signals.gpc_first_seen)
             said[each.handle] = [(_KNOWN, at) for at in (since if signals else since[:2]) if at is not None]
         return said
@@ -186,7 +195,7 @@ class AppendChunk:
     def _answers(self, record: StoredRecord, held: Iterable[_No]) -> bool:
         """Return whether a record says that somebody agreed after one of these refusals."""
         action, at = record.statement.action, effective_at(record)
-        if action in self._vocabulary.refusals | self._vocabulary.attempts:
+        if action in self._neither:
             return False
         agrees = action in self._vocabulary.permissions
         return any(

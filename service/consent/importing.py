@@ -6,6 +6,7 @@ gives its records no ids, they follow from what the records say, so the same fil
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from service.consent.chunking import AppendChunk, Became
 from service.consent.domain import Submission
 from service.consent.imported import AddressShared, AddressUnknown, Claim, ImportSummary, LineOutcome, Understood
-from service.consent.importing_ports import Ahead, BeginImport, Find
+from service.consent.importing_ports import Ahead, BeginImport, Find, InTurn, Turn
 from service.kernel import Caller, Clock, Contended, DomainError, SubjectId, Unavailable
 from service.subjects import PutSubject, SubjectFacts
 from service.vault import ImportMoved, KeyAccess, LineRefused, Sameness, content_id, pieces
@@ -53,7 +54,10 @@ class _Piece(Struct, kw_only=True):
 
 
 class ImportRecords:
-    """Store a stream of records, and tell what became of each line. While a piece is stored, the next is read."""
+    """Store a stream of records, and tell what became of each line.
+
+    While a piece is stored, the next is stored too, up to what must come after the first, and the one after is read.
+    """
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class ImportRecords:
         find: Find,
         clock: Clock,
         ahead: Ahead,
+        in_turn: InTurn,
     ) -> None:
         self._begin = begin
         self._keys = keys
@@ -72,6 +77,7 @@ class ImportRecords:
         self._find = find
         self._clock = clock
         self._ahead = ahead
+        self._in_turn = in_turn
 
     async def __call__(
         self,
@@ -100,13 +106,15 @@ class ImportRecords:
                 skipped, seen = await tx.imports.progress(import_id)
         sameness = Sameness(await self._keys.suppression_key(by.tenant), import_id, skipped, seen, how)
         told = _Told()
-        async with aclosing(self._ahead(self._read(lines, read, sameness))) as coming:
-            async for piece in coming:
+        store = partial(self._stored, import_id=import_id, facts=facts, dry=dry, by=by)
+        async with (
+            aclosing(self._ahead(self._read(lines, read, sameness))) as coming,
+            aclosing(self._in_turn(partial(store, piece) async for piece in coming)) as stored,
+        ):
+            async for piece, became in stored:
                 told.lines = piece.done
-                if piece.before == piece.done:
-                    continue
-                became = await self._stored(piece, import_id, facts=facts, dry=dry, by=by)
-                yield told.of(piece, became)
+                if became is not None:
+                    yield told.of(piece, became)
         yield told.summary(import_id, skipped=min(skipped, told.lines), dry=dry)
 
     async def _read(
@@ -142,11 +150,19 @@ class ImportRecords:
             yield piece
         sameness.check()
 
-    async def _stored(self, piece: _Piece, import_id: UUID, *, facts: bool, dry: bool, by: Caller) -> Became:
+    async def _stored(
+        self, piece: _Piece, turn: Turn, *, import_id: UUID, facts: bool, dry: bool, by: Caller
+    ) -> tuple[_Piece, Became | None]:
+        if piece.before == piece.done:
+            return piece, None
+        if piece.facts:  # of one person the last ones stay
+            await turn.mine(holding=False)
         await self._know(piece, dry=dry, by=by)
         await self._found(piece, by)
         submissions, derived = await self._submissions(piece, by)
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                await turn.mine(holding=False)
             try:
                 async with self._begin(by.tenant) as tx:
                     now = self._clock()
@@ -158,14 +174,16 @@ class ImportRecords:
                         signals=not facts,
                         now=now,
                         by=by,
+                        held=turn.ready,
                     )
                     if dry:
                         raise _NotKept(became)
+                    await turn.mine(holding=True)
                     if not await tx.imports.advance(import_id, piece.before, piece.done, piece.seen, now):
                         raise ImportMoved("another connection goes on with this import")
-                    return became
+                    return piece, became
             except _NotKept as tried:
-                return tried.became
+                return piece, tried.became
             except Contended:
                 continue
         raise Unavailable("too many write the same records at once; asking again is safe")

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -56,17 +57,20 @@ class StateStore(Protocol):
         """Return the states of those who have one. ``None`` is a state that can't be read."""
         ...
 
-    async def lock(self, handles: Collection[Handle]) -> Mapping[Handle, State | None]:
+    async def lock(
+        self, handles: Collection[Handle], *, fresh: AbstractSet[Handle] = frozenset()
+    ) -> Mapping[Handle, State | None]:
         """Return the states of subjects whom no other transaction changes until this one ends.
 
         Also of those who have none yet: two first records of one subject wait for each
         other, and neither is lost. Whoever locks several locks them in one order. ``None``
-        is a state that can't be read: only the records can replace it.
+        is a state that can't be read: only the records can replace it. Of handles that this
+        transaction made nobody else knows yet: where they are `fresh` there is nothing to read or to hold.
         """
         ...
 
     async def write(self, states: Mapping[Handle, State]) -> None:
-        """Store the states of locked subjects, in one round trip."""
+        """Store the states of locked or fresh subjects, in one round trip."""
         ...
 
 

@@ -1,6 +1,7 @@
 """The records and what they amount to, in PostgreSQL. Batches travel as one JSON parameter, one statement a table."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -37,7 +38,10 @@ _APPEND: Final = """
     RETURNING id
 """
 _RECORDS: Final = "SELECT id, handle, received_at, statement FROM record WHERE tenant = %(tenant)s"
-_FIND: Final = f"{_RECORDS} AND id = ANY(string_to_array(%(ids)s, ',')::uuid[])"
+_FIND: Final = f"""
+    SELECT found.* FROM unnest(string_to_array(%(ids)s, ',')::uuid[]) AS asked (id)
+    CROSS JOIN LATERAL ({_RECORDS} AND id = asked.id OFFSET 0) AS found
+"""  # noqa: S608, a constant
 _HISTORY: Final = f"""
     {_RECORDS} AND handle = %(handle)s AND received_at <= %(as_of)s::timestamptz ORDER BY ts, id
 """
@@ -45,8 +49,9 @@ _PAGE: Final = f"""
     {_RECORDS} AND handle = %(handle)s AND (ts, id) > (%(ts)s::timestamptz, %(id)s) ORDER BY ts, id LIMIT %(limit)s
 """
 _HISTORIES: Final = f"""
-    {_RECORDS} AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[]) ORDER BY handle, ts, id
-"""
+    SELECT theirs.* FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS asked (handle)
+    CROSS JOIN LATERAL ({_RECORDS} AND handle = asked.handle ORDER BY ts, id) AS theirs
+"""  # noqa: S608, a constant
 _HANDLES: Final = """
     (SELECT DISTINCT handle FROM record
         WHERE tenant = %(tenant)s AND handle > %(after)s ORDER BY handle LIMIT %(limit)s)
@@ -56,8 +61,11 @@ _HANDLES: Final = """
     ORDER BY handle LIMIT %(limit)s
 """
 _STATES: Final = """
-    SELECT handle, version, state FROM consent_state
-    WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[])
+    SELECT will.* FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS asked (handle)
+    CROSS JOIN LATERAL (
+        SELECT handle, version, state FROM consent_state
+        WHERE tenant = %(tenant)s AND handle = asked.handle OFFSET 0
+    ) AS will
 """
 _FIRST: Final = """
     INSERT INTO consent_state (tenant, handle, version, state, updated_at)
@@ -66,13 +74,25 @@ _FIRST: Final = """
     ORDER BY handle
     ON CONFLICT (tenant, handle) DO NOTHING
 """
-_LOCK: Final = f"{_STATES} ORDER BY handle FOR UPDATE"
-_WRITE: Final = """
-    UPDATE consent_state AS old
-    SET version = %(version)s, state = convert_to(new.state, 'UTF8'), updated_at = %(at)s
-    FROM json_to_recordset(%(rows)s::json) AS new (handle uuid, state text)
-    WHERE old.tenant = %(tenant)s AND old.handle = new.handle
+_LOCK: Final = """
+    SELECT held.handle, held.version, held.state
+    FROM (
+        SELECT handle FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS asked (handle) ORDER BY handle
+    ) AS asked
+    CROSS JOIN LATERAL (
+        SELECT handle, version, state FROM consent_state
+        WHERE tenant = %(tenant)s AND handle = asked.handle FOR UPDATE
+    ) AS held
 """
+_WRITE: Final = """
+    INSERT INTO consent_state AS old (tenant, handle, version, state, updated_at)
+    SELECT %(tenant)s, handle, %(version)s, convert_to(state, 'UTF8'), %(at)s
+    FROM json_to_recordset(%(rows)s::json) AS new (handle uuid, state text)
+    ON CONFLICT (tenant, handle) DO UPDATE
+    SET version = excluded.version, state = excluded.state, updated_at = excluded.updated_at
+"""
+"""Of rows that are held, or of whom nobody else knows. Here and above each is looked up by itself: joined, or in an
+order of the table's, PostgreSQL would rather read all that the tenant has while it knows little of it."""
 _REGISTER: Final = """
     INSERT INTO purpose (tenant, purpose, maps_to, title, created_at)
     VALUES (%(tenant)s, %(purpose)s, %(maps_to)s, %(title)s, %(at)s)
@@ -129,7 +149,7 @@ class SqlRecordStore:
 
     async def histories(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[StoredRecord]]:
         found: dict[Handle, list[StoredRecord]] = {}
-        for row in await self._ask(_HISTORIES, {"tenant": self._tenant, "handles": _joined(handles)}):
+        for row in await self._ask(_HISTORIES, {"tenant": self._tenant, "handles": _joined({*handles})}):
             record = _to_record(row)
             found.setdefault(record.handle, []).append(record)
         return found
@@ -151,11 +171,16 @@ class SqlStateStore:
     async def several(self, handles: Collection[Handle]) -> Mapping[Handle, State | None]:
         return _readable(await self._ask(_STATES, self._of(handles)))
 
-    async def lock(self, handles: Collection[Handle]) -> Mapping[Handle, State | None]:
-        wanted = self._of(handles)
+    async def lock(
+        self, handles: Collection[Handle], *, fresh: AbstractSet[Handle] = frozenset()
+    ) -> Mapping[Handle, State | None]:
+        new = dict.fromkeys(fresh & set(handles), EMPTY)
+        if not (known := [handle for handle in handles if handle not in new]):
+            return new
+        wanted = self._of(known)
         first = {"version": FORMAT, "state": encode(EMPTY), "at": self._clock()}
         _, held = await self._ask.all((_FIRST, {**wanted, **first}), (_LOCK, wanted))
-        return _readable(held)
+        return {**new, **_readable(held)}
 
     async def write(self, states: Mapping[Handle, State]) -> None:
         rows = [{"handle": handle, "state": encode(state).decode()} for handle, state in states.items()]

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -23,14 +23,29 @@ _ENSURE: Final = """
     RETURNING subject, handle
 """
 _HANDLES: Final = """
-    SELECT subject, handle FROM subject
-    WHERE tenant = %(tenant)s AND subject = ANY(string_to_array(%(subjects)s, ','))
+    SELECT who.* FROM unnest(string_to_array(%(subjects)s, ',')) AS asked (subject)
+    CROSS JOIN LATERAL (
+        SELECT subject, handle FROM subject WHERE tenant = %(tenant)s AND subject = asked.subject OFFSET 0
+    ) AS who
 """
-_HELD: Final = f"{_HANDLES} ORDER BY subject FOR KEY SHARE"
+"""Here and below each is looked up by itself. From a list, or in an order of the table's, PostgreSQL would rather read
+all that the tenant has while it knows little of it."""
+_HELD: Final = """
+    SELECT who.subject, who.handle
+    FROM (
+        SELECT subject FROM unnest(string_to_array(%(subjects)s, ',')) AS asked (subject) ORDER BY subject COLLATE "C"
+    ) AS asked
+    CROSS JOIN LATERAL (
+        SELECT subject, handle FROM subject WHERE tenant = %(tenant)s AND subject = asked.subject FOR KEY SHARE
+    ) AS who
+"""
 """Writers don't wait for each other here, and merges wait for all of them."""
 _NAMES: Final = """
-    SELECT handle, subject FROM subject
-    WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[]) AND merged_at IS NULL
+    SELECT who.* FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS asked (handle)
+    CROSS JOIN LATERAL (
+        SELECT handle, subject FROM subject
+        WHERE tenant = %(tenant)s AND handle = asked.handle AND merged_at IS NULL OFFSET 0
+    ) AS who
 """
 _LEAVE: Final = """
     INSERT INTO subject_pair (tenant, one, other, about, found_at)
@@ -82,7 +97,7 @@ class SqlDirectory(SqlNames):
         handles = await self.held(subjects)
         missing = [subject for subject in subjects if subject not in handles]
         ensured = await self.create(missing, at)
-        return Ensured(handles={**handles, **ensured.handles}, created=ensured.created)
+        return Ensured(handles={**handles, **ensured.handles}, created=ensured.created, fresh=ensured.fresh)
 
     async def held(self, subjects: Sequence[SubjectId]) -> dict[SubjectId, Handle]:
         return await self._handles(subjects, _HELD)
@@ -90,16 +105,17 @@ class SqlDirectory(SqlNames):
     async def create(self, subjects: Sequence[SubjectId], at: datetime) -> Ensured:
         missing = sorted(set(subjects))
         if not missing:
-            return Ensured(handles={}, created=frozenset())
+            return Ensured(handles={}, created=frozenset(), fresh=frozenset())
         # In one order everywhere: two batches with the same new subjects wait for each other and don't deadlock.
-        rows = [{"subject": subject, "handle": self._new_id()} for subject in missing]
+        rows: list[dict[str, Any]] = [{"subject": subject, "handle": self._new_id()} for subject in missing]
         new = await self._ask(
             _ENSURE, {"tenant": self._tenant, "at": at, "facts": UNKNOWN, "rows": _encoder.encode(rows).decode()}
         )
         created = {SubjectId(subject): Handle(handle) for subject, handle in new}
         late = [subject for subject in missing if subject not in created]  # another was first
         handles = await self.held(late) if late else {}
-        return Ensured(handles={**handles, **created}, created=frozenset(created))
+        fresh = {Handle(each["handle"]) for each in rows} & {*created.values()}
+        return Ensured(handles={**handles, **created}, created=frozenset(created), fresh=frozenset(fresh))
 
     async def _handles(self, subjects: Collection[SubjectId], query: str = _HANDLES) -> dict[SubjectId, Handle]:
         # No subject id has a comma in it.

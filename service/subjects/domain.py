@@ -114,6 +114,8 @@ class Ensured(Struct, frozen=True, kw_only=True):
 
     handles: Mapping[SubjectId, Handle]
     created: frozenset[SubjectId]
+    fresh: frozenset[Handle]
+    """Those that nobody has had before. Who was erased and comes back has the one that is known already."""
 
 
 class Named(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@ from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import Row, Select, Uuid, bindparam, delete, func, insert, or_, select, text, update
@@ -17,9 +18,21 @@ from service.subjects.tables import subject_facts, subject_pair
 from service.trips import Trips
 
 _VERSIONS: Final = """
-    SELECT handle, version, facts FROM subject_facts
-    WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[])
-    ORDER BY handle, version
+    SELECT theirs.* FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS asked (handle)
+    CROSS JOIN LATERAL (
+        SELECT handle, version, facts FROM subject_facts
+        WHERE tenant = %(tenant)s AND handle = asked.handle ORDER BY version
+    ) AS theirs
+"""
+"""Here and below each is looked up by itself. From a list PostgreSQL would rather read all that the tenant has while it
+knows little of it."""
+_STANDING: Final = """
+    SELECT who.handle, who.version, who.facts, who.flags
+    FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS whose (handle)
+    CROSS JOIN LATERAL (
+        SELECT handle, version, facts, flags FROM subject
+        WHERE tenant = %(tenant)s AND handle = whose.handle OFFSET 0
+    ) AS who
 """
 _EVERYBODY: Final = """
     (SELECT DISTINCT handle FROM subject WHERE tenant = %(tenant)s
@@ -137,7 +150,7 @@ class SqlSubjectStore(SqlDirectory):
         return None if found is None else _to_subject(found)
 
     async def versions(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[tuple[int, SubjectFacts]]]:
-        wanted = ",".join(handle.hex for handle in handles)
+        wanted = ",".join(handle.hex for handle in {*handles})
         found: dict[Handle, list[tuple[int, SubjectFacts]]] = {}
         for handle, version, facts in await self._ask(_VERSIONS, {"tenant": self._tenant, "handles": wanted}):
             found.setdefault(Handle(handle), []).append((version, _decoder.decode(facts)))
@@ -168,8 +181,9 @@ class SqlSubjectStore(SqlDirectory):
         return [Handle(handle) for (handle,) in await self._ask(_EVERYBODY, wanted)]
 
     async def standing(self, handles: Collection[Handle]) -> Sequence[Subject]:
-        wanted = _SUBJECT.where(row.c.tenant == self._tenant, row.c.handle.in_(handles))
-        return [_to_subject(each) for each in await self._connection.execute(wanted)]
+        wanted = ",".join(handle.hex for handle in {*handles})
+        found = await self._ask(_STANDING, {"tenant": self._tenant, "handles": wanted})
+        return [_subject(*each) for each in found]
 
     async def merges(self, handles: Collection[Handle]) -> Mapping[Handle, Sequence[datetime]]:
         wanted = ",".join(handle.hex for handle in handles)
@@ -270,9 +284,8 @@ class SqlSubjectStore(SqlDirectory):
 
 
 def _to_subject(found: Row[*tuple[Any, ...]]) -> Subject:
-    return Subject(
-        handle=Handle(found.handle),
-        version=found.version,
-        facts=_decoder.decode(found.facts),
-        flags=to_flags(found.flags),
-    )
+    return _subject(found.handle, found.version, found.facts, found.flags)
+
+
+def _subject(handle: UUID, version: int, facts: bytes, flags: bytes | None) -> Subject:
+    return Subject(handle=Handle(handle), version=version, facts=_decoder.decode(facts), flags=to_flags(flags))

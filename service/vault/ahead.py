@@ -37,8 +37,13 @@ class Turn:
         self._patience = patience
         self.prepared = asyncio.Event()
 
-    async def mine(self, *, holding: bool) -> None:
+    def ready(self) -> None:
+        """Let the next begin."""
         self.prepared.set()
+
+    async def mine(self, *, holding: bool) -> None:
+        """Wait until the work before has ended; of those that wait for others the later one gives up."""
+        self.ready()
         if self._before is None:
             return
         ended, _ = await asyncio.wait({self._before}, timeout=self._patience if holding else None)

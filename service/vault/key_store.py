@@ -20,12 +20,19 @@ _OF_FIELD: Final = """
     SELECT version, ring, ring_version, wrapped FROM vault_secret_key
     WHERE tenant = %(tenant)s AND kind = %(kind)s AND field = %(field)s ORDER BY version DESC
 """
-_FIND: Final = """
-    SELECT handle, key_id, tenant_key_version, wrapped, destroyed_at IS NOT NULL AS destroyed FROM vault_subject_key
-    WHERE tenant = %(tenant)s AND handle = ANY(string_to_array(%(handles)s, ',')::uuid[])
+_HELD: Final = """
+    SELECT held.*
+    FROM (
+        SELECT handle FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS asked (handle) ORDER BY handle
+    ) AS asked
+    CROSS JOIN LATERAL (
+        SELECT handle, key_id, tenant_key_version, wrapped, destroyed_at IS NOT NULL AS destroyed
+        FROM vault_subject_key WHERE tenant = %(tenant)s AND handle = asked.handle FOR SHARE
+    ) AS held
 """
-_HELD: Final = f"{_FIND} ORDER BY handle FOR SHARE"
-"""FOR KEY SHARE would let destruction pass: it changes no key column."""
+"""FOR KEY SHARE would let destruction pass: it changes no key column. Each is looked up by itself: from a list, or in
+an order of the table's, PostgreSQL would rather read all that the tenant has while it knows little of it."""
+_FIND: Final = _HELD.replace("FOR SHARE", "OFFSET 0")
 
 _ADD: Final = """
     WITH alive AS MATERIALIZED (SELECT version FROM vault_tenant_key WHERE tenant = %(tenant)s FOR KEY SHARE)

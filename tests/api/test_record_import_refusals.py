@@ -176,7 +176,13 @@ async def test_who_refuses_while_an_import_runs_has_refused(client, clock, monke
     assert await asked(client, "ann") == "deny"
 
 
-async def test_an_erased_person_is_not_brought_back_by_a_file(client, clock, seated, erase, put):
+@pytest.mark.parametrize("hidden", [False, True], ids=["known", "hidden"])
+async def test_an_erased_person_is_not_brought_back_by_a_file(
+    client, clock, seated, erase, put, database, tenant, hidden
+):
+    """Also where the id itself went with them, and the file seems to bring somebody new."""
+    with psycopg.connect(database.urls.owner) as connection:
+        connection.execute("UPDATE tenant SET hides_erased = %s WHERE id = %s", (hidden, tenant))
     await known(client, "ann")
     await put("ann", {"email": "ann@mail.example"})
     await sent(client, line("ann"))

@@ -17,7 +17,7 @@ from service.given import new_id, utc_now
 from service.kernel import Caller, TenantId
 from service.subjects import PutSubject
 from service.transaction import Begin
-from service.vault.ahead import one_ahead
+from service.vault.ahead import in_turn, one_ahead
 from service.vault.keys import Keys
 from service.vault.ring_file import FileRing
 from service.web.lines import NDJSON
@@ -60,6 +60,7 @@ async def brought(begin: Begin, keys: Keys, place: Path, tenant: TenantId) -> li
         nobody,  # type: ignore[arg-type]
         utc_now,
         one_ahead,
+        in_turn,
     )
     reader = Reading(ready=lambda _: None, vocabulary=policy.vocabulary, clock=utc_now).of(NDJSON, None)
     told = import_records(lines(), reader.read, import_id=IMPORT, how=reader.how, facts=False, dry=False, by=by)

@@ -1,0 +1,154 @@
+"""Two pieces of an import are stored at once, and what they leave is what one after the other would."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from service.consent import importing
+from service.consent.chunking import AppendChunk
+from service.consent.import_api import Reading
+from service.consent.importing import ImportRecords
+from service.decisions.artefacts import read_policy
+from service.given import BUILD
+from service.kernel import Caller, Contended, SubjectId, Unavailable
+from service.subjects import PutSubject
+from service.transaction import Begin
+from service.vault.ahead import in_turn, one_ahead
+from service.vault.keys import Keys
+from service.vault.ring_file import FileRing
+from service.web.lines import NDJSON
+from tests.api.test_record_import import CONSENT
+from tests.builders import DAY
+
+POLICY = read_policy(BUILD)
+LINES = 40
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "LINES", LINES)
+
+
+@pytest.fixture
+def bring(begin: Begin, clock, new_id, caller: Caller, tmp_path: Path) -> Callable[..., Any]:
+    """Imports lines through transactions of `opened`; `under_way` is how many pieces are at once."""
+    keys = Keys(FileRing.open(tmp_path / "root.keys"), begin, clock, keep=DAY)
+    reader = Reading(ready=lambda _: None, vocabulary=POLICY.vocabulary, clock=clock).of(NDJSON, None)
+
+    async def nobody(wanted: object, *, by: Caller) -> Sequence[Sequence[str]]:
+        return []
+
+    async def bring(sent: Sequence[bytes], opened: Any = begin, import_id: UUID | None = None) -> list[Any]:
+        async def lines() -> AsyncIterator[Sequence[bytes | None]]:
+            yield sent
+
+        import_records = ImportRecords(
+            opened,
+            keys,
+            AppendChunk(POLICY.vocabulary, new_id),
+            PutSubject(begin, clock, POLICY.gazetteer),
+            nobody,  # type: ignore[arg-type]
+            clock,
+            one_ahead,
+            partial(in_turn, patience=0.2),
+        )
+        told = import_records(
+            lines(), reader.read, import_id=import_id or uuid4(), how=reader.how, facts=False, dry=False, by=caller
+        )
+        return [each async for each in told]
+
+    return bring
+
+
+def line(subject: str, ts: str, **more: Any) -> bytes:
+    return msgspec.json.encode({"subject": subject, **CONSENT, "ts": ts, **more})
+
+
+async def test_the_next_piece_begins_before_the_one_before_is_stored(begin, bring, clock):
+    open_, most = 0, 0
+
+    @asynccontextmanager
+    async def counted(tenant):
+        nonlocal open_, most
+        open_ += 1
+        most = max(most, open_)
+        try:
+            async with begin(tenant) as tx:
+                yield tx
+                await asyncio.sleep(0.05)
+        finally:
+            open_ -= 1
+
+    lines = [line(f"s{number}", clock().isoformat()) for number in range(4 * LINES)]
+    *told, summary = await bring(lines, counted)
+
+    assert most == 2
+    assert [done.line for piece in told for done in piece] == list(range(1, 4 * LINES + 1))
+    assert (summary.stored, summary.records) == (4 * LINES, 4 * LINES)
+
+
+async def test_of_the_same_people_both_pieces_count(begin, bring, clock, tenant):
+    """The second finds what the first has left, whichever of them PostgreSQL lets go first."""
+    times = [(clock() - days * DAY).isoformat() for days in (9, 8, 7)]
+    lines = [line(f"s{number}", ts, brand=f"b{ts[:10]}") for ts in times for number in range(LINES)]
+    *_, summary = await bring(lines)
+
+    assert summary.records == 3 * LINES
+    async with begin(tenant) as tx:
+        for number in range(LINES):
+            handle = await tx.subjects.handle_of(SubjectId(f"s{number}"))
+            assert handle is not None
+            kept, state = await tx.records.history(handle), await tx.states.read(handle)
+            assert (len(kept), len(state.acts)) == (3, 3)
+
+
+async def test_a_piece_that_begins_anew_is_not_held_off_by_the_next(begin, bring, clock):
+    given_up = 0
+
+    @asynccontextmanager
+    async def unlucky(tenant):
+        nonlocal given_up
+        async with begin(tenant) as tx:
+            yield tx
+            if not given_up and (await tx.subjects.count()):
+                given_up += 1
+                await asyncio.sleep(0.1)
+                raise Contended("others were in the way")
+
+    lines = [line(f"s{number % LINES}", clock().isoformat(), brand=f"b{number}") for number in range(2 * LINES)]
+    *told, summary = await bring(lines, unlucky)
+
+    assert (given_up, summary.records) == (1, 2 * LINES)
+    assert [len(piece) for piece in told] == [LINES, LINES]
+
+
+async def test_nothing_after_a_piece_that_fails_is_stored(begin, bring, clock, tenant):
+    """And the import goes on from there."""
+    sent, import_id = [line(f"s{number}", clock().isoformat()) for number in range(4 * LINES)], uuid4()
+    failing = 0
+
+    @asynccontextmanager
+    async def fails(tenant):
+        nonlocal failing
+        async with begin(tenant) as tx:
+            yield tx
+            if await tx.subjects.count() > LINES:
+                failing += 1
+                await asyncio.sleep(0.05)  # the next has time to come up to here
+                raise Unavailable("gone")
+
+    with pytest.raises(Unavailable):
+        await bring(sent, fails, import_id)
+
+    async with begin(tenant) as tx:
+        assert (await tx.imports.progress(import_id))[0] == await tx.subjects.count() == LINES
+    *_, summary = await bring(sent, import_id=import_id)
+    assert failing
+    assert (summary.skipped, summary.stored) == (LINES, 3 * LINES)
