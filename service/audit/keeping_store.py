@@ -26,10 +26,10 @@ _STEPS: Final = {
     Content.EVENT: text(_STEP.format("expire_events")),
 }
 _TRACES: Final = """
-    SELECT trace.* FROM unnest(string_to_array(%(ids)s, ',')::uuid[]) AS asked (id)
+    SELECT trace.* FROM string_to_table(%(ids)s, ',') AS asked (id)
     CROSS JOIN LATERAL (
         SELECT id, handle, at FROM expired
-        WHERE tenant = %(tenant)s AND kind = %(kind)s AND id = asked.id OFFSET 0
+        WHERE tenant = %(tenant)s AND kind = %(kind)s AND id = asked.id::uuid OFFSET 0
     ) AS trace
 """
 _WENT: Final = """

@@ -41,10 +41,10 @@ _APPEND: Final = """
 """PostgreSQL keeps `json` as it was written, so the canonical bytes are all that has to travel."""
 
 _SECRETS: Final = """
-    SELECT hidden.* FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS asked (handle)
+    SELECT hidden.* FROM string_to_table(%(handles)s, ',') AS asked (handle)
     CROSS JOIN LATERAL (
         SELECT handle, secret FROM commitment_secret
-        WHERE tenant = %(tenant)s AND handle = asked.handle OFFSET 0
+        WHERE tenant = %(tenant)s AND handle = asked.handle::uuid OFFSET 0
     ) AS hidden
 """
 _DESTROY_SECRETS: Final = """

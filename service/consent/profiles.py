@@ -17,20 +17,18 @@ from service.wire import Rows, Statement, exchange
 
 _ENTER: Final = f"SELECT set_config('{TENANT_SETTING}', %(tenant)s, true)"
 _PROFILES: Final = """
-    SELECT who.subject, who.handle, who.version, who.facts, who.flags, will.version, will.state, hidden.secret
-    FROM unnest(string_to_array(%(names)s, ',')) AS asked (subject)
+    SELECT found.*
+    FROM string_to_table(%(names)s, ',') AS asked (subject)
     CROSS JOIN LATERAL (
-        SELECT * FROM subject WHERE tenant = %(tenant)s AND subject = asked.subject OFFSET 0
-    ) AS who
-    LEFT JOIN LATERAL (
-        SELECT version, state FROM consent_state WHERE tenant = %(tenant)s AND handle = who.handle OFFSET 0
-    ) AS will ON true
-    LEFT JOIN LATERAL (
-        SELECT secret FROM commitment_secret WHERE tenant = %(tenant)s AND handle = who.handle OFFSET 0
-    ) AS hidden ON true
+        SELECT who.subject, who.handle, who.version, who.facts, who.flags, will.version, will.state, hidden.secret
+        FROM subject AS who
+        LEFT JOIN consent_state AS will ON will.tenant = who.tenant AND will.handle = who.handle
+        LEFT JOIN commitment_secret AS hidden ON hidden.tenant = who.tenant AND hidden.handle = who.handle
+        WHERE who.tenant = %(tenant)s AND who.subject = asked.subject
+        OFFSET 0
+    ) AS found
 """
-"""Each is looked up by itself. From a list PostgreSQL would rather read all that the tenant has, a hundred times as
-long, while it knows little of it: after an import, say."""
+"""Each is looked up by itself (ADR 0030)."""
 _MAPPINGS: Final = """
     SELECT purpose, maps_to FROM purpose
     WHERE tenant = %(tenant)s AND purpose = ANY(string_to_array(%(names)s, ','))

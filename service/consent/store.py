@@ -39,8 +39,8 @@ _APPEND: Final = """
 """
 _RECORDS: Final = "SELECT id, handle, received_at, statement FROM record WHERE tenant = %(tenant)s"
 _FIND: Final = f"""
-    SELECT found.* FROM unnest(string_to_array(%(ids)s, ',')::uuid[]) AS asked (id)
-    CROSS JOIN LATERAL ({_RECORDS} AND id = asked.id OFFSET 0) AS found
+    SELECT found.* FROM string_to_table(%(ids)s, ',') AS asked (id)
+    CROSS JOIN LATERAL ({_RECORDS} AND id = asked.id::uuid OFFSET 0) AS found
 """  # noqa: S608, a constant
 _HISTORY: Final = f"""
     {_RECORDS} AND handle = %(handle)s AND received_at <= %(as_of)s::timestamptz ORDER BY ts, id
@@ -49,8 +49,8 @@ _PAGE: Final = f"""
     {_RECORDS} AND handle = %(handle)s AND (ts, id) > (%(ts)s::timestamptz, %(id)s) ORDER BY ts, id LIMIT %(limit)s
 """
 _HISTORIES: Final = f"""
-    SELECT theirs.* FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS asked (handle)
-    CROSS JOIN LATERAL ({_RECORDS} AND handle = asked.handle ORDER BY ts, id) AS theirs
+    SELECT theirs.* FROM string_to_table(%(handles)s, ',') AS asked (handle)
+    CROSS JOIN LATERAL ({_RECORDS} AND handle = asked.handle::uuid ORDER BY ts, id) AS theirs
 """  # noqa: S608, a constant
 _HANDLES: Final = """
     (SELECT DISTINCT handle FROM record
@@ -61,10 +61,10 @@ _HANDLES: Final = """
     ORDER BY handle LIMIT %(limit)s
 """
 _STATES: Final = """
-    SELECT will.* FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS asked (handle)
+    SELECT will.* FROM string_to_table(%(handles)s, ',') AS asked (handle)
     CROSS JOIN LATERAL (
         SELECT handle, version, state FROM consent_state
-        WHERE tenant = %(tenant)s AND handle = asked.handle OFFSET 0
+        WHERE tenant = %(tenant)s AND handle = asked.handle::uuid OFFSET 0
     ) AS will
 """
 _FIRST: Final = """
@@ -77,7 +77,7 @@ _FIRST: Final = """
 _LOCK: Final = """
     SELECT held.handle, held.version, held.state
     FROM (
-        SELECT handle FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS asked (handle) ORDER BY handle
+        SELECT id::uuid AS handle FROM string_to_table(%(handles)s, ',') AS id ORDER BY handle
     ) AS asked
     CROSS JOIN LATERAL (
         SELECT handle, version, state FROM consent_state
@@ -91,8 +91,7 @@ _WRITE: Final = """
     ON CONFLICT (tenant, handle) DO UPDATE
     SET version = excluded.version, state = excluded.state, updated_at = excluded.updated_at
 """
-"""Of rows that are held, or of whom nobody else knows. Here and above each is looked up by itself: joined, or in an
-order of the table's, PostgreSQL would rather read all that the tenant has while it knows little of it."""
+"""Of rows that are held, or of whom nobody else knows. Here and above each is looked up by itself (ADR 0030)."""
 _REGISTER: Final = """
     INSERT INTO purpose (tenant, purpose, maps_to, title, created_at)
     VALUES (%(tenant)s, %(purpose)s, %(maps_to)s, %(title)s, %(at)s)

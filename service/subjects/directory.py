@@ -23,17 +23,16 @@ _ENSURE: Final = """
     RETURNING subject, handle
 """
 _HANDLES: Final = """
-    SELECT who.* FROM unnest(string_to_array(%(subjects)s, ',')) AS asked (subject)
+    SELECT who.* FROM string_to_table(%(subjects)s, ',') AS asked (subject)
     CROSS JOIN LATERAL (
         SELECT subject, handle FROM subject WHERE tenant = %(tenant)s AND subject = asked.subject OFFSET 0
     ) AS who
 """
-"""Here and below each is looked up by itself. From a list, or in an order of the table's, PostgreSQL would rather read
-all that the tenant has while it knows little of it."""
+"""Here and below each is looked up by itself (ADR 0030)."""
 _HELD: Final = """
     SELECT who.subject, who.handle
     FROM (
-        SELECT subject FROM unnest(string_to_array(%(subjects)s, ',')) AS asked (subject) ORDER BY subject COLLATE "C"
+        SELECT subject FROM string_to_table(%(subjects)s, ',') AS asked (subject) ORDER BY subject COLLATE "C"
     ) AS asked
     CROSS JOIN LATERAL (
         SELECT subject, handle FROM subject WHERE tenant = %(tenant)s AND subject = asked.subject FOR KEY SHARE
@@ -41,10 +40,10 @@ _HELD: Final = """
 """
 """Writers don't wait for each other here, and merges wait for all of them."""
 _NAMES: Final = """
-    SELECT who.* FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS asked (handle)
+    SELECT who.* FROM string_to_table(%(handles)s, ',') AS asked (handle)
     CROSS JOIN LATERAL (
         SELECT handle, subject FROM subject
-        WHERE tenant = %(tenant)s AND handle = asked.handle AND merged_at IS NULL OFFSET 0
+        WHERE tenant = %(tenant)s AND handle = asked.handle::uuid AND merged_at IS NULL OFFSET 0
     ) AS who
 """
 _LEAVE: Final = """

@@ -18,20 +18,19 @@ from service.subjects.tables import subject_facts, subject_pair
 from service.trips import Trips
 
 _VERSIONS: Final = """
-    SELECT theirs.* FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS asked (handle)
+    SELECT theirs.* FROM string_to_table(%(handles)s, ',') AS asked (handle)
     CROSS JOIN LATERAL (
         SELECT handle, version, facts FROM subject_facts
-        WHERE tenant = %(tenant)s AND handle = asked.handle ORDER BY version
+        WHERE tenant = %(tenant)s AND handle = asked.handle::uuid ORDER BY version
     ) AS theirs
 """
-"""Here and below each is looked up by itself. From a list PostgreSQL would rather read all that the tenant has while it
-knows little of it."""
+"""Here and below each is looked up by itself (ADR 0030)."""
 _STANDING: Final = """
     SELECT who.handle, who.version, who.facts, who.flags
-    FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS whose (handle)
+    FROM string_to_table(%(handles)s, ',') AS whose (handle)
     CROSS JOIN LATERAL (
         SELECT handle, version, facts, flags FROM subject
-        WHERE tenant = %(tenant)s AND handle = whose.handle OFFSET 0
+        WHERE tenant = %(tenant)s AND handle = whose.handle::uuid OFFSET 0
     ) AS who
 """
 _EVERYBODY: Final = """

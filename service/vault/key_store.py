@@ -23,15 +23,14 @@ _OF_FIELD: Final = """
 _HELD: Final = """
     SELECT held.*
     FROM (
-        SELECT handle FROM unnest(string_to_array(%(handles)s, ',')::uuid[]) AS asked (handle) ORDER BY handle
+        SELECT id::uuid AS handle FROM string_to_table(%(handles)s, ',') AS id ORDER BY handle
     ) AS asked
     CROSS JOIN LATERAL (
         SELECT handle, key_id, tenant_key_version, wrapped, destroyed_at IS NOT NULL AS destroyed
         FROM vault_subject_key WHERE tenant = %(tenant)s AND handle = asked.handle FOR SHARE
     ) AS held
 """
-"""FOR KEY SHARE would let destruction pass: it changes no key column. Each is looked up by itself: from a list, or in
-an order of the table's, PostgreSQL would rather read all that the tenant has while it knows little of it."""
+"""FOR KEY SHARE would let destruction pass: it changes no key column. Each is looked up by itself (ADR 0030)."""
 _FIND: Final = _HELD.replace("FOR SHARE", "OFFSET 0")
 
 _ADD: Final = """

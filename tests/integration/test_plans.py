@@ -127,6 +127,19 @@ async def test_each_of_many_is_looked_up_by_its_key(crowded, query: str, table: 
     assert _conditions(nodes, table, by) == {frozenset(by)}, nodes
 
 
+@pytest.mark.parametrize("query", [profiles._PROFILES, directory._HELD, consent._FIND, consent._LOCK, audit._SECRETS])
+async def test_the_number_of_those_that_are_looked_up_changes_no_plan(crowded, query: str):
+    """So PostgreSQL keeps the plan, and plans no more."""
+    lists = [
+        dict.fromkeys(("subjects", "names", "handles", "ids"), ",".join([md5("h1")] * many)) for many in (1, WANTED)
+    ]
+    few, many = (
+        crowded.execute(f"EXPLAIN (FORMAT JSON) {query}", {"tenant": "crowded"} | each).fetchone()[0] for each in lists
+    )
+
+    assert few[0]["Plan"]["Total Cost"] == many[0]["Plan"]["Total Cost"]
+
+
 async def test_states_are_written_by_their_key(crowded):
     """Nothing but the index is read."""
     written = {"tenant": "crowded", "version": 1, "at": "now", "rows": "[]"}
