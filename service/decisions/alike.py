@@ -10,7 +10,8 @@ guesses: `place` says nothing, and the person is read at length.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -56,47 +57,36 @@ Placed = tuple[tuple[Any, ...], int]
 """What those who are alike have in common, and until when this one is, in microseconds since 1970."""
 
 
-class Rungs(dict[int, Rung]):
-    """What the facts tell of each day, worked out when it first comes up."""
+K = TypeVar("K")
+V = TypeVar("V")
 
-    def __init__(self, tell: Callable[[int], Rung]) -> None:
-        super().__init__()
+
+class Learnt(dict[K, V]):
+    """What is told of whatever came up, each worked out once. It equals no other."""
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
+    __eq__ = object.__eq__
+
+    def __init__(self, tell: Callable[[K], V], known: Mapping[K, V] = MappingProxyType({})) -> None:
+        super().__init__(known)
         self._tell = tell
 
-    def __missing__(self, code: int) -> Rung:
-        rung = self[code] = self._tell(code)
-        return rung
+    def __missing__(self, key: K) -> V:
+        told = self[key] = self._tell(key)
+        return told
 
 
-class Midnights(dict[int, int]):
-    """When days begin somewhere, in microseconds since 1970, by their ordinal."""
-
-    def __init__(self, zone: ZoneInfo) -> None:
-        super().__init__({_NO_DAY: NEVER})
-        self._zone = zone
-
-    def __missing__(self, day: int) -> int:
-        begins = self[day] = micros(midnight(date.fromordinal(day), self._zone))
-        return begins
+Rungs = Learnt[int, Rung]
+"""What the facts tell of each day."""
+Midnights = Learnt[int, int]
+"""When days begin somewhere, in microseconds since 1970, by their ordinal."""
+Pairs = Learnt[tuple[int, int], int]
+"""How old somebody was who was born on a day when they acted on another."""
 
 
-class Pairs(dict[tuple[int, int], int]):
-    """How old people were on a day, each worked out when it first comes up."""
+class Shape(Struct, frozen=True, gc=False):
+    """What tells people of a frame apart. Many frames have the same one."""
 
-    def __init__(self, ladder: Callable[[int], Ladder]) -> None:
-        super().__init__()
-        self._ladder = ladder
-
-    def __missing__(self, pair: tuple[int, int]) -> int:
-        born, act = pair
-        age = self[pair] = self._ladder(born).on(waited_on(act))[0]
-        return age
-
-
-class Plan(Struct, frozen=True, gc=False):
-    """How people of one frame are told apart at one instant."""
-
-    number: int
     rungs: tuple[tuple[int, Rungs], ...]
     """Places among the days, and what they tell."""
     waits: tuple[tuple[int, Rungs], ...]
@@ -111,8 +101,13 @@ class Plan(Struct, frozen=True, gc=False):
     until: int
     """When the facts change for everybody."""
     length: int
-    given: dict[tuple[Any, ...], Any]
-    """What those were answered who stand at one place, as far as they were asked about."""
+
+
+class Plan(Struct, frozen=True, gc=False):
+    """How people of one frame are told apart at one instant."""
+
+    number: int
+    shape: Shape
 
 
 class Alike:
@@ -136,6 +131,7 @@ class Alike:
         self._pairs: dict[Any, Pairs] = {}
         self._begin: dict[ZoneInfo, Midnights] = {}
         self._plans = 0
+        self._shapes: dict[Shape, Shape] = {}
         self.until = NEVER
         """The first instant, in microseconds since 1970, at which plans that were made tell people apart no more."""
         self._lately = (question.at - _LATELY).date().toordinal() * 4
@@ -170,8 +166,7 @@ class Alike:
         until = stands_until(asked, self._at)
         self.until = min(self.until, NEVER if until is None else micros(until), age.until)
         self._plans += 1
-        plan = Plan(
-            number=self._plans,
+        shape = Shape(
             rungs=tuple(rungs),
             waits=tuple(waits),
             days=self._midnights(zones.of_dates),
@@ -182,9 +177,8 @@ class Alike:
             tried=tuple(place for channel, place in layout.tried.items() if self._counts(channel)),
             until=NEVER if until is None else micros(until),
             length=layout.length,
-            given={},
         )
-        return plan, asked
+        return Plan(self._plans, self._shapes.setdefault(shape, shape)), asked
 
     def _of_act(self, item: Item, asked: Template, zones: Zones) -> Iterator[Rungs]:
         if item.past is not None:
@@ -194,42 +188,47 @@ class Alike:
 
     def place(self, plan: Plan, days: Sequence[int]) -> Placed | None:
         """Return where somebody stands; nothing where they are to be read at length."""
-        if not self._told_by(plan, days):
+        shape = plan.shape
+        if not self._told_by(shape, days):
             return None
         key: list[Any] = [plan.number]
         changes = waits = _NO_DAY
-        for place, rungs in plan.rungs:
+        for place, rungs in shape.rungs:
             told, later = rungs[days[place]]
             key.append(told)
             if later < changes:
                 changes = later
-        for place, rungs in plan.waits:
+        for place, rungs in shape.waits:
             told, later = rungs[days[place]]
             key.append(told)
             if later < waits:
                 waits = later
-        until = min(plan.days[changes], plan.days_of_waits[waits])
-        for place in plan.ends:
+        until = min(shape.days[changes], shape.days_of_waits[waits])
+        for place in shape.ends:
             ended = days[place] <= self._now
             key.append(ended)
             if not ended and days[place] < until:
                 until = days[place]
-        key += [ages_[days[birth], days[place]] for birth, place, ages_ in plan.pairs]
+        for birth, place, ages_ in shape.pairs:
+            key.append(ages_[days[birth], days[place]])
         key.append(until <= self._soon)
-        return tuple(key), min(until, plan.until)
+        return tuple(key), min(until, shape.until)
 
     def filled(self, asked: Template) -> Filled:
         """Return the facts of everybody who is alike."""
         return fill(asked, self._at)
 
-    def _told_by(self, plan: Plan, days: Sequence[int]) -> bool:
+    def _told_by(self, shape: Shape, days: Sequence[int]) -> bool:
         """Whether days are enough to tell what the facts say."""
-        if len(days) != plan.length or days[NEWEST] >= self._lately:
+        if len(days) != shape.length or days[NEWEST] >= self._lately:
             return False
-        for place in plan.recent:
+        for place in shape.recent:
             if days[place] >= self._refused:
                 return False
-        return all(days[place] <= self._counted for place in plan.tried)
+        for place in shape.tried:  # noqa: SIM110, a generator takes longer than what it asks
+            if days[place] > self._counted:
+                return False
+        return True
 
     def template(self, framed: Framed, days: Sequence[int]) -> Template:
         """Return what is asked about somebody, or about one of whom it is the same."""
@@ -258,7 +257,11 @@ class Alike:
 
     def _midnights(self, zone: ZoneInfo) -> Midnights:
         if (midnights := self._begin.get(zone)) is None:
-            midnights = self._begin[zone] = Midnights(zone)
+
+            def tell(day: int) -> int:
+                return micros(midnight(date.fromordinal(day), zone))
+
+            midnights = self._begin[zone] = Midnights(tell, {_NO_DAY: NEVER})
         return midnights
 
     def _past(self, edges: tuple[int, ...], zones: Zones) -> Rungs:
@@ -306,10 +309,15 @@ class Alike:
 
         return self._remembered(("today", age.kind, today), tell)
 
-    def _then(self, age: "_Age", zones: Zones) -> "Pairs":
+    def _then(self, age: "_Age", zones: Zones) -> Pairs:
         key = age.kind, zones.known
         if (pairs := self._pairs.get(key)) is None:
-            pairs = self._pairs[key] = Pairs(age.ladder)
+
+            def tell(pair: tuple[int, int]) -> int:
+                born, act = pair
+                return age.ladder(born).on(waited_on(act))[0]
+
+            pairs = self._pairs[key] = Pairs(tell)
         return pairs
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from service.consent import Channel, Profile, Profiles, StateUnreadable, is_tenant_purpose
-from service.decisions.alike import Placed, Plan
+from service.decisions.alike import Placed
 from service.decisions.asking import Answer, Evaluate, Judged, answer_to, content_hash
 from service.decisions.batch_ports import Asked, Known, NarrowRows, PackedLog, Row
 from service.decisions.clocks import Zones
@@ -182,6 +182,7 @@ class _Chunk:
         self._rows = list(rows)
         self._frames: dict[bytes, Framed | None] = {}
         self._numbers: dict[tuple[bytes, datetime | None], int] = {}
+        self._places: dict[_Key, int] = {}
         self._known: dict[SubjectId, Known] = {}
         self.answers: list[Given] = []
         self.told: list[Told | None] = [None] * len(subjects)
@@ -195,15 +196,10 @@ class _Chunk:
     async def settle(self) -> None:
         """Give everybody an answer of whom anybody can say."""
         await self._read_missing()
-        placed = await self._place()
-        numbers: dict[_Key, int] = {}
-        for number, (plan, (key, until)) in placed.items():
-            given, row = plan.given[key], self._rows[number]
-            if given is None or row is None:
-                continue
-            if (answer := numbers.get(key)) is None:
-                answer = numbers[key] = self._number(given)
-            self.told[number] = Told(row.handle, row.secret, answer, until)
+        new = await self._place()
+        await self._read_frames({row.frame for _, row in new})
+        for start in range(0, len(new), TOGETHER):
+            await self._learn(new[start : start + TOGETHER])
         await self._ordinarily([number for number, told in enumerate(self.told) if told is None])
 
     async def _read_missing(self) -> None:
@@ -242,10 +238,9 @@ class _Chunk:
         for name, body in bodies.items():
             self._frames[name] = framed_by(body)
 
-    async def _place(self) -> dict[int, tuple[Plan, Placed]]:
-        """Return where those stand who have a narrow row that says it, each with an answer in the plan."""
-        plans, place, now = self._kinds.plans, self._kinds.alike.place, micros(self._at)
-        placed: dict[int, tuple[Plan, Placed]] = {}
+    async def _place(self) -> list[tuple[int, Row]]:
+        """Tell those who stand where somebody stood before, and return whose frame or place is new."""
+        plans, given, place, now = self._kinds.plans, self._kinds.given, self._kinds.alike.place, micros(self._at)
         new: list[tuple[int, Row]] = []
         for number, row in enumerate(self._rows):
             if number % _BREATH == 0:
@@ -255,20 +250,17 @@ class _Chunk:
             if (plan := plans.get(row.frame)) is None:
                 new.append((number, row))
             elif (found := place(plan, days_in(row.days))) is not None and found[1] > now:
-                if found[0] in plan.given:
-                    placed[number] = plan, found
+                if found[0] in given:
+                    self._tell(number, row, found)
                 else:
                     new.append((number, row))
-        await self._read_frames({row.frame for _, row in new})
-        for start in range(0, len(new), TOGETHER):
-            placed |= await self._learn(new[start : start + TOGETHER])
-        return placed
+        return new
 
-    async def _learn(self, new: Sequence[tuple[int, Row]]) -> dict[int, tuple[Plan, Placed]]:
-        """Return where those stand whose frame or place is new, and ask about each place once."""
+    async def _learn(self, new: Sequence[tuple[int, Row]]) -> None:
+        """Tell those whose frame or place is new, and ask about each place once."""
         plans, alike, now = self._kinds.plans, self._kinds.alike, micros(self._at)
-        placed: dict[int, tuple[Plan, Placed]] = {}
-        unasked: dict[_Key, tuple[Plan, Row, Filled]] = {}
+        placed: list[tuple[int, Row, Placed]] = []
+        unasked: dict[_Key, tuple[Row, Filled]] = {}
         for number, row in new:
             if (framed := self._frames[row.frame]) is None:
                 continue
@@ -280,22 +272,32 @@ class _Chunk:
                 plans[row.frame] = plan
             if (found := alike.place(plan, days)) is None or found[1] <= now:
                 continue
-            placed[number] = plan, found
-            if found[0] not in plan.given and found[0] not in unasked:
-                unasked[found[0]] = plan, row, alike.filled(asked or alike.template(framed, days))
+            placed.append((number, row, found))
+            if found[0] not in self._kinds.given and found[0] not in unasked:
+                unasked[found[0]] = row, alike.filled(asked or alike.template(framed, days))
         await self._judge(unasked)
-        return placed
+        for each in placed:
+            self._tell(*each)
 
-    async def _judge(self, new: Mapping[_Key, tuple[Plan, Row, Filled]]) -> None:
+    def _tell(self, number: int, row: Row, found: Placed) -> None:
+        """Tell somebody what was answered to those who are alike, if it is the same for all."""
+        key, until = found
+        if (answer := self._places.get(key)) is None:
+            if (given := self._kinds.given.get(key)) is None:
+                return
+            answer = self._places[key] = self._number(given)
+        self.told[number] = Told(row.handle, row.secret, answer, until)
+
+    async def _judge(self, new: Mapping[_Key, tuple[Row, Filled]]) -> None:
         """Ask about those who are alike, once."""
         evaluate = await self._evaluate([filled.facts for *_, filled in new.values()])
-        for key, (plan, row, filled) in new.items():
+        for key, (row, filled) in new.items():
             judged = await evaluate(filled.facts)
             given: Given | None = Given(judged=judged, facts=filled.facts, retry_after=None)
             if judged.verdict.closed_hours:
                 # Where it opens may hang on a change of these days, which is not the same for all who are alike.
                 given = None if key[-1] else _given(await self._opened(row, filled, evaluate))
-            plan.given[key] = given
+            self._kinds.given[key] = given
         await self._batch.breathe()
 
     async def _opened(self, row: Row, filled: Filled, evaluate: Evaluate) -> Answer:

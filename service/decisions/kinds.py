@@ -9,10 +9,11 @@ from service.decisions.clocks import Zones
 from service.decisions.domain import Question
 from service.decisions.narrow import micros
 from service.decisions.overlay import Overlay
+from service.decisions.packed import Given
 from service.decisions.ports import Law
 
-ROOM: Final = 30_000
-"""Plans and answers together that a batch keeps, and that are kept between batches; about sixty megabytes."""
+ROOM: Final = 60_000
+"""Plans that a batch keeps, as many answers, and as many of each that are kept between batches."""
 _AGED: Final = timedelta(minutes=30)
 """After which people are told apart anew. Whose answer has changed by then is read at length until then."""
 
@@ -26,19 +27,23 @@ class Kinds:
         self.alike = Alike(question, overlay, law.policy, zones_of)
         self.plans: dict[bytes, Plan] = {}
         """By the name of the frame."""
-        self.size = 0
-        """Plans and answers, when they were last counted."""
+        self.given: dict[tuple[Any, ...], Given | None] = {}
+        """What those were answered who stand at one place, as far as they were asked about. Nothing where it is not the
+        same for all."""
 
     def good_at(self, now: datetime) -> bool:
         """Whether what is known still tells people apart. An instant before the first is never asked about."""
         return self.at <= now <= self.at + _AGED and micros(now) < self.alike.until
 
+    @property
+    def size(self) -> int:
+        return max(len(self.plans), len(self.given))
+
     def shrink(self) -> None:
         """Forget what came last, where there is too much: what many have in common came first."""
-        self.size = sum(1 + len(plan.given) for plan in self.plans.values())
-        while self.size > ROOM:
-            _, plan = self.plans.popitem()
-            self.size -= 1 + len(plan.given)
+        for known in (self.plans, self.given):
+            while len(known) > ROOM:
+                known.popitem()
 
 
 class Remembered:

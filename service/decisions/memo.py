@@ -4,12 +4,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
+from msgspec.structs import replace
+
 from service.decisions.asking import Engine, Judged, content_hash
 from service.decisions.domain import DecisionUnavailable, Verdict, verdict_of
 from service.decisions.policy import Policy
 
-KEEP: Final = 10_000
-"""Verdicts in memory; about twenty megabytes."""
+KEEP: Final = 40_000
+"""Facts whose verdict is in memory, and verdicts that differ; some twenty megabytes with a tenth as many verdicts."""
 
 Recall = Callable[[str, bytes], Awaitable[bytes | None]]
 """What the policy of a revision once answered to facts of a hash, from the table of verdicts."""
@@ -22,6 +24,7 @@ class Memo:
         self._engine = engine
         self._keep = keep
         self._known: dict[bytes, Judged] = {}
+        self._said: dict[bytes, Judged] = {}
 
     @property
     def policy(self) -> Policy:
@@ -41,9 +44,11 @@ class Memo:
             return known
         body = await recall(self.policy.revision, key) if recall is not None else None
         judged = Judged.of(self._recalled(body, facts) or await self._engine.evaluate(facts), key)
-        if len(self._known) >= self._keep:
-            del self._known[next(iter(self._known))]
-        self._known[key] = judged
+        for kept in (self._known, self._said):
+            if len(kept) >= self._keep:
+                del kept[next(iter(kept))]
+        # The same verdict on other facts is the same object.
+        judged = self._known[key] = replace(self._said.setdefault(judged.body, judged), facts_hash=key)
         return judged
 
     def _recalled(self, body: bytes | None, facts: bytes) -> Verdict | None:

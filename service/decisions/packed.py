@@ -54,11 +54,12 @@ Breathe = Callable[[], Awaitable[None]]
 """Lets others have their turn."""
 
 
-class Given(Struct, frozen=True, kw_only=True):
+class Given(Struct, kw_only=True):
     """One answer of a chunk, which many got."""
 
     judged: Judged
     facts: bytes
+    """Nothing any more once they are stored."""
     retry_after: datetime | None
 
     @property

@@ -60,7 +60,7 @@ class SqlPackedLog:
         new = {
             pair: given
             for given in chunk.answers
-            if (pair := (by.tenant, heading.revision, given.judged.facts_hash)) not in self._stored
+            if given.facts and (pair := (by.tenant, heading.revision, given.judged.facts_hash)) not in self._stored
         }
         told = {
             **msgspec.structs.asdict(heading),
@@ -81,6 +81,8 @@ class SqlPackedLog:
             await exchange(connection, [*statements, self._audit([entry])])
         # Only now is it known that they are stored.
         self._stored.remember(new)
+        for given in chunk.answers:
+            given.facts = b""
 
 
 def _answers(chunk: Chunk) -> Sequence[dict[str, Any]]:
