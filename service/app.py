@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service import db, given
+from service.ahead import in_turn, one_ahead
 from service.audit import ReadEntries, proof_api
 from service.audit.holding import LiftHold, PlaceHold, ReadHolds
 from service.audit.proving import (
@@ -93,7 +94,6 @@ from service.trials.runner import Runner
 from service.trials.shapes import JsonSchemas
 from service.vault import FieldsOf, LookupMany, MoveValues, Opening, OpenTogether, OpenValues, Wanted
 from service.vault import api as vault_api
-from service.vault.ahead import in_turn, one_ahead
 from service.vault.envelope import seal, unseal
 from service.vault.importing import ImportValues
 from service.vault.keys import Keys

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from service.ahead import in_turn, one_ahead
 from service.consent.chunking import AppendChunk
 from service.consent.exporting import ExportRecords
 from service.consent.import_api import Reading
@@ -12,7 +13,6 @@ from service.kernel import Clock, NewId
 from service.subjects import PutSubject
 from service.transaction import Begin
 from service.vault import KeyAccess, LookupMany
-from service.vault.ahead import in_turn, one_ahead
 
 
 def bulk(

@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg_pool import AsyncConnectionPool
 
+from service.ahead import in_turn
 from service.audit.store import statement as audit_statement
 from service.consent.profiles import ProfileReader
 from service.decisions import (
@@ -56,6 +57,7 @@ def decision_parts(
         clock,
         new_id,
         partial(asyncio.sleep, 0),
+        in_turn,
     )
     return {
         "decide": Decide(profiles, begin, log, laws, clock, new_id),

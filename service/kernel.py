@@ -1,8 +1,8 @@
 """Names that every slice shares. Imports nothing of ours."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Final, NewType
+from typing import Annotated, Any, ClassVar, Final, NewType, Protocol
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -98,3 +98,27 @@ class Contended(Unavailable):
     """Two transactions stood in each other's way, and this one was given up. Nothing was stored; it may begin anew."""
 
     code = "contended"
+
+
+class Turn(Protocol):
+    """The place of a work among those that follow each other, two of which are under way at once."""
+
+    def ready(self) -> None:
+        """Let the next one begin: all is held, or read, for which it would have to wait."""
+        ...
+
+    async def mine(self, *, holding: bool) -> None:
+        """Return when everything before is done. The next may begin from the first call on.
+
+        Raises:
+            Contended: what is before may wait for what the caller is `holding`. Let go, and ask again without.
+            Unavailable: what is before was not done, and nothing after it may be.
+        """
+        ...
+
+
+InTurn = Callable[[AsyncIterator[Callable[[Turn], Awaitable[Any]]]], AsyncGenerator[Any]]
+"""Yields what each work returns, in their order, and has the next one under way meanwhile."""
+
+Ahead = Callable[[AsyncIterator[Any]], AsyncGenerator[Any]]
+"""Yields the same, and has the next worked on meanwhile."""

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from service.consent.chunking import AppendChunk, Became
 from service.consent.domain import Submission
 from service.consent.imported import AddressShared, AddressUnknown, Claim, ImportSummary, LineOutcome, Understood
-from service.consent.importing_ports import Ahead, BeginImport, Find, InTurn, Turn
-from service.kernel import Caller, Clock, Contended, DomainError, SubjectId, Unavailable
+from service.consent.importing_ports import BeginImport, Find
+from service.kernel import Ahead, Caller, Clock, Contended, DomainError, InTurn, SubjectId, Turn, Unavailable
 from service.subjects import PutSubject, SubjectFacts
 from service.vault import ImportMoved, KeyAccess, LineRefused, Sameness, content_id, pieces
 

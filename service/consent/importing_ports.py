@@ -1,4 +1,4 @@
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -42,30 +42,6 @@ class ImportTransaction(ConsentTransaction, Protocol):
 
 BeginImport = Callable[[TenantId], AbstractAsyncContextManager[ImportTransaction]]
 """Opens a transaction of one tenant: commits when the block ends, rolls back when it raises."""
-
-
-class Turn(Protocol):
-    """The place of a piece among those that are stored at the same time."""
-
-    def ready(self) -> None:
-        """Say that all is held for which the next one would have to wait, so that it may begin."""
-        ...
-
-    async def mine(self, *, holding: bool) -> None:
-        """Wait until the piece before has ended.
-
-        Raises:
-            Contended: it didn't, and may wait for what this one is `holding`.
-            Unavailable: it was not stored.
-        """
-        ...
-
-
-InTurn = Callable[[AsyncIterator[Callable[[Turn], Awaitable[Any]]]], AsyncGenerator[Any]]
-"""Yields what each returns, in their order, and has the next one under way meanwhile."""
-
-Ahead = Callable[[AsyncIterator[Any]], AsyncGenerator[Any]]
-"""Yields the same, and has the next worked on meanwhile."""
 
 
 class Find(Protocol):

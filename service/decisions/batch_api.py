@@ -1,5 +1,5 @@
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -91,52 +91,61 @@ class BatchController(Controller):
         return LineResponse(_told(parts, asked))
 
 
+class _Piece:
+    """The lines of a chunk as they came: whom they name, and what is wrong with those that name nobody."""
+
+    def __init__(self) -> None:
+        self.subjects: list[SubjectId | None] = []
+        self.faults: dict[int, tuple[dict[str, str], ...]] = {}
+        self.wanted: dict[int, tuple[str, str]] = {}
+        self.unidentified: frozenset[int] = frozenset()
+
+
 class _Asked:
-    """The lines of a batch as they come, and what is wrong with those of the chunk that is being answered."""
+    """The lines of a batch as they come, chunk by chunk."""
 
     def __init__(self, lines: Lines, find: LookupMany, by: Caller) -> None:
         self._lines = lines
         self._find = find
         self._by = by
-        self._wanted: dict[int, tuple[str, str]] = {}
-        self.subjects: list[SubjectId | None] = []
-        self.faults: dict[int, tuple[dict[str, str], ...]] = {}
-        self.unidentified: frozenset[int] = frozenset()
+        self.pieces: deque[_Piece] = deque()
+        """Those that are being answered."""
 
     async def chunks(self) -> AsyncIterator[Sequence[SubjectId | None]]:
         async for chunk in self._lines.chunks(TOGETHER):
-            self.faults, self._wanted, self.unidentified = {}, {}, frozenset()
-            self.subjects = [self._subject(place, text) for place, text in enumerate(chunk)]
-            if self._wanted:
-                await self._identify()
-            yield self.subjects
+            piece = _Piece()
+            piece.subjects = [self._subject(piece, place, text) for place, text in enumerate(chunk)]
+            if piece.wanted:
+                await self._identify(piece)
+            self.pieces.append(piece)
+            yield piece.subjects
 
-    def _subject(self, place: int, text: bytes | None) -> SubjectId | None:
+    def _subject(self, piece: _Piece, place: int, text: bytes | None) -> SubjectId | None:
         if text is None:
-            self.faults[place] = ({"pointer": "", "detail": "The line is too long"},)
+            piece.faults[place] = ({"pointer": "", "detail": "The line is too long"},)
             return None
         if plain := _PLAIN.fullmatch(text):
             return SubjectId(plain[1].decode())
         try:
             line = strictly(text, DecisionBatchLine)
         except Refusal as refusal:
-            self.faults[place] = tuple(map(_fault, refusal.faults))
+            piece.faults[place] = tuple(map(_fault, refusal.faults))
             return None
         match line.subject, line.field, line.value:
             case str(subject), msgspec.UNSET, msgspec.UNSET:
                 return SubjectId(subject)
             case msgspec.UNSET, str(field), str(value):
                 if LOOKUP in self._by.scopes:
-                    self._wanted[place] = field, value
+                    piece.wanted[place] = field, value
                 else:
-                    self.faults[place] = ({"pointer": "/field", "detail": f"This needs the scope {LOOKUP} besides"},)
+                    piece.faults[place] = ({"pointer": "/field", "detail": f"This needs the scope {LOOKUP} besides"},)
             case _:
-                self.faults[place] = ({"pointer": "", "detail": "A subject is required, or a field and a value"},)
+                piece.faults[place] = ({"pointer": "", "detail": "A subject is required, or a field and a value"},)
         return None
 
-    async def _identify(self) -> None:
+    async def _identify(self, piece: _Piece) -> None:
         """Put ids in the place of values, which go no further."""
-        places, wanted = list(self._wanted), list(self._wanted.values())
+        places, wanted = list(piece.wanted), list(piece.wanted.values())
         nobody = set()
         for start in range(0, len(wanted), _SOUGHT):
             try:
@@ -145,14 +154,14 @@ class _Asked:
                 raise DecisionUnavailable(str(error)) from error
             for place, answer in zip(places[start:], answers, strict=False):
                 if isinstance(answer, DomainError):
-                    self.faults[place] = ({"pointer": "", "detail": str(answer)},)
+                    piece.faults[place] = ({"pointer": "", "detail": str(answer)},)
                 elif len(answer) == 1:
-                    self.subjects[place] = answer[0]
+                    piece.subjects[place] = answer[0]
                 else:
                     nobody.add(place)
                     detail = "Several people have this value" if answer else "Nobody has this value"
-                    self.faults[place] = ({"pointer": "/value", "detail": detail},)
-        self._wanted, self.unidentified = {}, frozenset(nobody)
+                    piece.faults[place] = ({"pointer": "/value", "detail": detail},)
+        piece.wanted, piece.unidentified = {}, frozenset(nobody)
 
 
 def _fault(fault: Fault) -> dict[str, str]:
@@ -162,9 +171,9 @@ def _fault(fault: Fault) -> dict[str, str]:
 class _Written:
     """The answers to one chunk, as lines."""
 
-    def __init__(self, part: Part, asked: _Asked, before: int) -> None:
+    def __init__(self, part: Part, piece: _Piece, before: int) -> None:
         self._part = part
-        self._asked = asked
+        self._piece = piece
         self._number = before
         self.texts = [answer_text(given, part.heading.at) for given in part.answers]
         self.outcomes: Counter[str] = Counter()
@@ -174,7 +183,7 @@ class _Written:
         """Yield the lines, many at a time."""
         stem, untils, position = stem_of(self._part.heading.id), Untils(), 0
         told, written = iter(self._part.told), list[bytes]()
-        for place, subject in enumerate(self._asked.subjects):
+        for place, subject in enumerate(self._piece.subjects):
             self._number += 1
             each = None if subject is None else next(told)
             if subject is None or each is None:
@@ -198,11 +207,11 @@ class _Written:
         """Return the line of somebody about whom there is no decision."""
         outcome = DecisionBatchOutcome.UNAVAILABLE
         if subject is None:
-            nobody = place in self._asked.unidentified
+            nobody = place in self._piece.unidentified
             outcome = DecisionBatchOutcome.UNIDENTIFIED if nobody else DecisionBatchOutcome.INVALID
         self.outcomes[outcome] += 1
         answer = DecisionBatchAnswer(
-            line=self._number, outcome=outcome, subject=subject or UNSET, errors=self._asked.faults.get(place, UNSET)
+            line=self._number, outcome=outcome, subject=subject or UNSET, errors=self._piece.faults.get(place, UNSET)
         )
         return _encode(answer) + b"\n"
 
@@ -214,7 +223,7 @@ async def _told(parts: AsyncIterator[Part], asked: _Asked) -> AsyncGenerator[byt
     at_length = 0
     try:
         async for part in parts:
-            written = _Written(part, asked, counted.total())
+            written = _Written(part, asked.pieces.popleft(), counted.total())
             for lines in written.lines():
                 yield lines
             at_length += part.at_length

@@ -4,9 +4,11 @@ Who has a narrow row is answered with all who are alike (`alike.py`). Everybody 
 read leaves a narrow row behind. Nothing is remembered about anybody between two chunks.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -28,7 +30,7 @@ from service.decisions.overlay import InForce, Overlay
 from service.decisions.packed import ROOM, STRANGER, Breathe, Given, Heading, Told, chunk_id, packed
 from service.decisions.ports import Begin, Laws
 from service.decisions.simulation import meaning
-from service.kernel import Caller, Clock, NewId, SubjectId, Unavailable
+from service.kernel import Caller, Clock, InTurn, NewId, SubjectId, Turn, Unavailable
 
 TOGETHER: Final = 1_000
 """People who are read at length, or answers that are asked for, together."""
@@ -60,6 +62,7 @@ class DecideBatch:
         clock: Clock,
         new_id: NewId,
         breathe: Breathe,
+        in_turn: InTurn,
     ) -> None:
         self.rows = rows
         self.log = log
@@ -67,6 +70,7 @@ class DecideBatch:
         self.clock = clock
         self.new_id = new_id
         self.breathe = breathe
+        self.in_turn = in_turn
         self.judge = Judge(begin, laws.shipped.policy)
         self.remembered = Remembered()
         self._profiles = profiles
@@ -74,7 +78,7 @@ class DecideBatch:
     async def __call__(
         self, chunks: AsyncIterator[Asked], *, channel: Channel, purpose: str, context: Context, by: Caller
     ) -> AsyncIterator[Part]:
-        """Return the answers to `chunks`, chunk by chunk; the next is taken when the answers before were.
+        """Return the answers to `chunks`, chunk by chunk. While one is answered the next is, and no third.
 
         The first chunk is answered before this returns, so that a question that can't be asked is refused as a whole.
 
@@ -91,8 +95,21 @@ class DecideBatch:
             channel=channel, purpose=purpose, meaning=meaning(purpose, mapped), at=self.clock(), context=context
         )
         work = _Work(self, question, plausible, by)
-        first = await anext(chunks, None)
-        return work.rest(None if first is None else await work.answered(first), chunks)
+        parts = self.in_turn(partial(work.answered, chunk) async for chunk in chunks)
+        try:
+            first = await anext(parts, None)
+        except BaseException:
+            await parts.aclose()
+            raise
+        return _from(first, parts)
+
+
+async def _from(first: Part | None, rest: AsyncGenerator[Part]) -> AsyncIterator[Part]:
+    async with aclosing(rest):
+        if first is not None:
+            yield first
+        async for part in rest:
+            yield part
 
 
 class _Work:
@@ -106,26 +123,21 @@ class _Work:
         self.in_force: InForce | None = None
         self.kinds: Kinds | None = None
 
-    async def rest(self, first: Part | None, chunks: AsyncIterator[Asked]) -> AsyncIterator[Part]:
-        if first is not None:
-            yield first
-        async for chunk in chunks:
-            yield await self.answered(chunk)
-
-    async def answered(self, asked: Asked) -> Part:
+    async def answered(self, asked: Asked, turn: Turn) -> Part:
         subjects = [subject for subject in asked if subject is not None]
         if len(subjects) > ROOM:
             raise DecisionUnavailable("a chunk has no room for so many")
         try:
-            return await self._answered(subjects)
+            return await self._answered(subjects, turn)
         except DecisionUnavailable:
             raise
         except Unavailable as error:
             raise DecisionUnavailable(str(error)) from error
 
-    async def _answered(self, subjects: Sequence[SubjectId]) -> Part:
+    async def _answered(self, subjects: Sequence[SubjectId], turn: Turn) -> Part:
         at = self.batch.clock()
         in_force, own, rows = await self.batch.rows.read(self.by.tenant, subjects)
+        turn.ready()
         kinds = await self._governed(in_force, at)
         chunk = _Chunk(self, kinds, in_force.overlay, at, subjects, rows)
         await chunk.settle()

@@ -6,7 +6,7 @@ is stored twice, and nothing is left out. That they are the same is seen by a ke
 
 import hashlib
 import hmac
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Final
@@ -14,13 +14,13 @@ from uuid import UUID
 
 from msgspec import Struct, field
 
-from service.kernel import Caller, DomainError, NewSubjectRef, SubjectId, Unavailable
+from service.kernel import Ahead, Caller, DomainError, InTurn, NewSubjectRef, SubjectId, Turn, Unavailable
 from service.vault.blind import lines_mark
 from service.vault.domain import HashKey
 from service.vault.fields import Name, ValueName
 from service.vault.ports import KeyAccess
 from service.vault.usecases import Fields
-from service.vault.value_ports import BeginValues, Normalise, Turn
+from service.vault.value_ports import BeginValues, Normalise
 from service.vault.values import Write, Written
 from service.vault.writing import Outcome, Part, WriteValues
 
@@ -99,16 +99,6 @@ class Checked(Struct, frozen=True, kw_only=True):
     outcomes: list[Outcome | None]
     writes: Mapping[int, Write]
     """By the place in the piece."""
-
-
-Ahead = Callable[[AsyncIterator[Checked]], AsyncGenerator[Checked]]
-"""Yields the same, and has the next worked on meanwhile."""
-
-Store = Callable[[Turn], Awaitable[tuple[int, list[Done]]]]
-"""Stores a piece and returns the lines dealt with by its end, and what became of its own."""
-
-InTurn = Callable[[AsyncIterator[Store]], AsyncGenerator[tuple[int, list[Done]]]]
-"""Yields what each returns, and has the next prepare itself meanwhile."""
 
 
 class ImportValues:

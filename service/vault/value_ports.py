@@ -205,16 +205,3 @@ class Pace(Protocol):
     async def __call__(self, by: Caller) -> int:
         """Return 0 if the caller may go on, else the seconds after which it may ask again."""
         ...
-
-
-class Turn(Protocol):
-    """The place of a work among those that follow each other."""
-
-    async def mine(self, *, holding: bool) -> None:
-        """Return when everything before is done. The next may begin from the first call on.
-
-        Raises:
-            Contended: what is before may wait for what the caller is `holding`. Let go, and ask again without.
-            Unavailable: what is before was not done, and nothing after it may be.
-        """
-        ...

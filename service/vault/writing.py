@@ -16,12 +16,12 @@ from msgspec import Struct
 
 from service.audit import AuditEvent, Draft, Payload
 from service.events import Event
-from service.kernel import Caller, Clock, Contended, DomainError, Handle, TenantId, Unavailable
+from service.kernel import Caller, Clock, Contended, DomainError, Handle, TenantId, Turn, Unavailable
 from service.vault.blind import form, index_digest, suppression_mark
 from service.vault.domain import HashKey, SubjectErased, SubjectKeys, TenantKey
 from service.vault.fields import MATCHED, Field, FieldType, mask
 from service.vault.ports import KeyAccess, Seal
-from service.vault.value_ports import BeginWriting, People, Turn, WriteTransaction
+from service.vault.value_ports import BeginWriting, People, WriteTransaction
 from service.vault.values import (
     Digest,
     Head,

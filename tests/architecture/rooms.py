@@ -214,7 +214,6 @@ ADAPTERS = {
         "tree_store",
     },
     "vault": {
-        "ahead",
         "normal",
         "boxes",
         "pace",
@@ -283,6 +282,7 @@ BESIDE = {
     "kernel": set(),
     "db": {"kernel"},
     "grouped": {"kernel"},
+    "ahead": {"kernel"},
     "migrate": {"schema"},
     "opa_process": {"kernel"},
     "own_files": {"kernel"},

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 from service import given
+from service.ahead import in_turn, one_ahead
 from service.consent import importing
 from service.consent.chunking import AppendChunk
 from service.consent.import_api import Reading
@@ -17,7 +18,6 @@ from service.given import new_id, utc_now
 from service.kernel import Caller, TenantId
 from service.subjects import PutSubject
 from service.transaction import Begin
-from service.vault.ahead import in_turn, one_ahead
 from service.vault.keys import Keys
 from service.vault.ring_file import FileRing
 from service.web.lines import NDJSON

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import msgspec
 
+from service.ahead import in_turn, one_ahead
 from service.kernel import Contended
-from service.vault.ahead import in_turn, one_ahead
 from service.vault.envelope import seal
 from service.vault.importing import LINES, ImportValues, Line
 from service.vault.keys import Keys

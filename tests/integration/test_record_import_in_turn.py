@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from service.ahead import in_turn, one_ahead
 from service.consent import importing
 from service.consent.chunking import AppendChunk
 from service.consent.import_api import Reading
@@ -20,7 +21,6 @@ from service.given import BUILD
 from service.kernel import Caller, Contended, SubjectId, Unavailable
 from service.subjects import PutSubject
 from service.transaction import Begin
-from service.vault.ahead import in_turn, one_ahead
 from service.vault.keys import Keys
 from service.vault.ring_file import FileRing
 from service.web.lines import NDJSON

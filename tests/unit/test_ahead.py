@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from service.vault.ahead import one_ahead
+from service.ahead import one_ahead
 
 
 class Source:

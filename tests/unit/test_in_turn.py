@@ -6,8 +6,8 @@ from contextlib import aclosing
 
 import pytest
 
+from service.ahead import Turn, in_turn
 from service.kernel import Contended, Unavailable
-from service.vault.ahead import Turn, in_turn
 
 
 class Works:
