@@ -75,7 +75,6 @@ def main() -> None:
             least=TARGET,
             errors=errors,
             spread=(min(rates), max(rates)),
-            why="the client, PostgreSQL and whoever else works on the machine share a core; see the next figure",
         ),
         Figure(name="records imported, by the seconds of two cores", figure=number / worked, unit="a second"),
         Figure(name="memory after imports", figure=max(figure["memory"] for figure in figures), unit="MiB", most=250),

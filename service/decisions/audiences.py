@@ -13,7 +13,7 @@ from service.decisions.population import Population
 from service.kernel import Caller, SubjectId, TenantId, Unavailable
 from service.subjects import UnknownJurisdiction
 
-PEOPLE: Final = 20_000
+PEOPLE: Final = 10_000
 """Who are looked at together, at most."""
 
 _Waiting = deque[Sequence[SubjectId]]

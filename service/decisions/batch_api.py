@@ -33,8 +33,8 @@ from service.web.faults import Fault
 from service.web.lines import LineResponse, Lines, lined
 from service.web.problems import ON_FAILURE, Refusal, documented
 
-TOGETHER: Final = 20_000
-"""Lines of a chunk, at most."""
+TOGETHER: Final = 10_000
+"""Lines of a chunk, at most. Two are under way at once, and the lines of one may have to wait for the other's."""
 _WRITTEN: Final = 1_000
 """Lines that are sent together."""
 _SOUGHT: Final = 1_000
