@@ -1,6 +1,7 @@
 import re
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from litestar.di import NamedDependency
 from msgspec import UNSET
 
 from service.decisions.batch_schemas import (
+    AnswerText,
     BrokenOff,
     DecisionBatchAnswer,
     DecisionBatchCounts,
@@ -175,7 +177,13 @@ class _Written:
         self._part = part
         self._piece = piece
         self._number = before
-        self.texts = [answer_text(given, part.heading.at) for given in part.answers]
+        texts: dict[tuple[bytes, datetime | None], AnswerText] = {}
+        self.texts: list[AnswerText] = []
+        for given in part.answers:
+            said = given.judged.body_hash, given.retry_after
+            if (text := texts.get(said)) is None:
+                text = texts[said] = answer_text(given, part.heading.at)
+            self.texts.append(text)
         self.outcomes: Counter[str] = Counter()
         self.answers: Counter[int] = Counter()
 

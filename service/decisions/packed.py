@@ -43,6 +43,9 @@ from service.kernel import Handle
 
 ROOM: Final = 1 << 24
 WIDTH: Final = 28
+_PLACE: Final = 3
+"""Bytes of an id in which decisions of a chunk differ."""
+_STEM: Final = 16 - _PLACE
 STRANGER: Final = NOBODYS.bytes
 _BREATH: Final = 500
 _HASH: Final = 32
@@ -235,7 +238,8 @@ async def packed(
     heading: Heading, answers: Sequence[Given], told: Sequence[Told], own: bytes | None, breathe: Breathe
 ) -> Chunk:
     """Return the chunk of decisions; `own` is the tenant's secret, for answers and for strangers."""
-    shown = tuple(_facts_shown(heading.id, number, each.judged.facts_hash, own) for number, each in enumerate(answers))
+    stem = heading.id.bytes[:_STEM]
+    shown = tuple(_facts_shown(stem, number, each.judged.facts_hash, own) for number, each in enumerate(answers))
     writer, pack = Payloads(heading, answers, shown), _packing.pack
     body, leaves = bytearray(), list[bytes]()
     for position, each in enumerate(told):
@@ -259,13 +263,13 @@ class Payloads:
 
     def __init__(self, heading: Heading, answers: Sequence[Given], shown: Sequence[str], first: int = 0) -> None:
         """`first` is the number of the first answer."""
-        stem = stem_of(heading.id)
-        parts = [_parts(heading, number, *each) for number, each in enumerate(zip(answers, shown, strict=True), first)]
+        text, between = stem_of(heading.id), _Between.of(heading)
+        parts = [between.parts(number, *each) for number, each in enumerate(zip(answers, shown, strict=True), first)]
         self._first = [first for first, _, _ in parts]
-        self._second = [b'","id":"' + stem for _ in parts]
+        self._second = [b'","id":"' + text for _ in parts]
         self._third = [b'",' + second for _, second, _ in parts]
         self._last = [last for _, _, last in parts]
-        self._stem = heading.id.bytes[:13]
+        self._stem = heading.id.bytes[:_STEM]
         self._untils: dict[int, bytes] = {}
 
     def payload(self, position: int, told: Told) -> bytes:
@@ -290,29 +294,46 @@ class Payloads:
 
     def leaf(self, position: int, told: Told, secret: bytes | None) -> bytes:
         """Return the leaf of a decision."""
-        id_ = self._stem + position.to_bytes(3, "big")
+        id_ = self._stem + position.to_bytes(_PLACE, "big")
         if secret is None:
             return leaf_hash(id_)
         return leaf_hash(id_ + commitment_of(salt_of(secret, id_), self.payload(position, told)))
 
 
-def _parts(heading: Heading, number: int, given: Given, shown: str) -> tuple[bytes, bytes, bytes]:
-    """Return what stands before, between and behind handle, id and until-when in a payload."""
-    members = _shared(heading) | {
-        "answer": number,
-        "batch": heading.id,
-        "handle": 0,
-        "id": 0,
-        "permit": given.permit,
-        "retry_after": None if given.retry_after is None else given.retry_after.isoformat(),
-        "valid_until": 0,
-        "verdict": msgspec.Raw(given.judged.body),
-        "withheld": {"facts": shown},
-    }
-    written = _sorted.encode(members)
-    first, rest = written.split(b'"handle":0,"id":0,', 1)
-    second, last = rest.split(b'"valid_until":0,', 1)
-    return first + b'"handle":', second + b'"valid_until":', b"," + last
+class _Between(Struct, frozen=True, kw_only=True):
+    """What all payloads of a chunk have between the members in which they differ, as a sorting encoder writes it."""
+
+    answer: bytes
+    handle: bytes
+    permit: bytes
+    retry_after: bytes
+    valid_until: bytes
+
+    @classmethod
+    def of(cls, heading: Heading) -> "_Between":
+        gaps = {"answer": 0, "handle": 0, "id": 0, "permit": 0, "retry_after": 0, "valid_until": 0}
+        rest = _sorted.encode(_shared(heading) | gaps | {"batch": heading.id})[:-1] + b","
+        before = []
+        for gap in (b'"answer":0,', b'"handle":0,"id":0,', b'"permit":0,', b'"retry_after":0,', b'"valid_until":0,'):
+            part, rest = rest.split(gap, 1)
+            before.append(part)
+        return cls(
+            answer=before[0] + b'"answer":',
+            handle=b"," + before[1] + b'"handle":',
+            permit=before[2] + b'"permit":',
+            retry_after=b"," + before[3] + b'"retry_after":',
+            valid_until=b"," + before[4] + b'"valid_until":',
+        )
+
+    def parts(self, number: int, given: Given, shown: str) -> tuple[bytes, bytes, bytes]:
+        """Return what stands before, between and behind handle, id and until-when in the payloads of an answer."""
+        permit = b"true" if given.permit else b"false"
+        retry = b"null" if given.retry_after is None else _sorted.encode(given.retry_after.isoformat())
+        return (
+            b"%b%d%b" % (self.answer, number, self.handle),
+            b"%b%b%b%b%b" % (self.permit, permit, self.retry_after, retry, self.valid_until),
+            b',"verdict":%b,"withheld":{"facts":"%b"}}' % (given.judged.body, shown.encode()),
+        )
 
 
 def _shared(heading: Heading) -> dict[str, Any]:
@@ -326,11 +347,11 @@ def _shared(heading: Heading) -> dict[str, Any]:
     }
 
 
-def _facts_shown(chunk: UUID, number: int, facts_hash: bytes, own: bytes | None) -> str:
+def _facts_shown(stem: bytes, number: int, facts_hash: bytes, own: bytes | None) -> str:
     """Return what stands for the facts of an answer. Without a secret nothing does: it could be guessed."""
     if own is None:
         return ""
-    return withheld(salt_of(own, decision_id(chunk, number).bytes, "facts"), facts_hash).hex()
+    return withheld(salt_of(own, stem + number.to_bytes(_PLACE, "big"), "facts"), facts_hash).hex()
 
 
 def _until(until: int) -> bytes:
