@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from service.audit import NOBODYS, commitment_of, leaf_hash, salt_of, tree_hash
 from service.committed import ExamineCommitted
+from service.decisions import kinds
 from service.decisions.packed import entry_at
 from service.kernel import SubjectId, TenantId
 from service.transaction import Begin
@@ -95,6 +96,18 @@ async def test_what_was_learnt_in_one_batch_serves_the_next_as_long_as_it_holds(
     changed = people[0]
     await has(client, changed, {**OPT_IN, "action": "opt_out"})
     assert told(await batch(client, *people))[0][0]["outcome"] == "deny"
+
+
+async def test_where_there_is_room_for_little_the_answers_are_the_same(
+    client: httpx.AsyncClient, people: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    before, _ = told(await batch(client, *people))
+    monkeypatch.setattr(kinds, "ROOM", 1)
+    for _ in range(2):
+        lines, _ = told(await batch(client, *people))
+        assert [(line["outcome"], line["rules"]) for line in lines] == [
+            (line["outcome"], line["rules"]) for line in before
+        ]
 
 
 async def test_a_decision_of_a_batch_is_read_as_any(client: httpx.AsyncClient, people: list[str]):
@@ -268,6 +281,11 @@ async def test_what_is_not_on_the_record_is_not_told(
     assert "permit" not in answer.text
     assert chunks(database, tenant) == []
     assert not (await client.get("/v1/audit/entries", params={"event": "batch.decided"})).json()["entries"]
+
+    lines, _ = told(await batch(client, *people))
+    for line in lines:
+        decision = (await client.get(f"/v1/decisions/{line['id']}", params={"replay": "true"})).json()
+        assert decision["replay"]["same"], "what was found out before is stored with the first chunk that is"
 
 
 async def test_a_chunk_is_one_row_with_an_entry_that_commits_to_all_of_it(
