@@ -131,13 +131,17 @@ def answering() -> Iterator[None]:
 async def lease(source: AsyncConnectionPool) -> AsyncIterator[psycopg.AsyncConnection]:
     """Lend a connection of `source`; a lost database becomes `Unavailable`.
 
-    After a loss the idle connections are tested, so that one restart doesn't
-    fail as many requests as there are connections.
+    Whoever begins a transaction ends it; one that is left open is rolled back. After a loss
+    the idle connections are tested, so that one restart doesn't fail as many requests as there
+    are connections.
     """
     with answering():
         try:
-            async with source.connection() as connection:
+            connection = await source.getconn()
+            try:
                 yield connection
+            finally:
+                await source.putconn(connection)
         except psycopg.OperationalError:
             if not source.closed:
                 await source.check()
