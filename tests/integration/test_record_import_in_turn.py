@@ -185,3 +185,20 @@ async def test_an_id_that_is_taken_is_told_as_such_of_whoever_refused_as_well(be
     *told, summary = await bring(lines, slow)
 
     assert (told[-1][0].code, summary.shut) == ("record_id_reused", 0)
+
+
+async def test_a_piece_that_takes_long_turns_away_nobody_behind(begin, bring, clock):
+    """The next waits for its locks, and PostgreSQL lets nobody wait for ever."""
+
+    @asynccontextmanager
+    async def slow(tenant):
+        async with begin(tenant) as tx:
+            await tx.trips("SELECT set_config('lock_timeout', '100', true)", {})
+            yield tx
+            await asyncio.sleep(0.4)
+
+    await bring([line(f"s{number}", clock().isoformat(), brand="known") for number in range(LINES)])
+    lines = [line(f"s{number % LINES}", clock().isoformat(), brand=f"b{number}") for number in range(3 * LINES)]
+    *_, summary = await bring(lines, slow)
+
+    assert summary.records == 3 * LINES
