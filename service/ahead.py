@@ -29,25 +29,44 @@ async def one_ahead(items: AsyncIterator[T]) -> AsyncGenerator[T]:
         await asyncio.wait([coming])
 
 
+async def first_of(work: "asyncio.Task[Any]", event: asyncio.Event, patience: float | None = None) -> bool:
+    """Wait for either, and return whether the work has ended."""
+    happens = asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({work, happens}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        happens.cancel()
+    return work.done()
+
+
 class Turn:
     """The place of a work among those that follow each other."""
 
-    def __init__(self, before: "asyncio.Task[Any] | None", patience: float) -> None:
-        self._before = before
+    def __init__(self, before: "tuple[asyncio.Task[Any], Turn] | None", patience: float) -> None:
+        # Not the turn itself, which would keep all that were before it.
+        self._before, self._anew = (None, None) if before is None else (before[0], before[1].anew)
         self._patience = patience
         self.prepared = asyncio.Event()
+        self.anew = asyncio.Event()
+        """Holds nothing, and may have to wait for what the next holds."""
 
     def ready(self) -> None:
         """Let the next begin."""
+        self.anew.clear()
         self.prepared.set()
 
     async def mine(self, *, holding: bool) -> None:
         """Wait until the work before has ended; of those that wait for others the later one gives up."""
-        self.ready()
-        if self._before is None:
+        if holding:
+            self.ready()
+        else:
+            self.prepared.clear()
+            self.anew.set()
+        if self._before is None or self._anew is None:
             return
-        ended, _ = await asyncio.wait({self._before}, timeout=self._patience if holding else None)
-        if not ended:
+        if not holding:
+            await asyncio.wait({self._before})
+        elif not await first_of(self._before, self._anew, self._patience):
             raise Contended("the one before may wait for what is held")
         if self._before.cancelled() or self._before.exception() is not None:
             raise Unavailable("the one before was not done")
@@ -63,17 +82,15 @@ async def in_turn(
     under_way: set[asyncio.Task[T]] = set()
 
     async def begun() -> AsyncGenerator[asyncio.Task[T]]:
-        before = None
+        before: tuple[asyncio.Task[T], Turn] | None = None
         async for work in works:
+            if before is not None:  # who begins anew is not prepared any more
+                await first_of(before[0], before[1].prepared)
             turn = Turn(before, patience)
-            before = asyncio.ensure_future(work(turn))
-            under_way.add(before)
-            prepared = asyncio.create_task(turn.prepared.wait())
-            try:
-                await asyncio.wait({before, prepared}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                prepared.cancel()
-            yield before
+            task = asyncio.ensure_future(work(turn))
+            under_way.add(task)
+            before = task, turn
+            yield task
 
     try:
         async with aclosing(one_ahead(begun())) as tasks:

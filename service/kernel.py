@@ -108,7 +108,7 @@ class Turn(Protocol):
         ...
 
     async def mine(self, *, holding: bool) -> None:
-        """Return when everything before is done. The next may begin from the first call on.
+        """Return when everything before is done. The next may begin if `holding`, else not before the caller is ready.
 
         Raises:
             Contended: what is before may wait for what the caller is `holding`. Let go, and ask again without.

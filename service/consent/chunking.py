@@ -81,6 +81,8 @@ class AppendChunk:
             states = await tx.states.lock(handles, fresh=fresh)
             held()
             shut = await self._shut(tx, states, new, refused, import_id, fresh, signals=signals)
+            if shut and await tx.records.find(shut):  # which come to light only where a record is stored
+                raise Contended("somebody stored a record of the same id at the same moment")
             for line, each in wanted.items():
                 if line not in refused and not shut.isdisjoint(said.id for said in each):
                     refused[line] = _stands()

@@ -184,8 +184,10 @@ class ImportRecords:
                     return piece, became
             except _NotKept as tried:
                 return piece, tried.became
-            except Contended:
-                continue
+            except Unavailable as error:
+                # The first time it may have waited for the one before, longer than PostgreSQL lets anybody wait.
+                if attempt and not isinstance(error, Contended):
+                    raise
         raise Unavailable("too many write the same records at once; asking again is safe")
 
     async def _know(self, piece: _Piece, *, dry: bool, by: Caller) -> None:

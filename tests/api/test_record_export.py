@@ -7,9 +7,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from service.consent import exporting
+from service.ahead import Turn
+from service.consent import exporting, importing
 from service.consent.import_api import shown
-from service.kernel import TenantId
+from service.kernel import Contended, TenantId
 from tests.api.test_record_import import CONSENT, NDJSON, asked, line, sent
 from tests.conftest import SCOPES
 
@@ -145,3 +146,29 @@ async def test_reading_records_is_not_taking_all_of_them_and_facts_take_their_ow
     only = client_of(scope="records:write")
     answer = await only.post("/v1/records/import", content=b"", headers=NDJSON, params={"mapping": "volens"})
     assert answer.status_code == 403
+
+
+async def test_pieces_without_facts_do_not_hold_off_those_with(client, client_of, add_tenant, monkeypatch):
+    """Few have facts, and records of one person lie in two pieces."""
+    monkeypatch.setattr(importing, "LINES", 20)
+    waited = []
+    mine = Turn.mine
+
+    async def counted(self, *, holding):
+        try:
+            await mine(self, holding=holding)
+        except Contended:
+            waited.append(holding)
+            raise
+
+    monkeypatch.setattr(Turn, "mine", counted)
+    people = [f"s{number:02}" for number in range(24)]
+    for subject in people[::6]:
+        await client.put(f"/v1/subjects/{subject}", json={"residence": "FR", "age": 40})
+    await sent(client, *(line(subject, notice_version=f"v{n}") for subject in people for n in range(7)))
+    waited.clear()
+    other = client_of(tenant=add_tenant())
+    _, summary = await sent(other, *(json.dumps(each) for each in await told(client)), mapping="volens")
+
+    assert summary["records"] == 7 * len(people)
+    assert waited == []

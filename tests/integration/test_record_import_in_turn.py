@@ -28,6 +28,7 @@ from tests.api.test_record_import import CONSENT
 from tests.builders import DAY
 
 POLICY = read_policy(BUILD)
+in_turn_of = in_turn
 LINES = 40
 
 
@@ -65,6 +66,10 @@ def bring(begin: Begin, clock, new_id, caller: Caller, tmp_path: Path) -> Callab
         return [each async for each in told]
 
     return bring
+
+
+def patient(seconds: float, works: Any, **_: Any) -> Any:
+    return in_turn_of(works, patience=seconds)
 
 
 def line(subject: str, ts: str, **more: Any) -> bytes:
@@ -152,3 +157,48 @@ async def test_nothing_after_a_piece_that_fails_is_stored(begin, bring, clock, t
     *_, summary = await bring(sent, import_id=import_id)
     assert failing
     assert (summary.skipped, summary.stored) == (LINES, 3 * LINES)
+
+
+async def test_who_begins_anew_waits_for_nobody_behind(begin, bring, clock, monkeypatch):
+    """One line that is there twice, in two pieces, about people who are in each: nobody sits out their patience."""
+    monkeypatch.setitem(globals(), "in_turn", partial(patient, 30))
+    await bring([line(f"s{number}", clock().isoformat(), brand="known") for number in range(LINES)])
+    lines = [line(f"s{number % LINES}", clock().isoformat(), brand=f"b{number}") for number in range(12 * LINES)]
+    lines[LINES] = lines[LINES - 1]
+    *_, summary = await asyncio.wait_for(bring(lines), 15)
+
+    assert (summary.stored, summary.known) == (12 * LINES - 1, 1)
+
+
+async def test_an_id_that_is_taken_is_told_as_such_of_whoever_refused_as_well(begin, bring, clock):
+    """Also where it was taken by the piece before, which is not stored yet."""
+
+    @asynccontextmanager
+    async def slow(tenant):
+        async with begin(tenant) as tx:
+            yield tx
+            await asyncio.sleep(0.1)
+
+    await bring([line("s0", (clock() - 5 * DAY).isoformat(), action="opt_out")])
+    record, times = str(uuid4()), [(clock() - days * DAY).isoformat() for days in (9, 1)]
+    lines = [line("s0", times[0], id=record)] * LINES + [line("s0", times[1], id=record)]
+    *told, summary = await bring(lines, slow)
+
+    assert (told[-1][0].code, summary.shut) == ("record_id_reused", 0)
+
+
+async def test_a_piece_that_takes_long_turns_away_nobody_behind(begin, bring, clock):
+    """The next waits for its locks, and PostgreSQL lets nobody wait for ever."""
+
+    @asynccontextmanager
+    async def slow(tenant):
+        async with begin(tenant) as tx:
+            await tx.trips("SELECT set_config('lock_timeout', '100', true)", {})
+            yield tx
+            await asyncio.sleep(0.4)
+
+    await bring([line(f"s{number}", clock().isoformat(), brand="known") for number in range(LINES)])
+    lines = [line(f"s{number % LINES}", clock().isoformat(), brand=f"b{number}") for number in range(3 * LINES)]
+    *_, summary = await bring(lines, slow)
+
+    assert summary.records == 3 * LINES
