@@ -43,12 +43,13 @@ class Turn:
     """The place of a work among those that follow each other."""
 
     def __init__(self, before: "tuple[asyncio.Task[Any], Turn] | None", patience: float) -> None:
-        # Not the turn itself, which would keep all that were before it.
-        self._before, self._anew = (None, None) if before is None else (before[0], before[1].anew)
         self._patience = patience
         self.prepared = asyncio.Event()
         self.anew = asyncio.Event()
         """Holds nothing, and may have to wait for what the next holds."""
+        self._before: tuple[asyncio.Task[Any], asyncio.Event] | None = None
+        if before is not None:  # not the turn itself, which would keep all that were before it
+            self._before = before[0], before[1].anew
 
     def ready(self) -> None:
         """Let the next begin."""
@@ -62,13 +63,14 @@ class Turn:
         else:
             self.prepared.clear()
             self.anew.set()
-        if self._before is None or self._anew is None:
+        if self._before is None:
             return
+        before, begins_anew = self._before
         if not holding:
-            await asyncio.wait({self._before})
-        elif not await first_of(self._before, self._anew, self._patience):
+            await asyncio.wait({before})
+        elif not await first_of(before, begins_anew, self._patience):
             raise Contended("the one before may wait for what is held")
-        if self._before.cancelled() or self._before.exception() is not None:
+        if before.cancelled() or before.exception() is not None:
             raise Unavailable("the one before was not done")
 
 

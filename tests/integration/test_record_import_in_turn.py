@@ -28,7 +28,6 @@ from tests.api.test_record_import import CONSENT
 from tests.builders import DAY
 
 POLICY = read_policy(BUILD)
-in_turn_of = in_turn
 LINES = 40
 
 
@@ -46,7 +45,9 @@ def bring(begin: Begin, clock, new_id, caller: Caller, tmp_path: Path) -> Callab
     async def nobody(wanted: object, *, by: Caller) -> Sequence[Sequence[str]]:
         return []
 
-    async def bring(sent: Sequence[bytes], opened: Any = begin, import_id: UUID | None = None) -> list[Any]:
+    async def bring(
+        sent: Sequence[bytes], opened: Any = begin, import_id: UUID | None = None, patience: float = 0.2
+    ) -> list[Any]:
         async def lines() -> AsyncIterator[Sequence[bytes | None]]:
             yield sent
 
@@ -58,7 +59,7 @@ def bring(begin: Begin, clock, new_id, caller: Caller, tmp_path: Path) -> Callab
             nobody,  # type: ignore[arg-type]
             clock,
             one_ahead,
-            partial(in_turn, patience=0.2),
+            partial(in_turn, patience=patience),
         )
         told = import_records(
             lines(), reader.read, import_id=import_id or uuid4(), how=reader.how, facts=False, dry=False, by=caller
@@ -66,10 +67,6 @@ def bring(begin: Begin, clock, new_id, caller: Caller, tmp_path: Path) -> Callab
         return [each async for each in told]
 
     return bring
-
-
-def patient(seconds: float, works: Any, **_: Any) -> Any:
-    return in_turn_of(works, patience=seconds)
 
 
 def line(subject: str, ts: str, **more: Any) -> bytes:
@@ -159,13 +156,12 @@ async def test_nothing_after_a_piece_that_fails_is_stored(begin, bring, clock, t
     assert (summary.skipped, summary.stored) == (LINES, 3 * LINES)
 
 
-async def test_who_begins_anew_waits_for_nobody_behind(begin, bring, clock, monkeypatch):
+async def test_who_begins_anew_waits_for_nobody_behind(bring, clock):
     """One line that is there twice, in two pieces, about people who are in each: nobody sits out their patience."""
-    monkeypatch.setitem(globals(), "in_turn", partial(patient, 30))
     await bring([line(f"s{number}", clock().isoformat(), brand="known") for number in range(LINES)])
     lines = [line(f"s{number % LINES}", clock().isoformat(), brand=f"b{number}") for number in range(12 * LINES)]
     lines[LINES] = lines[LINES - 1]
-    *_, summary = await asyncio.wait_for(bring(lines), 15)
+    *_, summary = await asyncio.wait_for(bring(lines, patience=30), 15)
 
     assert (summary.stored, summary.known) == (12 * LINES - 1, 1)
 
