@@ -194,7 +194,10 @@ async def test_batch_and_single_agree(client: httpx.AsyncClient, clock: FakeCloc
 
 
 class Speaking:
-    """A client that sends a piece, reads what it is told about it, and goes on or goes away."""
+    """A client that sends a piece, reads what it is told about it, and goes on or goes away.
+
+    What it doesn't read holds up who tells it.
+    """
 
     path = "/v1/decisions/batch"
     kind = b"application/x-ndjson"
@@ -203,7 +206,8 @@ class Speaking:
         self._site = site
         self._token = token
         self._sent: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self._heard: asyncio.Queue[bytes] = asyncio.Queue()
+        self._heard: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1)
+        self._gone = False
         self.work: asyncio.Task[None] | None = None
 
     async def _receive(self) -> Any:
@@ -213,7 +217,8 @@ class Speaking:
         return {"type": "http.request", "body": part, "more_body": part != b""}
 
     async def _send(self, message: Any) -> None:
-        await self._heard.put(message.get("body", b""))
+        if not self._gone:
+            await self._heard.put(message.get("body", b""))
 
     def say(self, part: bytes | None) -> None:
         if self.work is None:
@@ -224,6 +229,10 @@ class Speaking:
             }  # fmt: skip
             self.work = asyncio.create_task(self._site(scope, self._receive, self._send))  # type: ignore[arg-type]
         self._sent.put_nowait(part)
+        if part is None:
+            self._gone = True
+            while not self._heard.empty():
+                self._heard.get_nowait()
 
     async def lines(self, number: int) -> list[dict[str, Any]]:
         heard = b""
