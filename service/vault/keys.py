@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -94,9 +95,15 @@ class Keys:
         return await self._opened(store, tenant_key, await store.subject_keys(handles))
 
     async def ensure_subject_keys(
-        self, store: SubjectKeyStore, tenant_key: TenantKey, handles: Collection[Handle]
+        self,
+        store: SubjectKeyStore,
+        tenant_key: TenantKey,
+        handles: Collection[Handle],
+        *,
+        fresh: AbstractSet[Handle] = frozenset(),
     ) -> SubjectKeys:
-        stored = await store.subject_keys(handles, hold=True)
+        known = set(handles) - fresh
+        stored = await store.subject_keys(known, hold=True) if known else {}
         made = {who: new_subject_key() for who in set(handles) - stored.keys()}
         if made:
             rows = {who: _wrapped(tenant_key, who, key) for who, key in made.items()}

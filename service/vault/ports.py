@@ -145,11 +145,17 @@ class KeyAccess(Protocol):
         ...
 
     async def ensure_subject_keys(
-        self, store: SubjectKeyStore, tenant_key: TenantKey, handles: Collection[Handle]
+        self,
+        store: SubjectKeyStore,
+        tenant_key: TenantKey,
+        handles: Collection[Handle],
+        *,
+        fresh: AbstractSet[Handle] = frozenset(),
     ) -> SubjectKeys:
         """Return keys to write with; who never had one gets one, stored with `store`'s transaction.
 
-        Until that ends nobody destroys them. Who was erased gets none.
+        Until that ends nobody destroys them. Who was erased gets none. Whose handle is `fresh` from this transaction
+        has none yet, and nobody else knows of them.
         """
         ...
 

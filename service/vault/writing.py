@@ -137,7 +137,9 @@ class WriteValues:
             asked = [(place, hashed[n].mark) for n in known if (place := places[n]) is not None]
             # With the keys held, nobody is erased until we are done.
             keys, heads, group.fields = await tx.together(
-                self._keys.ensure_subject_keys(tx.keys, tenant_key, handles), tx.values.heads(asked), tx.values.fields()
+                self._keys.ensure_subject_keys(tx.keys, tenant_key, handles, fresh=people.fresh),
+                tx.values.heads(asked),
+                tx.values.fields(),
             )
             kept = await self._kept(
                 tx, [(places[n], hashed[n]) for n, head in zip(known, heads, strict=True) if head.suppressed]
