@@ -1,7 +1,6 @@
 import re
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -177,10 +176,10 @@ class _Written:
         self._part = part
         self._piece = piece
         self._number = before
-        texts: dict[tuple[bytes, datetime | None], AnswerText] = {}
+        texts: dict[tuple[bytes, str | None], AnswerText] = {}
         self.texts: list[AnswerText] = []
         for given in part.answers:
-            said = given.judged.body_hash, given.retry_after
+            said = given.judged.body_hash, given.opening
             if (text := texts.get(said)) is None:
                 text = texts[said] = answer_text(given, part.heading.at)
             self.texts.append(text)

@@ -193,7 +193,7 @@ class _Chunk:
         self._subjects = subjects
         self._rows = list(rows)
         self._frames: dict[bytes, Framed | None] = {}
-        self._numbers: dict[tuple[bytes, datetime | None], int] = {}
+        self._numbers: dict[tuple[bytes, str | None], int] = {}
         self._places: dict[_Key, int] = {}
         self._known: dict[SubjectId, Known] = {}
         self.answers: list[Given] = []
@@ -363,7 +363,7 @@ class _Chunk:
 
     def _number(self, given: Given) -> int:
         """Return the number of an answer among those of this chunk."""
-        key = given.judged.facts_hash, given.retry_after
+        key = given.judged.facts_hash, given.opening
         if (number := self._numbers.get(key)) is None:
             number = self._numbers[key] = len(self.answers)
             self.answers.append(given)

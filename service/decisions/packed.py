@@ -69,6 +69,11 @@ class Given(Struct, kw_only=True):
     def permit(self) -> bool:
         return self.judged.verdict.allow
 
+    @property
+    def opening(self) -> str | None:
+        """The next opening as it is told: one instant in two offsets is equal, and isn't told alike."""
+        return None if self.retry_after is None else self.retry_after.isoformat()
+
 
 class Told(Struct, frozen=True, gc=False):
     """A decision of a chunk."""
@@ -328,7 +333,7 @@ class _Between(Struct, frozen=True, kw_only=True):
     def parts(self, number: int, given: Given, shown: str) -> tuple[bytes, bytes, bytes]:
         """Return what stands before, between and behind handle, id and until-when in the payloads of an answer."""
         permit = b"true" if given.permit else b"false"
-        retry = b"null" if given.retry_after is None else _sorted.encode(given.retry_after.isoformat())
+        retry = _sorted.encode(given.opening)
         return (
             b"%b%d%b" % (self.answer, number, self.handle),
             b"%b%b%b%b%b" % (self.permit, permit, self.retry_after, retry, self.valid_until),

@@ -93,7 +93,7 @@ def _answers(chunk: Chunk) -> Sequence[dict[str, Any]]:
             "facts_hash": given.judged.facts_hash.hex(),
             "verdict_hash": given.judged.body_hash.hex(),
             "shown": shown,
-            "retry_after": None if given.retry_after is None else given.retry_after.isoformat(),
+            "retry_after": given.opening,
         }
         for number, (given, shown) in enumerate(zip(chunk.answers, chunk.shown, strict=True))
     ]

@@ -343,7 +343,7 @@ async def test_what_is_not_on_the_record_is_not_told(
 
     async def cut(*given: Any) -> Any:
         async for subjects in walk(*given):
-            if subjects[0] == "p4":
+            if subjects[0] == "p6":  # the first were told, and those before it may be under way
                 with psycopg.connect(database.urls.admin, autocommit=True) as connection:
                     connection.execute(
                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -356,9 +356,8 @@ async def test_what_is_not_on_the_record_is_not_told(
         answer = await client.post("/v1/audiences", json=QUESTION)
     *lines, last = map(json.loads, answer.text.splitlines())
 
-    assert {line["subject"] for line in lines} <= {"p0", "p1", "p2", "p3"}
     assert "p0" in names_of(lines)
     assert last["error"]["code"] == "decision_unavailable"
-    assert last["error"]["after"] == "p3"
+    assert last["error"]["after"] in {"p3", "p5"}
     rest, _ = await listed(client, after=last["error"]["after"])
-    assert "p4" in names_of(rest)
+    assert names_of(lines) + names_of(rest) == ["p0", "p2", "p4", "p6"]
