@@ -29,7 +29,7 @@ async def one_ahead(items: AsyncIterator[T]) -> AsyncGenerator[T]:
         await asyncio.wait([coming])
 
 
-async def first_of(work: "asyncio.Task[Any]", event: asyncio.Event, patience: float | None = None) -> bool:
+async def _first_of(work: "asyncio.Task[Any]", event: asyncio.Event, patience: float | None = None) -> bool:
     """Wait for either, and return whether the work has ended."""
     happens = asyncio.create_task(event.wait())
     try:
@@ -68,7 +68,7 @@ class Turn:
         before, begins_anew = self._before
         if not holding:
             await asyncio.wait({before})
-        elif not await first_of(before, begins_anew, self._patience):
+        elif not await _first_of(before, begins_anew, self._patience):
             raise Contended("the one before may wait for what is held")
         if before.cancelled() or before.exception() is not None:
             raise Unavailable("the one before was not done")
@@ -77,7 +77,7 @@ class Turn:
 async def in_turn(
     works: AsyncIterator[Callable[[Turn], Awaitable[T]]], *, patience: float = PATIENCE
 ) -> AsyncGenerator[T]:
-    """Do `works`, and yield what each returns, in their order: two at a time, of which the later one prepares itself.
+    """Do `works`, and yield what each returns, in their order: two at a time, the later one once the other is ready.
 
     An error comes after what came before it, and ends those under way.
     """
@@ -87,7 +87,7 @@ async def in_turn(
         before: tuple[asyncio.Task[T], Turn] | None = None
         async for work in works:
             if before is not None:  # who begins anew is not prepared any more
-                await first_of(before[0], before[1].prepared)
+                await _first_of(before[0], before[1].prepared)
             turn = Turn(before, patience)
             task = asyncio.ensure_future(work(turn))
             under_way.add(task)

@@ -16,7 +16,6 @@ from psycopg.rows import dict_row
 
 from service.audit import NOBODYS, commitment_of, leaf_hash, salt_of, tree_hash
 from service.committed import ExamineCommitted
-from service.decisions import kinds
 from service.decisions.packed import entry_at
 from service.kernel import SubjectId, TenantId
 from service.transaction import Begin
@@ -96,18 +95,6 @@ async def test_what_was_learnt_in_one_batch_serves_the_next_as_long_as_it_holds(
     changed = people[0]
     await has(client, changed, {**OPT_IN, "action": "opt_out"})
     assert told(await batch(client, *people))[0][0]["outcome"] == "deny"
-
-
-async def test_where_there_is_room_for_little_the_answers_are_the_same(
-    client: httpx.AsyncClient, people: list[str], monkeypatch: pytest.MonkeyPatch
-):
-    before, _ = told(await batch(client, *people))
-    monkeypatch.setattr(kinds, "ROOM", 1)
-    for _ in range(2):
-        lines, _ = told(await batch(client, *people))
-        assert [(line["outcome"], line["rules"]) for line in lines] == [
-            (line["outcome"], line["rules"]) for line in before
-        ]
 
 
 async def test_a_decision_of_a_batch_is_read_as_any(client: httpx.AsyncClient, people: list[str]):

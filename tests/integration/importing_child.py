@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from service import given
-from service.ahead import in_turn, one_ahead
+from service.ahead import PATIENCE, in_turn, one_ahead
 from service.consent import importing
 from service.consent.chunking import AppendChunk
 from service.consent.import_api import Reading
 from service.consent.importing import ImportRecords
 from service.decisions.artefacts import read_policy
 from service.given import new_id, utc_now
-from service.kernel import Caller, TenantId
+from service.kernel import Caller, Clock, TenantId
 from service.subjects import PutSubject
 from service.transaction import Begin
 from service.vault.keys import Keys
@@ -41,13 +43,26 @@ async def _import_file(ring: Path, place: Path, url: str, tenant: TenantId, pipe
 
 async def brought(begin: Begin, keys: Keys, place: Path, tenant: TenantId) -> list[object]:
     """Import a file of lines to its end, and return what was told."""
-    policy = read_policy(given.BUILD)
     by = Caller(tenant=tenant, actor="operator", request="req-import")
+    sent = place.read_bytes().splitlines()  # noqa: ASYNC240, a small file
+    return await imported(begin, keys, sent, import_id=IMPORT, by=by)
+
+
+async def imported(
+    begin: Begin,
+    keys: Keys,
+    sent: Sequence[bytes],
+    *,
+    import_id: UUID,
+    by: Caller,
+    clock: Clock = utc_now,
+    patience: float = PATIENCE,
+) -> list[Any]:
+    """Import lines to their end, and return what was told."""
+    policy = read_policy(given.BUILD)
 
     async def nobody(wanted: object, *, by: Caller) -> Sequence[Sequence[str]]:
         return []
-
-    sent = place.read_bytes().splitlines()  # noqa: ASYNC240, a small file
 
     async def lines() -> AsyncIterator[Sequence[bytes | None]]:
         yield sent
@@ -56,12 +71,12 @@ async def brought(begin: Begin, keys: Keys, place: Path, tenant: TenantId) -> li
         begin,
         keys,
         AppendChunk(policy.vocabulary, new_id),
-        PutSubject(begin, utc_now, policy.gazetteer),
+        PutSubject(begin, clock, policy.gazetteer),
         nobody,  # type: ignore[arg-type]
-        utc_now,
+        clock,
         one_ahead,
-        in_turn,
+        partial(in_turn, patience=patience),
     )
-    reader = Reading(ready=lambda _: None, vocabulary=policy.vocabulary, clock=utc_now).of(NDJSON, None)
-    told = import_records(lines(), reader.read, import_id=IMPORT, how=reader.how, facts=False, dry=False, by=by)
+    reader = Reading(ready=lambda _: None, vocabulary=policy.vocabulary, clock=clock).of(NDJSON, None)
+    told = import_records(lines(), reader.read, import_id=import_id, how=reader.how, facts=False, dry=False, by=by)
     return [each async for each in told]

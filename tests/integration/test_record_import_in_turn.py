@@ -1,9 +1,8 @@
 """Two pieces of an import are stored at once, and what they leave is what one after the other would."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,23 +10,17 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from service.ahead import in_turn, one_ahead
 from service.consent import importing
-from service.consent.chunking import AppendChunk
-from service.consent.import_api import Reading
-from service.consent.importing import ImportRecords
-from service.decisions.artefacts import read_policy
-from service.given import BUILD
+from service.consent.chunk_store import SqlImportStore
 from service.kernel import Caller, Contended, SubjectId, Unavailable
-from service.subjects import PutSubject
 from service.transaction import Begin
 from service.vault.keys import Keys
 from service.vault.ring_file import FileRing
-from service.web.lines import NDJSON
 from tests.api.test_record_import import CONSENT
 from tests.builders import DAY
+from tests.conftest import FakeClock
+from tests.integration.importing_child import imported
 
-POLICY = read_policy(BUILD)
 LINES = 40
 
 
@@ -37,34 +30,16 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def bring(begin: Begin, clock, new_id, caller: Caller, tmp_path: Path) -> Callable[..., Any]:
-    """Imports lines through transactions of `opened`; `under_way` is how many pieces are at once."""
+def bring(begin: Begin, clock: FakeClock, caller: Caller, tmp_path: Path) -> Callable[..., Any]:
+    """Imports lines through transactions that `opened` opens."""
     keys = Keys(FileRing.open(tmp_path / "root.keys"), begin, clock, keep=DAY)
-    reader = Reading(ready=lambda _: None, vocabulary=POLICY.vocabulary, clock=clock).of(NDJSON, None)
-
-    async def nobody(wanted: object, *, by: Caller) -> Sequence[Sequence[str]]:
-        return []
 
     async def bring(
         sent: Sequence[bytes], opened: Any = begin, import_id: UUID | None = None, patience: float = 0.2
     ) -> list[Any]:
-        async def lines() -> AsyncIterator[Sequence[bytes | None]]:
-            yield sent
-
-        import_records = ImportRecords(
-            opened,
-            keys,
-            AppendChunk(POLICY.vocabulary, new_id),
-            PutSubject(begin, clock, POLICY.gazetteer),
-            nobody,  # type: ignore[arg-type]
-            clock,
-            one_ahead,
-            partial(in_turn, patience=patience),
+        return await imported(
+            opened, keys, sent, import_id=import_id or uuid4(), by=caller, clock=clock, patience=patience
         )
-        told = import_records(
-            lines(), reader.read, import_id=import_id or uuid4(), how=reader.how, facts=False, dry=False, by=caller
-        )
-        return [each async for each in told]
 
     return bring
 
@@ -73,25 +48,25 @@ def line(subject: str, ts: str, **more: Any) -> bytes:
     return msgspec.json.encode({"subject": subject, **CONSENT, "ts": ts, **more})
 
 
-async def test_the_next_piece_begins_before_the_one_before_is_stored(begin, bring, clock):
-    open_, most = 0, 0
+async def test_the_next_piece_begins_before_the_one_before_is_stored(begin, bring, clock, monkeypatch):
+    happened = []
+    advance = SqlImportStore.advance
 
     @asynccontextmanager
-    async def counted(tenant):
-        nonlocal open_, most
-        open_ += 1
-        most = max(most, open_)
-        try:
-            async with begin(tenant) as tx:
-                yield tx
-                await asyncio.sleep(0.05)
-        finally:
-            open_ -= 1
+    async def begun(tenant):
+        happened.append("begun")
+        async with begin(tenant) as tx:
+            yield tx
 
+    async def advanced(*given: Any) -> bool:
+        happened.append("dealt with")
+        return await advance(*given)
+
+    monkeypatch.setattr(SqlImportStore, "advance", advanced)
     lines = [line(f"s{number}", clock().isoformat()) for number in range(4 * LINES)]
-    *told, summary = await bring(lines, counted)
+    *told, summary = await bring(lines, begun)
 
-    assert most == 2
+    assert happened[:4] == ["begun", "begun", "begun", "dealt with"], "how far it is, a piece, and the next"
     assert [done.line for piece in told for done in piece] == list(range(1, 4 * LINES + 1))
     assert (summary.stored, summary.records) == (4 * LINES, 4 * LINES)
 
